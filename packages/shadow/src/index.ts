@@ -47,6 +47,11 @@ export type * from "./report/report-cost.ts";
 export type * from "./report/segment.ts";
 export type * from "./report/shadow-report.ts";
 export {
+  type EvaluationLine,
+  evaluationLine,
+  parseEvaluationLine,
+} from "./samples/evaluation-line.ts";
+export {
   lostSample,
   pairSample,
   type SampleFrame,

@@ -150,6 +150,32 @@ describe("the store", () => {
     expect((kept[0]?.t0 ?? 0) - sample(0).t0).toBeLessThan(100);
   });
 
+  test("knows the endpoint of every sample it has, whatever came before: 10,000 endpoints over time", () => {
+    const store = createSampleStore(names, 16_384);
+    const endpointOf = (i: number) => `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}:8000`;
+    for (let i = 0; i < 60_000; i++) {
+      const endpoint = endpointOf(Math.floor(i / 6));
+      store.add(sample(i, { id: `r${i}`, primary: leg({ endpoint }), shadow: leg({ endpoint }) }));
+    }
+    const kept = [...store.all()];
+    const wrong = kept.filter(({ id, primary, shadow }) => {
+      const want = endpointOf(Math.floor(Number(id.slice(1)) / 6));
+      return primary.endpoint !== want || shadow?.endpoint !== want;
+    });
+    expect(kept.length).toBeGreaterThan(8_192);
+    expect(wrong).toEqual([]);
+  });
+
+  test("knows later models although earlier ones were many", () => {
+    const store = createSampleStore(names, 16_384);
+    for (let i = 0; i < 10_000; i++) {
+      const request = { path: null, shape: null, priority: null };
+      store.add(sample(i, { request: { ...request, model: `model-${Math.floor(i / 40)}` } }));
+    }
+    const models = [...store.all()].map(({ request }) => request?.model);
+    expect(models).toEqual(Array.from({ length: 10_000 }, (_, i) => `model-${Math.floor(i / 40)}`));
+  });
+
   test("many requests that were not drawn take no place of pairs", () => {
     const store = createSampleStore(names, 8_192);
     for (let i = 0; i < 30_000; i++) {

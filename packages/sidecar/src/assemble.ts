@@ -1,6 +1,7 @@
 import { sidecarBounds } from "@umbra/envoy-config";
 import { createBodyDecoder } from "@umbra/openai/decode";
-import { createRecorder, type ReadAnswer, type Recorder } from "@umbra/shadow";
+import { createRecorder, type Recorder } from "@umbra/shadow";
+import { type AnswerReadingThread, createAnswerReading } from "./answers/answer-reading.ts";
 import { type AnswerThread, startAnswerThread } from "./answers/answer-thread.ts";
 import { createWorkShare } from "./answers/work-share.ts";
 import { type Captures, createCaptures } from "./capture/captures.ts";
@@ -11,10 +12,11 @@ import { createShadowMetrics } from "./evaluation/shadow-metrics.ts";
 import { createSidecarMetrics, type SidecarMetrics } from "./metrics/sidecar-metrics.ts";
 import { createMirrorRegistry, type MirrorRegistry } from "./mirror/mirror-registry.ts";
 import { protectPrimary } from "./mirror/protect-primary.ts";
+import { createServingMirrors, type ServingMirrors } from "./mirror/serving-mirrors.ts";
 import { logPoolEvent } from "./pools/pool-log.ts";
 import { createPoolRegistry, type PoolRegistry, type ServedPools } from "./pools/pool-registry.ts";
 import { createRequestLog } from "./request-log.ts";
-import { createRequestRecording } from "./request-recording.ts";
+import { createRequestRecording, type RequestRecording } from "./request-recording.ts";
 import { createServedPaths, type ServedPaths } from "./requests/backend-paths.ts";
 import { createEndpointAnswers } from "./requests/endpoint-answers.ts";
 import { gatewayProtocol } from "./requests/gateway-stream.ts";
@@ -30,11 +32,11 @@ export interface SidecarParts {
   readonly pools: ServedPools;
   readonly paths: ServedPaths;
   readonly mirrors: MirrorRegistry;
+  readonly servingMirrors: ServingMirrors;
   readonly load: LoadCount;
   readonly recorder: Recorder<LiveRequest>;
   readonly evaluations: Evaluations;
-  /** Absent if no answer is observed. */
-  readonly answers: AnswerThread | undefined;
+  readonly answers: AnswerReadingThread;
   readonly metrics: SidecarMetrics;
   readonly pick: PickOptions;
   readonly observe: ObserveOptions;
@@ -53,7 +55,7 @@ export const now = (): number => performance.now();
 
 /** Creates the parts of a sidecar, and starts the threads that read and evaluate answers. */
 export function assemble(options: SidecarOptions, opened: Opened): SidecarParts {
-  const { topology, log } = options;
+  const { topology } = options;
   const pools = createPools(options, opened, () => metrics);
   const paths = createServedPaths(topology);
   const mirrors = createMirrorRegistry(topology, now);
@@ -66,22 +68,15 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
   });
   const secret = newSecret();
   const load = createLoadCount(pools, now);
-  const captures = createCapturesOf(options, { mirrors, secret, metrics });
+  const captures = createCapturesOf(options, { secret, metrics });
   const evaluations = startJudging(options, { pools, mirrors, load, secret, captures, metrics });
   const endpointAnswers = createEndpointAnswers((pool, address) =>
     pools.get(pool)?.served.markDoubtful(address),
   );
-  const accounts = createRequestRecording({
-    metrics,
-    now,
-    onPicked: load.picked,
-    beginTrace: opened.beginTrace,
-    log: createRequestLog(log, now),
-  });
+  const accounts = createAccounts(options, opened, { metrics, load });
   const shadowMetrics = createShadowMetrics({
     metrics: metrics.exposition,
-    gates: mirrors.gates,
-    candidateOf: (mirror) => mirrors.gateOf(mirror)?.candidate,
+    mirrors,
     latest: () => evaluations.latest.reports,
   });
   const observers = [
@@ -92,23 +87,43 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     evaluations,
     captures ?? {},
   ];
-  const answers = startReading(options, mirrors, metrics);
+  const answers = createAnswerReading(() => startReading(options, metrics));
   const recorder = createRecorder<LiveRequest>({
     ...{ now, observers, hasCome: arrived, maxOpen: sidecarBounds.measuredAnswers },
-    ...readAnswerOf(answers),
+    readAnswer: answers.read,
   });
   const live = createLive(mirrors, metrics, observers);
+  const servingMirrors = createServingMirrors({
+    ...{ registry: mirrors, evaluations, answers, metrics: shadowMetrics },
+    named: () => live.namedMirrors(),
+  });
   const pick: PickOptions = {
     ...pickSettings(options, { pools, paths }, opened),
     ...{ pools, live, captures, now },
-    mirroring: { registry: mirrors, secret, random: Math.random, onDropped: evaluations.dropped },
+    mirroring: {
+      ...{ registry: mirrors, secret, random: Math.random },
+      onDropped: (id, bytes, of) => evaluations.dropped(id, bytes, of),
+    },
     openAccount: accounts.open,
     onTwinRefused: (twin, pool) => recordRefusedTwin(recorder, twin, pool),
   };
   return {
-    ...{ pools, paths, mirrors, load, recorder, evaluations, answers, metrics, pick },
+    ...{ pools, paths, mirrors, servingMirrors, load, recorder, evaluations, answers },
+    ...{ metrics, pick },
     observe: createObserve({ pools, recorder, live, mirrors, metrics }),
   };
+}
+
+function createAccounts(
+  { log }: SidecarOptions,
+  { beginTrace }: Opened,
+  { metrics, load }: Pick<SidecarParts, "metrics" | "load">,
+): RequestRecording {
+  return createRequestRecording({
+    ...{ metrics, now, beginTrace },
+    onPicked: (pool, lane) => load.picked(pool, lane),
+    log: createRequestLog(log, now),
+  });
 }
 
 function arrived(request: LiveRequest, mirror: string): boolean {
@@ -132,13 +147,8 @@ function createObserve({
   };
 }
 
-/** A topology without mirrors has no answers to read, and needs no thread. */
-function startReading(
-  { log }: SidecarOptions,
-  mirrors: MirrorRegistry,
-  metrics: SidecarMetrics,
-): AnswerThread | undefined {
-  if (mirrors.gates.length === 0) return undefined;
+/** Reads answers in a thread of its own. */
+function startReading({ log }: SidecarOptions, metrics: SidecarMetrics): AnswerThread {
   let isLogged = false;
   return startAnswerThread({
     onUnread: metrics.observeOverloaded,
@@ -159,10 +169,6 @@ function startReading(
   });
 }
 
-function readAnswerOf(answers: AnswerThread | undefined): { readonly readAnswer?: ReadAnswer } {
-  return answers === undefined ? {} : { readAnswer: answers.read };
-}
-
 function createLive(
   mirrors: MirrorRegistry,
   metrics: SidecarMetrics,
@@ -171,6 +177,7 @@ function createLive(
   return new LiveRequests({
     now,
     observers,
+    mirrorOf: (mirror) => mirrors.get(mirror),
     canCancel: (mirror) => mirrors.gateOf(mirror)?.mirror.policy !== undefined,
     onCancel: () => metrics.twinCancelled(),
   });
@@ -225,6 +232,7 @@ function startJudging(options: SidecarOptions, judged: Judged): Evaluations {
     registry: mirrors,
     pools,
     load,
+    now,
     secret,
     samplesFile,
     evaluateEveryMs,
@@ -275,13 +283,12 @@ function createPools(
 
 function createCapturesOf(
   { capture, log }: SidecarOptions,
-  { mirrors, secret, metrics }: Pick<Judged, "mirrors" | "secret" | "metrics">,
+  { secret, metrics }: Pick<Judged, "secret" | "metrics">,
 ): Captures | undefined {
   if (capture === undefined) return undefined;
-  const routeOf = (mirror: string) => mirrors.gateOf(mirror)?.route;
   let isTold = false;
   return createCaptures({
-    ...{ ...capture, secret, routeOf },
+    ...{ ...capture, secret },
     onTrouble({ message }) {
       metrics.storageFailed("captures");
       // A full disk fails on every request, so log only once.

@@ -65,6 +65,7 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
   const timers = [
     setInterval(() => parts.pick.live.expire(), 1_000).unref(),
     setInterval(gone.sweep, 1_000).unref(),
+    setInterval(() => parts.servingMirrors.sweep(), 1_000).unref(),
     setInterval(() => parts.pick.captures?.expire(), 600_000).unref(),
   ];
   const readiness = createReadiness({
@@ -94,7 +95,7 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
       pools,
       ...{ recorder: parts.recorder, knownModel: metrics.labels.model },
       metrics: metrics.exposition,
-      gates: parts.mirrors.gates,
+      mirrors: parts.mirrors,
       notReady: readiness.missing,
       evaluations,
       token: options.adminToken,
@@ -185,7 +186,7 @@ function awaitedPools({ topology }: SidecarServing, { pick }: SidecarParts): Rea
 
 async function endJudging({ answers, evaluations }: SidecarParts): Promise<void> {
   // The last results are still evaluated.
-  await answers?.close();
+  await answers.close();
   await evaluations.close();
 }
 

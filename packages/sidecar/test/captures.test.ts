@@ -23,7 +23,6 @@ function capturing() {
     limit: 5,
     retentionMs: 60_000,
     secret: "s",
-    routeOf: () => "default/r",
     onTrouble: ({ message }) => void troubles.push(message),
   });
   return { folder, captures, troubles };
@@ -34,7 +33,8 @@ function leg(lane: "primary" | "shadow"): Leg {
   return { ...rest, lane, pool: lane, class: lane === "primary" ? "ok" : "timeout" };
 }
 
-function pair(captures: Captures, request: { texts: Texts | undefined }): void {
+function pair(captures: Captures, texts: { texts: Texts | undefined }): void {
+  const request = Object.assign(texts, { gateOf: () => ({ route: "default/r" }) });
   const legs = { primary: leg("primary"), shadow: leg("shadow") };
   captures.paired?.({ requestId: "r", ...legs }, "m", request);
 }
@@ -59,7 +59,10 @@ test("a capture has the request and both answers, and is written once per reques
 
 test("texts are limited, per request and by the number of requests", () => {
   const { captures } = capturing();
-  const requests = Array.from({ length: 512 }, () => ({ texts: captures.hold(Buffer.from("{}")) }));
+  const requests = Array.from({ length: 512 }, () => ({
+    texts: captures.hold(Buffer.from("{}")),
+    gateOf: () => undefined,
+  }));
   expect(captures.hold(Buffer.from("{}"))).toBeUndefined();
   const [first] = requests;
   if (first === undefined) throw new Error("nothing is held");
@@ -126,7 +129,7 @@ test("does not follow links, and closes an open folder", () => {
 test("a folder that can't be created is an error at start with its name", () => {
   const file = join(mkdtempSync(join(tmpdir(), "umbra-captures-")), "file");
   writeFileSync(file, "");
-  const options = { limit: 1, retentionMs: 1, secret: "s", routeOf: () => "r", onTrouble() {} };
+  const options = { limit: 1, retentionMs: 1, secret: "s", onTrouble() {} };
   expect(() => createCaptures({ ...options, folder: join(file, "x") })).toThrow(
     /can't use the capture folder .*captures/,
   );

@@ -153,9 +153,10 @@ describeInChromium(`the live page, ${where}`, () => {
         {
           // Only the pool and mirror data that the live page reads.
           pools: { values: () => pools.map(poolLike) } as never,
-          gates: {
-            map: (read: (gate: object) => unknown) =>
-              mirrors.map((each) => read({ state: () => each })),
+          mirrors: {
+            get gates() {
+              return mirrors.map((each) => ({ state: () => each }));
+            },
           } as never,
           recorder: {} as never,
           metrics: {} as never,
@@ -166,6 +167,7 @@ describeInChromium(`the live page, ${where}`, () => {
               return shown;
             },
             reports: async () => shown.reports,
+            closedReports: [],
             watch: () => undefined,
           },
           token: undefined,

@@ -79,4 +79,49 @@ describe("load count", () => {
     clock.ms += 60_000;
     expect(load.peakPerSecond(["a"])).toBeUndefined();
   });
+
+  test("a load ratio is about the mean number of endpoints, not the present one", () => {
+    const { clock, pools, load } = setUp({ a: 4, b: 4 });
+    const pass = (seconds: number) => {
+      for (let i = 0; i < seconds; i++) {
+        for (let j = 0; j < 4; j++) load.picked("a", "primary");
+        for (let j = 0; j < 4; j++) load.picked("b", "shadow");
+        clock.ms += 1_000;
+        load.loadOf(["a", "b"]);
+      }
+    };
+    pass(99);
+    pools.get("b")?.state.setEndpoints(["10.0.1.1:1"]);
+    pass(1);
+    expect(load.ratio(["a"], "b")).toBeCloseTo(4 / 3.97, 5);
+  });
+
+  test("an evaluation that begins later counts from then on", () => {
+    const { clock, load } = setUp({ a: 1, b: 1 });
+    for (let i = 0; i < 1_000; i++) load.picked("a", "primary");
+    clock.ms += 100_000;
+    const mark = load.mark();
+    for (let i = 0; i < 200; i++) load.picked("a", "primary");
+    for (let i = 0; i < 200; i++) load.picked("b", "shadow");
+    clock.ms += 10_000;
+    expect(load.ratio(["a"], "b", mark)).toBe(1);
+    expect(load.loadOf(["a"], mark)).toMatchObject({ requests: 200, seconds: 10 });
+  });
+
+  test("a pool that comes back begins at 0 and reads its new endpoints", () => {
+    const { clock, pools, load } = setUp({ a: 1, b: 1 });
+    for (let i = 0; i < 500; i++) load.picked("a", "primary");
+    const mark = load.mark();
+    const others = setUp({ a: 1 }).pools;
+    const changed = pools as Map<string, ServedPool>;
+    changed.delete("a");
+    load.loadOf(["b"]);
+    for (const [name, pool] of others) changed.set(name, pool);
+    load.picked("a", "primary");
+    clock.ms += 1_000;
+    others
+      .get("a")
+      ?.state.recordScrape("10.0.0.0:1", { ...metrics, scrapedAtMs: 1_000 }, 1_000, 100);
+    expect(load.loadOf(["a"], mark)).toMatchObject({ requests: 1, utilisation: { running: 6 } });
+  });
 });

@@ -90,6 +90,10 @@ const reportFlags = {
     writable,
   ),
   junit: flag("--junit <file>", "write JUnit XML; - for standard output", writable),
+  closed: flag(
+    "--closed",
+    "report on closed evaluations: those whose settings changed or whose mirror was removed before the end",
+  ),
   gate: flag(
     "--gate",
     "set the exit status from the verdict: 0 PASS, 10 FAIL, 11 INCONCLUSIVE, 12 INVALID",
@@ -121,6 +125,9 @@ async function runReport(flags: ReportFlags, io: Io): Promise<void> {
   if (flags.wait === true && sources > 0) {
     throw new UsageError("--wait needs a running sidecar: samples and saved reports do not change");
   }
+  if (flags.wait === true && flags.closed === true) {
+    throw new UsageError("--wait needs a running evaluation: leave out --closed");
+  }
   const labels = labelsOf(flags.label ?? []);
   const earlier = flags.against === undefined ? [] : readReports(flags.against);
   const all =
@@ -129,7 +136,8 @@ async function runReport(flags: ReportFlags, io: Io): Promise<void> {
       : flags.samples !== undefined
         ? await fromSamples(flags.samples, flags, io)
         : await fromSidecar(flags, io);
-  const reports = chosen(all, flags.candidate).map((report) => addLabels(report, labels));
+  const found = flags.from === undefined ? openOrClosed(all, flags, io) : all;
+  const reports = chosen(found, flags.candidate).map((report) => addLabels(report, labels));
   const againstOf = earlierOf(reports, earlier);
   if (flags.output === "json") {
     const [only] = reports;
@@ -162,6 +170,25 @@ function labelsOf(pairs: readonly string[]): ReportLabels {
 function addLabels(report: ShadowReport, labels: ReportLabels): ShadowReport {
   if (Object.keys(labels).length === 0) return report;
   return { ...report, labels: { ...report.labels, ...labels } };
+}
+
+/** Chooses the closed evaluations with `--closed`, otherwise the others. */
+function openOrClosed(
+  reports: readonly ShadowReport[],
+  { closed: isClosed }: ReportFlags,
+  io: Io,
+): readonly ShadowReport[] {
+  const closed = reports.filter(({ evaluation }) => evaluation.closed !== undefined);
+  if (isClosed === true) {
+    if (closed.length === 0) throw new CommandError("no evaluation was closed before its end");
+    return closed;
+  }
+  if (closed.length > 0) {
+    const evaluations =
+      closed.length === 1 ? "1 evaluation was" : `${closed.length} evaluations were`;
+    io.stderr(`${evaluations} closed before the end: umbra report --closed\n`);
+  }
+  return reports.filter(({ evaluation }) => evaluation.closed === undefined);
 }
 
 /** The reports on this candidate; all of them where none is named. */
@@ -197,12 +224,12 @@ async function fromSidecar(
   const progress = progressLine(io);
   try {
     for (;;) {
-      const { reports } = await queryAdmin(admin, "/v1/report", { signal: io.signal });
+      const { reports, closed = [] } = await queryAdmin(admin, "/v1/report", { signal: io.signal });
       // A candidate has a report only from its first mirrored request on; where all others are over, it has none.
       const wanted = calledAs(reports, candidate);
       const awaited = wanted.length > 0 ? wanted : reports;
       const isOver = awaited.length > 0 && awaited.every(isSettled);
-      if (wait !== true || isOver) return reports;
+      if (wait !== true || isOver) return [...reports, ...closed];
       const [report] = wanted;
       progress.show(report === undefined ? "no mirrored request yet" : progressOf(report));
       await sleep(2_000, undefined, { signal: io.signal });
@@ -231,7 +258,8 @@ async function fromSamples(
   flags: ReportFlags,
   io: Io,
 ): Promise<readonly ShadowReport[]> {
-  const { samples, problems, broken, repeated } = await readSamples(files, io.streamStdin);
+  const read = await readSamples(files, io.streamStdin);
+  const { samples, evaluations, problems, broken, repeated } = read;
   for (const problem of problems) io.stderr(`${printable(problem)}\n`);
   if (broken > 0) io.stderr(`skipped ${broken} invalid ${broken === 1 ? "line" : "lines"}\n`);
   if (repeated > 0) io.stderr(`skipped ${repeated} duplicate samples\n`);
@@ -248,7 +276,7 @@ async function fromSamples(
     seed,
     isSameModel: sameModel,
   });
-  return judgeSamples(samples, { settings, topology, control });
+  return judgeSamples(samples, { settings, topology, control, evaluations });
 }
 
 /** Reads one report or a list of reports, as `-o json` writes them. */

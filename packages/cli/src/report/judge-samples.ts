@@ -1,11 +1,13 @@
 import { defaultEvaluation, type Mirror, resourceName, type Topology } from "@umbra/envoy-config";
 import {
+  type EvaluationLine,
   type EvaluationSettings,
   evaluationConfig,
   judge,
   type Sample,
   type ShadowReport,
 } from "@umbra/shadow";
+import { type RunPart, runParts } from "./run-parts.ts";
 
 export interface JudgeSamplesOptions {
   /** Settings from flags, for all candidates. They override the policies. */
@@ -14,13 +16,16 @@ export interface JudgeSamplesOptions {
   readonly topology: Topology | undefined;
   /** The control pool. */
   readonly control: string | undefined;
+  /** Lines of the files about evaluations; none when absent. */
+  readonly evaluations?: readonly EvaluationLine[];
 }
 
-/** Evaluates every candidate of every route that has samples. */
+/** Evaluates every candidate of every route that has samples; a closed evaluation apart from the one after it. */
 export function judgeSamples(
   samples: readonly Sample[],
-  { settings, topology, control }: JudgeSamplesOptions,
+  options: JudgeSamplesOptions,
 ): readonly ShadowReport[] {
+  const { topology, control, evaluations = [] } = options;
   const groups = [...Map.groupBy(samples, ({ route }) => route).values()].flatMap((ofRoute) => [
     ...Map.groupBy(ofRoute, ({ candidate }) => candidate).values(),
   ]);
@@ -33,27 +38,49 @@ export function judgeSamples(
     const controlGroup = groups.find(
       ([each]) => each !== undefined && each.route === first.route && isControl(each),
     );
-    const evaluation = mirrorOf(topology, first)?.evaluation ?? defaultEvaluation;
-    const slo = { ...evaluation.slo, ...settings.slo };
-    const config = evaluationConfig({ ...evaluation, ...settings, slo });
-    reports.push(
-      judge({
-        samples: group,
-        config,
-        ...(controlGroup === undefined ? {} : { control: controlGroup }),
-        facts: {
-          // A file does not grow: unless the user sets a horizon, the run ends where the file ends.
-          isFinished: settings.horizonMs === undefined,
-          candidate: lane(first.candidate, group, "shadow"),
-          baseline: lane("", group, "primary"),
-          ...(controlGroup === undefined
-            ? {}
-            : { control: lane(controlGroup[0]?.candidate ?? "", controlGroup, "shadow") }),
-        },
-      }),
-    );
+    for (const part of runParts(group, evaluations)) {
+      reports.push(judgePart(part, controlGroup, options));
+    }
   }
-  return reports.toSorted((a, b) => (a.candidate.pool < b.candidate.pool ? -1 : 1));
+  return reports.toSorted((a, b) => compare(a.candidate.pool, b.candidate.pool));
+}
+
+function compare(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
+}
+
+/** Evaluates one evaluation of a candidate. A closed one did not reach its planned end, unless it ran that long. */
+function judgePart(
+  { samples, line }: RunPart,
+  control: readonly Sample[] | undefined,
+  { settings, topology }: JudgeSamplesOptions,
+): ShadowReport {
+  const closed = line?.closed;
+  const [first] = samples;
+  const candidate = first?.candidate ?? "";
+  const mirror =
+    closed === undefined && first !== undefined ? mirrorOf(topology, first) : undefined;
+  const evaluation = mirror?.evaluation ?? line?.config ?? defaultEvaluation;
+  const slo = { ...evaluation.slo, ...settings.slo };
+  const config = evaluationConfig({ ...evaluation, ...settings, slo });
+  const report = judge({
+    samples,
+    config,
+    ...(control === undefined ? {} : { control }),
+    facts: {
+      // A file does not grow: unless the user sets a horizon, the run ends where the file ends.
+      isFinished: settings.horizonMs === undefined && closed === undefined,
+      candidate: lane(candidate, samples, "shadow"),
+      baseline: lane("", samples, "primary"),
+      ...(closed === undefined ? {} : { startedAtMs: line?.fromMs ?? 0, nowMs: closed.atMs }),
+      ...(control === undefined
+        ? {}
+        : { control: lane(control[0]?.candidate ?? "", control, "shadow") }),
+    },
+  });
+  if (closed === undefined) return report;
+  const mark = { at: new Date(closed.atMs).toISOString(), why: closed.why };
+  return { ...report, evaluation: { ...report.evaluation, closed: mark } };
 }
 
 /** Samples don't contain the number of replicas; the number of endpoints that answered is the best estimate. */

@@ -1,11 +1,13 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { parseSample, type Sample } from "@umbra/shadow";
+import { type EvaluationLine, parseEvaluationLine, parseSample, type Sample } from "@umbra/shadow";
 import { CommandError } from "../errors.ts";
 
 export interface SamplesRead {
   readonly samples: readonly Sample[];
+  /** Evaluations that began or were closed while the process ran, in the order of the file. */
+  readonly evaluations: readonly EvaluationLine[];
   /** The first few problems, as `FILE:LINE reason`. */
   readonly problems: readonly string[];
   readonly broken: number;
@@ -17,6 +19,7 @@ const shownProblems = 5;
 /** A sample is about 600 bytes. */
 const maxLineLength = 65_536;
 const maxSamples = 2_000_000;
+const maxEvaluations = 10_000;
 
 /** Reads samples files, or standard input for `-`. Counts and lists invalid lines. Throws if a file can't be read. */
 export async function readSamples(
@@ -24,6 +27,7 @@ export async function readSamples(
   stdin: () => Readable,
 ): Promise<SamplesRead> {
   const samples: Sample[] = [];
+  const evaluations: EvaluationLine[] = [];
   const problems: string[] = [];
   const seen = new Set<string>();
   let [broken, repeated] = [0, 0];
@@ -42,6 +46,11 @@ export async function readSamples(
           text.length > maxLineLength
             ? ({ ok: false, problem: "longer than 64 KiB" } as const)
             : parseSample(text);
+        const about = read.ok ? undefined : evaluationIn(text);
+        if (about !== undefined && evaluations.length < maxEvaluations) {
+          evaluations.push(about);
+          continue;
+        }
         if (!read.ok) {
           broken++;
           if (problems.length < shownProblems) problems.push(`${file}:${line} ${read.problem}`);
@@ -66,5 +75,10 @@ export async function readSamples(
       throw new CommandError(`${file} can't be read: ${cause.message}`, { cause });
     });
   }
-  return { samples, problems, broken, repeated };
+  return { samples, evaluations, problems, broken, repeated };
+}
+
+/** Undefined if the line is not about an evaluation. */
+function evaluationIn(line: string): EvaluationLine | undefined {
+  return line.length > maxLineLength ? undefined : parseEvaluationLine(line);
 }

@@ -41,9 +41,9 @@ export interface RecorderObserver<T = unknown> {
   /** Both legs have ended. */
   paired?(pair: Pair, mirror: string, request: T): void;
   /** The twin never arrived, never ended, or was not measured. */
-  lost?(primary: Leg, mirror: string, twin: LostTwin): void;
+  lost?(primary: Leg, mirror: string, twin: LostTwin, request: T): void;
   /** A primary without a twin in `of.mirror` has ended. */
-  unmirrored?(primary: Leg, of: UnmirroredFor): void;
+  unmirrored?(primary: Leg, of: UnmirroredFor, request: T): void;
 }
 
 /** Pairs primary requests with their twins, whichever ends first, and measures both. */
@@ -188,7 +188,9 @@ class RequestPairing<T> implements Pairing {
     for (const [mirror, leg] of lost) {
       const isUnmeasured = leg === "unmeasured" || why === "noRoom";
       const twin = isUnmeasured ? "unmeasured" : this.#lostTwin(leg, mirror);
-      for (const each of this.#recorder.observers) each.lost?.(this.#primary, mirror, twin);
+      for (const each of this.#recorder.observers) {
+        each.lost?.(this.#primary, mirror, twin, this.#request);
+      }
     }
   }
 
@@ -203,7 +205,7 @@ class RequestPairing<T> implements Pairing {
       if (typeof twin === "object") this.#pair(leg, twin, mirror);
     }
     for (const of of unmirrored) {
-      for (const each of this.#recorder.observers) each.unmirrored?.(leg, of);
+      for (const each of this.#recorder.observers) each.unmirrored?.(leg, of, this.#request);
     }
   }
 

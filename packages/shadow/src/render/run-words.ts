@@ -1,5 +1,10 @@
 import { labelsOf } from "../report/labels.ts";
-import type { ReportFunnel, ReportIdentity, ShadowReport } from "../report/shadow-report.ts";
+import type {
+  ClosedWhy,
+  ReportFunnel,
+  ReportIdentity,
+  ShadowReport,
+} from "../report/shadow-report.ts";
 import { clock, count, unknown, utcTime } from "./format.ts";
 
 /** A name and its value, in reading order. */
@@ -45,6 +50,11 @@ function lane(
   };
 }
 
+const closedWords: Readonly<Record<ClosedWhy, string>> = {
+  changed: "its settings were changed",
+  removed: "its mirror was removed",
+};
+
 /** Facts of the run: policy, time and number of pairs, then the user's labels. */
 export function runFacts({ evaluation, funnel, verdict, labels }: ShadowReport): readonly Fact[] {
   const { sampling, route, policy } = evaluation;
@@ -61,6 +71,14 @@ export function runFacts({ evaluation, funnel, verdict, labels }: ShadowReport):
     ["pairs used", `${count(funnel.used)} of ${count(funnel.dispatched)} mirrored`],
     ...share,
     ["configuration", evaluation.config_sha256.slice(0, 16)],
+    ...(evaluation.closed === undefined
+      ? []
+      : [
+          [
+            "closed (UTC)",
+            `${utcTime(evaluation.closed.at)}, ${closedWords[evaluation.closed.why]}`,
+          ] as const,
+        ]),
     ...(verdict.final === null
       ? []
       : [

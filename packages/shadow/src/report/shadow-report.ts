@@ -73,7 +73,18 @@ export interface ReportEvaluation {
   readonly captured: number;
   /** `namespace/name` of the ShadowPolicy; null if there is none. */
   readonly policy: string | null;
+  /** When the evaluation was closed, and why; absent while it runs. */
+  readonly closed?: EvaluationClosed;
 }
+
+export interface EvaluationClosed {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly why: ClosedWhy;
+}
+
+/** `changed`: another evaluation of the same shadow began, with other settings. `removed`: the mirror was removed. */
+export type ClosedWhy = "changed" | "removed";
 
 /** Measured from the pairs' own correlation in time. */
 export interface LoadMemory {

@@ -60,7 +60,8 @@ function broken(problem: string): SampleLine {
   return { ok: false, problem };
 }
 
-function isRecord(json: unknown): json is Readonly<Record<string, unknown>> {
+/** True for a JSON object. */
+export function isRecord(json: unknown): json is Readonly<Record<string, unknown>> {
   return typeof json === "object" && json !== null && !Array.isArray(json);
 }
 

@@ -35,12 +35,14 @@ const numberFields = [
   "stall",
 ] as const satisfies readonly (keyof SampleLeg)[];
 
-/** Codes of one byte each: class, stream, source, and indices into tables of names. */
-const codesPerLeg = 5;
+/** Codes of one byte each: class, stream, source, and the index of the finish reason. */
+const codesPerLeg = 4;
 const numbersPerLeg = numberFields.length;
 const rowsPerChunk = 4_096;
-/** Most names per table (endpoints, finish reasons, routes). Further names are stored as unknown. */
+/** Most finish reasons and most names of a request's kind in a chunk. Further ones are stored as unknown. */
 const maxNames = 255;
+/** A chunk has room for the endpoints of all its legs. */
+const maxEndpoints = 2 * rowsPerChunk;
 
 interface Chunk {
   readonly ids: string[];
@@ -53,6 +55,11 @@ interface Chunk {
   readonly kinds: Uint8Array;
   readonly numbers: Float32Array;
   readonly codes: Uint8Array;
+  readonly endpoints: Uint16Array;
+  /** Names by code. Each chunk has its own, so that names leave memory with the samples that have them. */
+  readonly kindNames: Names;
+  readonly finishNames: Names;
+  readonly endpointNames: Names;
   rows: number;
 }
 
@@ -195,14 +202,17 @@ const kindFields = ["model", "path", "shape", "priority"] as const;
 
 /** Creates the columns of a request's kind. */
 function createKindColumns() {
-  const names = createNames();
   return {
-    write({ kinds }: Chunk, row: number, kind: RequestKind | null | undefined): void {
+    write(
+      { kinds, kindNames: names }: Chunk,
+      row: number,
+      kind: RequestKind | null | undefined,
+    ): void {
       kindFields.forEach((field, at) => {
         kinds[row * kindFields.length + at] = names.codeOf(kind?.[field] ?? null);
       });
     },
-    read({ kinds }: Chunk, row: number): Pick<Sample, "request"> {
+    read({ kinds, kindNames: names }: Chunk, row: number): Pick<Sample, "request"> {
       const at = row * kindFields.length;
       const name = (field: number) => names.nameOf(kinds[at + field] ?? 0);
       const [model, path, shape, priority] = [name(0), name(1), name(2), name(3)];
@@ -215,21 +225,19 @@ function createKindColumns() {
 
 /** Creates the columns of legs. `slot` is twice the row, plus one for the shadow's leg. */
 function createLegColumns() {
-  const finishes = createNames();
-  const endpoints = createNames();
   return {
-    write({ numbers, codes }: Chunk, slot: number, leg: SampleLeg): void {
+    write(chunk: Chunk, slot: number, leg: SampleLeg): void {
       numberFields.forEach((field, at) => {
-        numbers[slot * numbersPerLeg + at] = leg[field] ?? Number.NaN;
+        chunk.numbers[slot * numbersPerLeg + at] = leg[field] ?? Number.NaN;
       });
       const own = [
         leg.class === null ? 0 : legClasses.indexOf(leg.class) + 1,
         leg.stream === null ? 0 : leg.stream ? 2 : 1,
         leg.tokenSource === null ? 0 : leg.tokenSource === "usage" ? 2 : 1,
-        finishes.codeOf(leg.finish),
-        endpoints.codeOf(leg.endpoint),
+        chunk.finishNames.codeOf(leg.finish),
       ];
-      codes.set(own, slot * codesPerLeg);
+      chunk.codes.set(own, slot * codesPerLeg);
+      chunk.endpoints[slot] = chunk.endpointNames.codeOf(leg.endpoint);
     },
     read(chunk: Chunk, slot: number): SampleLeg {
       const number = (at: number) => known(chunk.numbers[slot * numbersPerLeg + at]);
@@ -242,8 +250,8 @@ function createLegColumns() {
         class: legClasses[code(0) - 1] ?? null,
         stream: code(1) === 0 ? null : code(1) === 2,
         tokenSource: code(2) === 0 ? null : code(2) === 2 ? "usage" : "chunks",
-        finish: finishes.nameOf(code(3)),
-        endpoint: endpoints.nameOf(code(4)),
+        finish: chunk.finishNames.nameOf(code(3)),
+        endpoint: chunk.endpointNames.nameOf(chunk.endpoints[slot] ?? 0),
       };
     },
   };
@@ -265,11 +273,17 @@ function createChunk(): Chunk {
     kinds: new Uint8Array(rowsPerChunk * kindFields.length),
     numbers: new Float32Array(rowsPerChunk * 2 * numbersPerLeg),
     codes: new Uint8Array(rowsPerChunk * 2 * codesPerLeg),
+    endpoints: new Uint16Array(rowsPerChunk * 2),
+    kindNames: createNames(maxNames),
+    finishNames: createNames(maxNames),
+    endpointNames: createNames(maxEndpoints),
     rows: 0,
   };
 }
 
-function createNames() {
+type Names = ReturnType<typeof createNames>;
+
+function createNames(max: number) {
   const names: string[] = [];
   const codes = new Map<string, number>();
   return {
@@ -278,7 +292,7 @@ function createNames() {
       if (name === null) return 0;
       const known = codes.get(name);
       if (known !== undefined) return known;
-      if (names.length >= maxNames) return 0;
+      if (names.length >= max) return 0;
       names.push(name);
       codes.set(name, names.length);
       return names.length;

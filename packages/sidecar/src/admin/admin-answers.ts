@@ -15,8 +15,12 @@ export interface AdminAnswers {
   /** Explains the request that the query describes. */
   readonly "/v1/explain": Explained;
   readonly "/v1/mirrors": { readonly mirrors: readonly MirrorState[] };
-  /** Evaluated at the time of the call. */
-  readonly "/v1/report": { readonly reports: readonly ShadowReport[] };
+  readonly "/v1/report": {
+    /** Evaluated at the time of the call. */
+    readonly reports: readonly ShadowReport[];
+    /** The last reports of the 16 latest evaluations that were closed before their end, newest first. */
+    readonly closed: readonly ShadowReport[];
+  };
   readonly "/v1/pairs": { readonly pairs: readonly Pair[] };
 }
 

@@ -8,7 +8,7 @@ import { liveSections } from "../live-page/live-sections.ts";
 import { livePage, livePagePolicy } from "../live-page/page.ts";
 import { createSectionFeed, type SectionFeed } from "../live-page/section-feed.ts";
 import type { Exposition } from "../metrics/exposition.ts";
-import type { MirrorGate } from "../mirror/mirror-gate.ts";
+import type { MirrorRegistry } from "../mirror/mirror-registry.ts";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
 import { isRebound, refusalOf } from "./access.ts";
 import type { AdminAnswers, AdminPath, JsonOf, PoolAnswer } from "./admin-answers.ts";
@@ -21,10 +21,10 @@ export interface AdminOptions {
   /** Returns the name of a configured or served model, or `other` for any other name, which clients can invent. */
   readonly knownModel: (pool: string, model: string | undefined) => string;
   readonly metrics: Exposition;
-  readonly gates: readonly MirrorGate[];
+  readonly mirrors: Pick<MirrorRegistry, "gates">;
   /** What is missing before traffic can be served; empty when ready. */
   readonly notReady: () => Promise<readonly string[]>;
-  readonly evaluations: Pick<Evaluations, "reports" | "latest" | "watch">;
+  readonly evaluations: Pick<Evaluations, "reports" | "closedReports" | "latest" | "watch">;
   /** With a token, calls that change something are allowed from any address; without one, only from loopback. */
   readonly token: string | undefined;
   readonly log: Logger;
@@ -133,7 +133,7 @@ function pageRoutes(feed: SectionFeed): readonly PathRoute[] {
 }
 
 function readingRoutes(options: AdminOptions): readonly PathRoute[] {
-  const { recorder, metrics, notReady, gates, evaluations } = options;
+  const { recorder, metrics, notReady, mirrors, evaluations } = options;
   const readJson = <P extends AdminPath>(
     path: P,
     answer: () => AdminAnswers[P] | Promise<AdminAnswers[P]>,
@@ -162,8 +162,11 @@ function readingRoutes(options: AdminOptions): readonly PathRoute[] {
         },
       },
     ],
-    readJson("/v1/mirrors", () => ({ mirrors: gates.map((gate) => gate.state()) })),
-    readJson("/v1/report", async () => ({ reports: await evaluations.reports() })),
+    readJson("/v1/mirrors", () => ({ mirrors: mirrors.gates.map((gate) => gate.state()) })),
+    readJson("/v1/report", async () => {
+      const reports = await evaluations.reports();
+      return { reports, closed: evaluations.closedReports };
+    }),
     readJson("/v1/pairs", () => ({ pairs: recorder.pairs().map((pair) => pairOf(pair, options)) })),
   ];
 }
@@ -174,7 +177,7 @@ function pairOf({ requestId, ...legs }: Pair, { knownModel }: AdminOptions): Pai
   return { requestId, primary: known(legs.primary), shadow: known(legs.shadow) };
 }
 
-function changingRoutes({ gates, token }: AdminOptions): readonly PathRoute[] {
+function changingRoutes({ mirrors, token }: AdminOptions): readonly PathRoute[] {
   return shadowCalls.map((call) => [
     `/v1/shadow/${call}`,
     {
@@ -186,7 +189,7 @@ function changingRoutes({ gates, token }: AdminOptions): readonly PathRoute[] {
         }
         const body = await readBody(request);
         if (body === undefined) return json(response, 413, { error: "the body is too long" });
-        const { status, ...result } = callShadow(call, body, gates);
+        const { status, ...result } = callShadow(call, body, mirrors.gates);
         json(response, status, result);
       },
     },
@@ -194,15 +197,15 @@ function changingRoutes({ gates, token }: AdminOptions): readonly PathRoute[] {
 }
 
 function feedOf(options: AdminOptions): SectionFeed {
-  const { evaluations, gates, log } = options;
+  const { evaluations, mirrors, log } = options;
   return createSectionFeed({
     render: () =>
       liveSections({
         analysis: evaluations.latest,
         pools: poolsOf(options),
-        mirrors: gates.map((gate) => gate.state()),
+        mirrors: mirrors.gates.map((gate) => gate.state()),
       }),
-    onWatched: evaluations.watch,
+    onWatched: (isWatched) => evaluations.watch(isWatched),
     onError: (err) => log.error({ err }, "the live page could not be rendered"),
     everyMs: liveEveryMs,
   });

@@ -17,7 +17,7 @@ export interface SidecarServing extends ServingState {
 }
 
 export interface SidecarServingOptions {
-  readonly parts: Pick<SidecarParts, "pools" | "paths" | "metrics">;
+  readonly parts: Pick<SidecarParts, "pools" | "paths" | "metrics" | "servingMirrors">;
   readonly scraping: ScrapeLoop;
   readonly server: Pick<ExtProcServer, "setMaxHeldBytes">;
   readonly gone: Gone;
@@ -32,10 +32,11 @@ export interface SidecarServingOptions {
 
 export function createSidecarServing(options: SidecarServingOptions): SidecarServing {
   const { parts, scraping, server, gone, started, inOwnMemory, log } = options;
-  const { pools, paths, metrics } = parts;
+  const { pools, paths, metrics, servingMirrors } = parts;
   const state = createServingState([
     pools,
     paths,
+    servingMirrors,
     { begin: () => scraping.update(), retire: () => scraping.update() },
     { begin: (topology) => void (metrics.begin(topology) && gone.note()) },
     { begin: (topology) => server.setMaxHeldBytes(heldBytes(topology)) },

@@ -14,6 +14,8 @@ export interface Captures extends RequestObserver<CapturedRequest> {
 }
 
 export interface CapturedRequest {
+  /** The mirror's controller. */
+  gateOf(mirror: string): { readonly route: string } | undefined;
   /** Held until the first pair of the request, or until its end. */
   texts: Texts | undefined;
 }
@@ -21,8 +23,6 @@ export interface CapturedRequest {
 export interface CapturesOptions extends CaptureStoreOptions {
   /** Key of hashes that leave this process. */
   readonly secret: string;
-  /** Returns the HTTPRoute of a mirror. */
-  readonly routeOf: (mirror: string) => string | undefined;
 }
 
 /** Maximum size of one request or answer; the rest is cut off. */
@@ -85,7 +85,7 @@ export function createCaptures(options: CapturesOptions): Captures {
       store.offer(scoreOf(primary, shadow), () => ({
         id: pseudonym(options.secret, requestId),
         at: new Date().toISOString(),
-        route: options.routeOf(mirror) ?? "",
+        route: request.gateOf(mirror)?.route ?? "",
         candidate: shadow.pool,
         why: whyOf(primary, shadow),
         request: readableText(texts.request.toString("utf8")),

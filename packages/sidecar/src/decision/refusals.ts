@@ -174,6 +174,11 @@ export const unsupportedTrailers: Refusal = { code: "unsupported_trailers" };
 export const unknownUnderscore: Refusal = { code: "bad_request" };
 export const unknownPool: Refusal = { code: "unknown_pool" };
 
+export const unknownMirror: Refusal = {
+  code: "unknown_pool",
+  message: "this twin's mirror is unknown to the picker, or has another pool",
+};
+
 export const unnamedPool: Refusal = {
   code: "unknown_pool",
   message: "the picker serves several pools, but the gateway does not name one",

@@ -1,16 +1,10 @@
 import { randomBytes } from "node:crypto";
+import type { Topology } from "@umbra/envoy-config";
 import {
-  baselinePoolsOf,
-  costLabel,
-  gpusLabel,
-  type LanePrice,
-  type Topology,
-} from "@umbra/envoy-config";
-import {
-  evaluationConfig,
-  type LaneFacts,
   type Leg,
+  type LostTwin,
   lostSample,
+  type Pair,
   pairSample,
   type RecorderObserver,
   type Sample,
@@ -18,49 +12,56 @@ import {
   type UnmirroredFor,
   unmirroredSample,
 } from "@umbra/shadow";
-import { defined } from "@umbra/shadow/defined";
+import { evaluationKey } from "../mirror/evaluation-key.ts";
 import { pseudonym } from "../mirror/keyed-hash.ts";
 import type { MirrorGate } from "../mirror/mirror-gate.ts";
 import type { MirrorRegistry } from "../mirror/mirror-registry.ts";
-import type { PoolRegistry } from "../pools/pool-registry.ts";
-import { type JudgeThread, startJudgeThread } from "./judge-thread.ts";
-import type { LoadCount } from "./load-count.ts";
+import type { Unmirrored } from "../requests/live-request.ts";
+import type { EvaluatedRequest } from "./evaluated-request.ts";
+import { evaluationNow, type NowSources } from "./evaluation-now.ts";
+import { type JudgeThread, type JudgeThreadOptions, startJudgeThread } from "./judge-thread.ts";
+import {
+  nextEvaluations,
+  type RunningEvaluation,
+  type RunningEvaluations,
+} from "./running-evaluations.ts";
 import { checkSamplesFile } from "./samples-file.ts";
-import type { Analysis, EvaluationNow, EvaluationSetup, Trouble } from "./worker-messages.ts";
+import type { Analysis, EvaluationNow, Trouble } from "./worker-messages.ts";
 
 /** Converts recorded pairs into samples, and runs the thread that evaluates them. */
-export interface Evaluations extends RecorderObserver {
-  dropped(requestId: string, bodyBytes: number, of: UnmirroredFor): void;
+export interface Evaluations extends RecorderObserver<EvaluatedRequest> {
+  dropped(requestId: string, bodyBytes: number, of: Unmirrored): void;
+  /**
+   * Begins the evaluations that the topology needs. Call it after the registry has begun. An evaluation continues if what
+   * it compares and its configuration are the same. Otherwise a new one begins, and the report of the old one is kept.
+   */
+  begin(topology: Topology): void;
+  /** Ends the evaluations of mirrors that the registry has removed. */
+  retire(): void;
   /** Evaluates and returns the current reports. */
   reports(): Promise<readonly ShadowReport[]>;
+  /** The last reports of the latest closed evaluations, newest first. */
+  readonly closedReports: readonly ShadowReport[];
   readonly latest: Analysis;
   /** Watching enables the rendering of pages for each analysis. */
   watch(isWatched: boolean): void;
   close(): Promise<void>;
 }
 
-export interface EvaluationsOptions {
+export interface EvaluationsOptions extends NowSources {
   readonly topology: Topology;
   readonly registry: MirrorRegistry;
-  readonly pools: PoolRegistry;
-  readonly load: LoadCount;
   /** Key of hashes that leave this process. */
   readonly secret: string;
   readonly samplesFile: string | undefined;
   readonly evaluateEveryMs: number;
-  readonly captured: () => number;
   readonly onAnalysis: (reports: readonly ShadowReport[]) => void;
   readonly onTrouble: (trouble: Trouble) => void;
-  /** Called if the evaluation thread ends before `close`. */
+  /** Called if the evaluation thread ended before `close`, and when evaluations begin afterwards. */
   readonly onEnd: () => void;
+  /** Starts the evaluation thread; by default, from its own file. */
+  readonly start?: (options: JudgeThreadOptions) => JudgeThread;
 }
-
-const pauseTexts = {
-  paused: "mirroring is paused",
-  protection: "mirroring is paused, because it slowed the primary",
-  unjudged: "mirroring is paused, because the evaluation stopped",
-  stopped: "mirroring was stopped",
-} as const;
 
 /** About 20 MB per candidate. */
 const capacity = 100_000;
@@ -71,138 +72,167 @@ export function newSecret(): string {
 }
 
 export function startEvaluations(options: EvaluationsOptions): Evaluations {
-  const { registry, secret } = options;
-  let latest: Analysis = { reports: [], pages: new Map() };
-  const onAnalysis = (look: Analysis) => {
-    latest = look;
-    options.onAnalysis(look.reports);
-  };
-  // A topology without mirrors needs no thread.
-  const thread = registry.gates.length === 0 ? undefined : startThread(options, onAnalysis);
+  const { samplesFile, registry, topology } = options;
+  // Later, a samples file that can't be written is only reported: mirroring continues.
+  if (samplesFile !== undefined && registry.judged.size > 0) checkSamplesFile(samplesFile);
+  const evaluations = new JudgedMirrors(options);
+  evaluations.begin(topology);
+  return evaluations;
+}
 
-  function add(mirror: string, make: (gate: MirrorGate) => Sample): void {
-    const gate = registry.gateOf(mirror);
-    if (gate !== undefined) thread?.add(gate.key, make(gate));
+class JudgedMirrors implements Evaluations {
+  readonly #options: EvaluationsOptions;
+  #running: RunningEvaluations = new Map();
+  /** Undefined until the first mirror comes. */
+  #thread: JudgeThread | undefined = undefined;
+  #hasBegun = false;
+  latest: Analysis = { reports: [], pages: new Map() };
+  closedReports: readonly ShadowReport[] = [];
+
+  constructor(options: EvaluationsOptions) {
+    this.#options = options;
   }
 
-  const frame = ({ route, candidate }: MirrorGate, { requestId, t0, session }: Leg) => ({
-    ...{ id: pseudonym(secret, requestId), t0: performance.timeOrigin + t0, route, candidate },
-    ...(session === undefined ? {} : { session }),
-  });
+  begin(topology: Topology): void {
+    const { registry, load } = this.#options;
+    const before = this.#running;
+    const start = this.#hasBegun
+      ? { fromMs: Math.floor(this.#epochMs()), since: load.mark() }
+      : { fromMs: 0, since: undefined };
+    this.#hasBegun = true;
+    const next = nextEvaluations(topology, registry, { before, start });
+    // Candidates first: a candidate closes with the control that it had.
+    const changed = [...next.values()]
+      .filter(({ setup }) => before.get(setup.key)?.setup !== setup)
+      .toSorted(byRole);
+    const last = new Map(changed.map(({ setup: { key } }) => [key, this.#nowOf(key)]));
+    // Those that are gone end in `retire`.
+    this.#running = new Map([...before, ...next]);
+    if (changed.length === 0) return;
+    for (const { setup, gate } of changed) {
+      gate.restart();
+      this.#thread?.begin(setup, last.get(setup.key));
+    }
+    this.#thread ??= this.#start();
+    if (this.#thread.isEnded) this.#options.onEnd();
+  }
 
-  return {
-    paired({ primary, shadow }, mirror) {
-      add(mirror, (gate) => pairSample(frame(gate, primary), primary, shadow));
-    },
-    lost(primary, mirror, twin) {
-      add(mirror, (gate) => lostSample(frame(gate, primary), primary, twin));
-    },
-    unmirrored(primary, { mirror, drop = null }) {
-      add(mirror, (gate) => unmirroredSample(frame(gate, primary), primary, drop));
-    },
-    dropped(requestId, promptBytes, { mirror, drop }) {
-      if (drop === undefined || quietDrops.has(drop)) return;
-      const id = pseudonym(secret, requestId);
-      const t0 = performance.timeOrigin + performance.now();
-      add(mirror, ({ route, candidate }) =>
-        unmirroredSample({ id, t0, route, candidate }, { promptBytes }, drop),
-      );
-    },
-    reports: () => thread?.reports() ?? Promise.resolve([]),
-    get latest() {
-      return latest;
-    },
-    watch: (isWatched) => thread?.watch(isWatched),
-    close: () => thread?.close() ?? Promise.resolve(),
-  };
-}
+  retire(): void {
+    const { gates, judged } = this.#options.registry;
+    const keys = new Set([...judged.keys(), ...gates.map(({ key }) => key)]);
+    const gone = [...this.#running.values()].filter(({ gate }) => !keys.has(gate.key));
+    if (gone.length === 0) return;
+    for (const running of gone.toSorted(byRole)) {
+      const last = evaluationNow(running, this.#options);
+      this.#thread?.end(running.gate.key, this.#epochMs(), last);
+    }
+    this.#running = new Map([...this.#running].filter(([key]) => keys.has(key)));
+    this.latest = {
+      ...this.latest,
+      reports: this.latest.reports.filter((report) => this.#isRunning(report)),
+    };
+  }
 
-function startThread(
-  options: EvaluationsOptions,
-  onAnalysis: (look: Analysis) => void,
-): JudgeThread {
-  const { topology, registry, samplesFile, evaluateEveryMs, onTrouble, onEnd } = options;
-  if (samplesFile !== undefined) checkSamplesFile(samplesFile);
-  const judged = new Map(registry.gates.toReversed().map((gate) => [gate.key, gate]));
-  const evaluations = [...judged.values()].map((gate) => setupOf(gate, registry.gates));
-  const baselines = new Map(
-    registry.gates.map((gate) => [gate.key, baselinePoolsOf(topology, gate.mirror.origin.route)]),
-  );
-  const nowOfAll = () =>
-    [...judged].map(
-      ([key, gate]) => [key, nowOf(gate, baselines.get(key) ?? [], options)] as const,
+  paired({ primary, shadow }: Pair, mirror: string, request: EvaluatedRequest): void {
+    this.#add(request.gateOf(mirror), (gate) =>
+      shadow.pool === gate.candidate
+        ? pairSample(this.#frame(gate, primary), primary, shadow)
+        : // An older Envoy sent the twin to the mirror's former pool.
+          lostSample(this.#frame(gate, primary), primary, "unmeasured"),
     );
-  return startJudgeThread({
-    setup: { evaluations, samplesFile, capacity, evaluateEveryMs },
-    now: () => Object.fromEntries(nowOfAll()),
-    onAnalysis,
-    onTrouble,
-    onEnd,
-  });
+  }
+
+  lost(primary: Leg, mirror: string, twin: LostTwin, request: EvaluatedRequest): void {
+    this.#add(request.gateOf(mirror), (gate) =>
+      lostSample(this.#frame(gate, primary), primary, twin),
+    );
+  }
+
+  unmirrored(primary: Leg, { mirror, drop }: UnmirroredFor, request: EvaluatedRequest): void {
+    this.#add(request.gateOf(mirror), (gate) =>
+      unmirroredSample(this.#frame(gate, primary), primary, drop ?? null),
+    );
+  }
+
+  dropped(requestId: string, promptBytes: number, { gate, drop }: Unmirrored): void {
+    if (drop === undefined || quietDrops.has(drop)) return;
+    const id = pseudonym(this.#options.secret, requestId);
+    this.#add(gate, ({ route, candidate }) =>
+      unmirroredSample({ id, t0: this.#epochMs(), route, candidate }, { promptBytes }, drop),
+    );
+  }
+
+  reports(): Promise<readonly ShadowReport[]> {
+    return this.#thread?.reports() ?? Promise.resolve([]);
+  }
+
+  watch(isWatched: boolean): void {
+    this.#thread?.watch(isWatched);
+  }
+
+  async close(): Promise<void> {
+    await this.#thread?.close();
+  }
+
+  /** In ms since the epoch, from the clock of the samples. */
+  #epochMs(): number {
+    return performance.timeOrigin + this.#options.now();
+  }
+
+  #start(): JudgeThread {
+    const { samplesFile, evaluateEveryMs, onAnalysis, onTrouble, onEnd } = this.#options;
+    const { start = startJudgeThread } = this.#options;
+    return start({
+      setup: {
+        evaluations: [...this.#running.values()].map(({ setup }) => setup),
+        ...{ samplesFile, capacity, evaluateEveryMs },
+      },
+      now: () => this.#now(),
+      onAnalysis: (look) => {
+        const reports = look.reports.filter((report) => this.#isRunning(report));
+        this.latest = { ...look, reports };
+        onAnalysis(reports);
+      },
+      onClosed: (reports) => {
+        this.closedReports = reports;
+      },
+      onTrouble,
+      onEnd,
+    });
+  }
+
+  /** False if the mirror went while the report was on its way. */
+  #isRunning({ evaluation, candidate }: ShadowReport): boolean {
+    return this.#running.has(evaluationKey(evaluation.route, candidate.pool));
+  }
+
+  #now(): Readonly<Record<string, EvaluationNow>> {
+    const all = [...this.#running].map(
+      ([key, running]) => [key, evaluationNow(running, this.#options)] as const,
+    );
+    return Object.fromEntries(all);
+  }
+
+  #nowOf(key: string): EvaluationNow | undefined {
+    const running = this.#running.get(key);
+    return running === undefined ? undefined : evaluationNow(running, this.#options);
+  }
+
+  #add(gate: MirrorGate | undefined, make: (gate: MirrorGate) => Sample): void {
+    if (gate !== undefined) this.#thread?.add(gate.key, make(gate));
+  }
+
+  #frame({ route, candidate }: MirrorGate, { requestId, t0, session }: Leg) {
+    const id = pseudonym(this.#options.secret, requestId);
+    return {
+      ...{ id, t0: performance.timeOrigin + t0, route, candidate },
+      ...(session === undefined ? {} : { session }),
+    };
+  }
 }
 
-function nowOf(
-  gate: MirrorGate,
-  baseline: readonly string[],
-  { load, pools, captured }: EvaluationsOptions,
-): EvaluationNow {
-  const { percent, by, budgetUsed, pausedBy, policy } = gate.state();
-  const spent = Object.entries(budgetUsed).filter(([, share]) => share >= 1);
-  return {
-    atMs: performance.timeOrigin + performance.now(),
-    counts: gate.counts(),
-    loadRatio: load.ratio(baseline, gate.candidate),
-    peakPerSecond: load.peakPerSecond(baseline),
-    startedAtMs: sinceEpoch(gate.startedAtMs()),
-    isBudgetSpent: spent.length > 0,
-    percent,
-    by,
-    baseline: laneFacts(baseline, { pools, load, price: gate.mirror.evaluation.cost?.primary }),
-    candidate: laneFacts([gate.candidate], {
-      pools,
-      load,
-      price: gate.mirror.evaluation.cost?.shadow,
-    }),
-    policy,
-    captured: captured(),
-    limitsHit: [
-      ...spent.map(([kind]) => `the budget of ${kind} is used up`),
-      ...(pausedBy === null ? [] : [pauseTexts[pausedBy]]),
-    ],
-  };
-}
-
-/** Converts from the process's monotonic clock to ms since the epoch. */
-function sinceEpoch(ms: number | undefined): number | undefined {
-  return ms === undefined ? undefined : performance.timeOrigin + ms;
-}
-
-interface LaneSources extends Pick<EvaluationsOptions, "pools" | "load"> {
-  readonly price: LanePrice | undefined;
-}
-
-function laneFacts(names: readonly string[], { pools, load, price }: LaneSources): LaneFacts {
-  const found = names.flatMap((name) => pools.get(name) ?? []);
-  const engines = new Set(found.flatMap(({ engines }) => [...engines.values()]));
-  const endpoints = found.flatMap(({ state }) => state.snapshot().endpoints);
-  const labels = endpoints[0]?.labels ?? {};
-  return {
-    pool: names.join(", "),
-    models: [...new Set(found.flatMap(({ served }) => [...served.base]))].slice(0, 8),
-    replicas: endpoints.length,
-    ...defined({
-      engine: engines.size === 0 ? undefined : [...engines].toSorted().join(", "),
-      gpus: price?.gpus ?? positive(labels[gpusLabel]),
-      costPerHour: price?.costPerHour ?? positive(labels[costLabel]),
-      load: load.loadOf(names),
-    }),
-  };
-}
-
-/** Parses a label, which may have any value. */
-function positive(text: string | undefined): number | undefined {
-  const value = Number(text);
-  return text !== undefined && Number.isFinite(value) && value > 0 ? value : undefined;
+function byRole({ setup: a }: RunningEvaluation, { setup: b }: RunningEvaluation): number {
+  return Number(a.role === "control") - Number(b.role === "control");
 }
 
 /** Drop reasons that last as long as the traffic: they are counted, not recorded individually. */
@@ -214,19 +244,3 @@ const quietDrops: ReadonlySet<string> = new Set([
   "duration",
   "breaker",
 ]);
-
-function setupOf(gate: MirrorGate, gates: readonly MirrorGate[]): EvaluationSetup {
-  const { key, route, candidate, mirror } = gate;
-  const { role } = mirror;
-  const control = gates.find(
-    (each) => each.route === route && each.mirror.role === "control" && each.key !== key,
-  );
-  return {
-    key,
-    route,
-    candidate,
-    role,
-    controlKey: role === "candidate" ? control?.key : undefined,
-    config: evaluationConfig(mirror.evaluation),
-  };
-}

@@ -1,8 +1,10 @@
 import { Worker } from "node:worker_threads";
 import type { Sample, ShadowReport } from "@umbra/shadow";
+import { defined } from "@umbra/shadow/defined";
 import type {
   Analysis,
   EvaluationNow,
+  EvaluationSetup,
   FromWorker,
   ToWorker,
   Trouble,
@@ -13,6 +15,12 @@ import type {
 export interface JudgeThread {
   /** Queues a sample, which is sent soon in a batch. */
   add(key: string, sample: Sample): void;
+  /** Begins an evaluation, and closes the one with the same key. `last`: final data of that one. */
+  begin(setup: EvaluationSetup, last: EvaluationNow | undefined): void;
+  /** Closes an evaluation whose mirror is gone at `atMs`, in ms since the epoch. */
+  end(key: string, atMs: number, last: EvaluationNow): void;
+  /** True if the thread has ended. */
+  readonly isEnded: boolean;
   /** Evaluates now. Rejects if the thread ended or needs longer than a minute. */
   reports(): Promise<readonly ShadowReport[]>;
   /** Watching enables pages with each analysis. */
@@ -25,6 +33,8 @@ export interface JudgeThreadOptions {
   /** Returns the data to send with each batch. */
   readonly now: () => Readonly<Record<string, EvaluationNow>>;
   readonly onAnalysis: (look: Analysis) => void;
+  /** Called with the last reports of closed evaluations when they have changed. */
+  readonly onClosed: (reports: readonly ShadowReport[]) => void;
   readonly onTrouble: (trouble: Trouble) => void;
   /** Called if the thread ends before `close`. */
   readonly onEnd: () => void;
@@ -85,6 +95,18 @@ class WorkerThread implements JudgeThread {
     this.#troubled("samples arrive faster than they can be stored: some are lost");
   }
 
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  begin(setup: EvaluationSetup, last: EvaluationNow | undefined): void {
+    this.#send({ kind: "begin", setup, ...defined({ last }) });
+  }
+
+  end(key: string, atMs: number, last: EvaluationNow): void {
+    this.#send({ kind: "end", key, atMs, last });
+  }
+
   reports(): Promise<readonly ShadowReport[]> {
     if (this.#isEnded) return Promise.reject(stopped());
     const id = ++this.#lastId;
@@ -126,6 +148,9 @@ class WorkerThread implements JudgeThread {
         this.#options.onAnalysis(message.look);
         if (message.id !== undefined) this.#waiting.get(message.id)?.(message.look.reports);
         break;
+      case "closedReports":
+        this.#options.onClosed(message.reports);
+        break;
       case "taken":
         this.#isTaking = false;
         if (this.#requested.length > 0) this.#flush();
@@ -140,8 +165,12 @@ class WorkerThread implements JudgeThread {
 
   #flush(): void {
     if (this.#isEnded || this.#isTaking) return;
+    const now = this.#options.now();
+    const isIdle = this.#batch.length === 0 && this.#requested.length === 0;
+    // Nothing is mirrored any more.
+    if (isIdle && Object.keys(now).length === 0) return;
     this.#isTaking = true;
-    this.#send({ kind: "samples", samples: this.#batch, now: this.#options.now() });
+    this.#send({ kind: "samples", samples: this.#batch, now });
     this.#batch = [];
     // Reports requested now include all samples so far.
     for (const id of this.#requested) this.#send({ kind: "look", id });

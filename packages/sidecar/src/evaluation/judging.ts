@@ -1,16 +1,17 @@
+import { createHash } from "node:crypto";
+import { type ClosedWhy, configHash, judge, type Sample, type ShadowReport } from "@umbra/shadow";
+import { type ClosedEvaluations, createClosedEvaluations } from "./closed-evaluations.ts";
 import {
-  configHash,
-  createSampleStore,
-  isOver,
-  judge,
-  longestWaitMs,
-  type Sample,
-  type SampleStore,
-  type ShadowReport,
-  stageAfter,
-} from "@umbra/shadow";
-import { defined } from "@umbra/shadow/defined";
-import { openSamplesFile, type SamplesFile } from "./samples-file.ts";
+  type Evaluation,
+  factsOf,
+  hasBegunBy,
+  keep,
+  newEvaluation,
+  noteEnding,
+  openBeforeEnd,
+  sampleCount,
+} from "./one-evaluation.ts";
+import { openSamplesFile, type SamplesFile, type WantedEvaluation } from "./samples-file.ts";
 import type { EvaluationNow, EvaluationSetup, WorkerSetup } from "./worker-messages.ts";
 
 /** The evaluations with their samples. Runs in the worker, because evaluating must not delay picks. */
@@ -19,29 +20,13 @@ export interface Judging {
   update(now: Readonly<Record<string, EvaluationNow>>): void;
   /** Returns the reports of all candidates with samples. `isFresh`: evaluates now instead of using the last analysis. */
   analyze(isFresh: boolean): readonly ShadowReport[];
+  /** Begins an evaluation, and closes the one with the same key. `last`: final data of that one. */
+  begin(setup: EvaluationSetup, last?: EvaluationNow): void;
+  /** Closes an evaluation whose mirror went at `atMs`, in ms since the epoch. */
+  end(key: string, atMs: number, last?: EvaluationNow): void;
+  /** The last reports of closed evaluations, newest first; a new array when they have changed. */
+  readonly closedReports: readonly ShadowReport[];
   close(): void;
-}
-
-interface Evaluation {
-  readonly setup: EvaluationSetup;
-  readonly store: SampleStore;
-  startedAtMs: number | undefined;
-  now: EvaluationNow | undefined;
-  report: ShadowReport | undefined;
-  /** Number of samples at the last analysis, and its time. */
-  seen: number;
-  analyzedAtMs: number;
-  /** Number of mirrored requests with a known outcome. */
-  outcomes: number;
-  /** Requests that were running at the planned end. */
-  ending: Ending | undefined;
-}
-
-interface Ending {
-  readonly stage: number;
-  readonly atMs: number;
-  /** Requests sent until then without an outcome. */
-  open: number;
 }
 
 /** Near the end, an analysis needs a statistical bootstrap: at most this often, unless requested. */
@@ -55,29 +40,96 @@ export function createJudging(
   onTrouble: (text: string) => void,
   nowMs: () => number = epochMs,
 ): Judging {
-  const evaluations = new Map<string, Evaluation>();
-  for (const each of setup.evaluations) {
-    evaluations.set(each.key, {
-      setup: each,
-      store: createSampleStore(each, setup.capacity),
-      startedAtMs: undefined,
-      now: undefined,
-      report: undefined,
-      seen: -1,
-      analyzedAtMs: 0,
-      outcomes: 0,
-      ending: undefined,
-    });
-  }
-  const hashes = new Map(setup.evaluations.map(({ key, config }) => [key, configHash(config)]));
-  let isFullTold = false;
-  let file = resultOf(open, (why) => onTrouble(`can't write samples: ${why}`));
+  return new StoredEvaluations(setup, onTrouble, nowMs);
+}
 
-  function open(): SamplesFile | undefined {
-    if (setup.samplesFile === undefined) return undefined;
-    const opened = openSamplesFile(setup.samplesFile, wantedOf(setup, hashes), nowMs());
+interface Closing {
+  readonly atMs: number;
+  readonly why: ClosedWhy;
+  readonly last: EvaluationNow | undefined;
+}
+
+class StoredEvaluations implements Judging {
+  readonly #setup: WorkerSetup;
+  readonly #onTrouble: (text: string) => void;
+  readonly #nowMs: () => number;
+  /** Running evaluations by key. */
+  readonly #running = new Map<string, Evaluation>();
+  readonly #closed: ClosedEvaluations;
+  closedReports: readonly ShadowReport[] = [];
+  #isFullTold = false;
+  /** Undefined if no samples are written. */
+  #file: SamplesFile | undefined;
+
+  constructor(setup: WorkerSetup, onTrouble: (text: string) => void, nowMs: () => number) {
+    this.#setup = setup;
+    this.#onTrouble = onTrouble;
+    this.#nowMs = nowMs;
+    for (const each of setup.evaluations) {
+      this.#running.set(each.key, newEvaluation(each, setup.capacity));
+    }
+    this.#closed = createClosedEvaluations((evaluation, atMs) => {
+      evaluation.report = this.#evaluate(evaluation, atMs);
+      evaluation.seen = sampleCount(evaluation);
+      return evaluation.report;
+    });
+    this.#file = resultOf(
+      () => this.#open(),
+      (why) => onTrouble(`can't write samples: ${why}`),
+    );
+  }
+
+  add(samples: readonly { readonly key: string; readonly sample: Sample }[]): void {
+    for (const [key, of] of Map.groupBy(samples, (each) => each.key)) {
+      const own = of.map(({ sample }) => sample);
+      this.#addTo(key, own);
+    }
+    this.#write((opened) => opened.append(samples.map(({ sample }) => sample)));
+  }
+
+  begin(next: EvaluationSetup, last?: EvaluationNow): void {
+    const { key, fromMs = this.#nowMs() } = next;
+    this.#close(key, { atMs: fromMs, why: "changed", last });
+    this.#running.set(key, newEvaluation(next, this.#setup.capacity));
+    this.#write((opened) => opened.noted({ ...next, fromMs }));
+  }
+
+  end(key: string, atMs: number, last?: EvaluationNow): void {
+    // It is not continued if the mirror comes back.
+    this.#write((opened) => opened.ended(key));
+    this.#close(key, { atMs, why: "removed", last });
+  }
+
+  update(now: Readonly<Record<string, EvaluationNow>>): void {
+    for (const [key, each] of Object.entries(now)) {
+      const evaluation = this.#running.get(key);
+      if (evaluation === undefined) continue;
+      evaluation.now = each;
+      // Samples have whole milliseconds: rounding must not put one before the start.
+      if (each.startedAtMs !== undefined) this.#start(evaluation, Math.floor(each.startedAtMs));
+      noteEnding(evaluation, this.#nowMs());
+    }
+  }
+
+  analyze(isFresh: boolean): readonly ShadowReport[] {
+    const candidates = [...this.#running.values()].filter(
+      ({ setup: { role } }) => role === "candidate",
+    );
+    for (const evaluation of candidates) this.#look(evaluation, isFresh);
+    if (this.#closed.settle(this.#nowMs(), isFresh)) this.closedReports = this.#closed.reports;
+    return candidates.flatMap(({ report }) => report ?? []);
+  }
+
+  close(): void {
+    this.#file?.close();
+  }
+
+  #open(): SamplesFile | undefined {
+    if (this.#setup.samplesFile === undefined) return undefined;
+    const wanted = wantedOf(this.#setup);
+    const opened = openSamplesFile(this.#setup.samplesFile, wanted, this.#nowMs());
     for (const [key, { startedAtMs, samples, report }] of opened.resumed) {
-      const evaluation = evaluations.get(key);
+      const evaluation = this.#running.get(key);
       if (evaluation === undefined) continue;
       evaluation.startedAtMs = startedAtMs;
       evaluation.report = report;
@@ -87,43 +139,78 @@ export function createJudging(
   }
 
   /** Continues without the file if the disk fails: the evaluation itself is in memory. */
-  function writeTo(write: (opened: SamplesFile) => void): void {
+  #write(write: (opened: SamplesFile) => void): void {
+    const file = this.#file;
     if (file === undefined) return;
     try {
       write(file);
-      if (file.isFull && !isFullTold) {
-        isFullTold = true;
-        onTrouble("the samples file reached 1 GiB: no more samples are written");
+      if (file.isFull && !this.#isFullTold) {
+        this.#isFullTold = true;
+        this.#onTrouble("the samples file reached 1 GiB: no more samples are written");
       }
     } catch (cause) {
-      file = void resultOf(file.close, () => {});
-      onTrouble(`samples are no longer written: ${(cause as Error).message}`);
+      this.#file = void resultOf(file.close, () => {});
+      this.#onTrouble(`samples are no longer written: ${(cause as Error).message}`);
     }
+  }
+
+  #addTo(key: string, samples: readonly Sample[]): void {
+    const evaluation = this.#running.get(key);
+    const isOwn = ({ t0 }: Sample) => evaluation !== undefined && hasBegunBy(evaluation, t0);
+    const own = samples.filter(isOwn);
+    for (const sample of samples) if (!isOwn(sample)) this.#closed.add(key, sample);
+    if (evaluation === undefined || own.length === 0) return;
+    const first = own.reduce((least, { t0 }) => Math.min(least, t0), Number.POSITIVE_INFINITY);
+    this.#start(evaluation, first);
+    for (const sample of own) keep(evaluation, sample);
   }
 
   /** Answers arrive in any order: an evaluation starts when its first request was sent, not answered. */
-  function noteStarts(samples: Parameters<Judging["add"]>[0]): void {
-    for (const [key, of] of Map.groupBy(samples, (each) => each.key)) {
-      noteStart(key, Math.min(...of.map(({ sample }) => sample.t0)));
-    }
-  }
-
-  function noteStart(key: string, t0: number): void {
-    const evaluation = evaluations.get(key);
-    if (evaluation === undefined || t0 >= (evaluation.startedAtMs ?? Number.POSITIVE_INFINITY)) {
-      return;
-    }
+  #start(evaluation: Evaluation, t0: number): void {
+    if (t0 >= (evaluation.startedAtMs ?? Number.POSITIVE_INFINITY)) return;
     evaluation.startedAtMs = t0;
-    writeTo((opened) => opened.started(key, hashes.get(key) ?? "", t0));
+    const { key } = evaluation.setup;
+    this.#write((opened) => opened.started(key, wantedEvaluation(evaluation.setup), t0));
   }
 
-  function evaluateOne(evaluation: Evaluation): ShadowReport {
+  /** Closes the running evaluation of a key. */
+  #close(key: string, { atMs, why, last }: Closing): void {
+    const evaluation = this.#running.get(key);
+    if (evaluation === undefined) return;
+    evaluation.now = last ?? evaluation.now;
+    evaluation.control = this.#controlOf(evaluation);
+    this.#closed.close(evaluation, atMs, why);
+    this.closedReports = this.#closed.reports;
+    this.#running.delete(key);
+    const { setup: own, startedAtMs } = evaluation;
+    this.#write((opened) => {
+      opened.replaced(key);
+      if (startedAtMs === undefined) return;
+      opened.noted({ ...own, fromMs: startedAtMs, closed: { atMs, why } });
+    });
+  }
+
+  #controlOf({ setup: own, control }: Evaluation): Evaluation | undefined {
+    if (control !== undefined || own.controlKey === undefined) return control;
+    return this.#running.get(own.controlKey);
+  }
+
+  #look(evaluation: Evaluation, isFresh: boolean): void {
+    const { report, seen, analyzedAtMs } = evaluation;
+    const isDue =
+      report?.evaluation.is_final !== true || this.#nowMs() - analyzedAtMs >= finalAnalysisEveryMs;
+    if (!isFresh && (sampleCount(evaluation) === seen || !isDue)) return;
+    evaluation.seen = sampleCount(evaluation);
+    evaluation.report = this.#evaluate(evaluation, this.#nowMs());
+    evaluation.analyzedAtMs = this.#nowMs();
+  }
+
+  #evaluate(evaluation: Evaluation, analyzedAtMs: number): ShadowReport {
     const { setup: own, store, now, report: earlier } = evaluation;
-    const analyzedAtMs = nowMs();
     // Nothing has started before the first request.
     const startedAtMs = evaluation.startedAtMs ?? analyzedAtMs;
     noteEnding(evaluation, analyzedAtMs);
-    const control = own.controlKey === undefined ? undefined : evaluations.get(own.controlKey);
+    const control = this.#controlOf(evaluation);
     const limits = [...(now?.limitsHit ?? [])];
     if (store.evicted > 0) limits.push(`${store.evicted} samples were dropped: memory is full`);
     const report = judge({
@@ -136,84 +223,35 @@ export function createJudging(
         nowMs: analyzedAtMs,
         limitsHit: limits,
         leftOut: store.evictedPairs,
-        openBeforeEnd: openOf(evaluation, analyzedAtMs),
+        openBeforeEnd: openBeforeEnd(evaluation, analyzedAtMs),
         ...(earlier === undefined ? {} : { earlier }),
         ...(control?.now === undefined ? {} : { control: control.now.candidate }),
         ...(now === undefined ? { candidate: { pool: own.candidate } } : factsOf(now)),
       },
     });
-    writeTo((opened) => noteVerdict(opened, { key: own.key, report, earlier }));
+    // A closed evaluation's key belongs to the next one.
+    if (this.#running.get(own.key) === evaluation) {
+      this.#write((opened) => noteVerdict(opened, { key: own.key, report, earlier }));
+    }
     return report;
   }
+}
 
-  function look(evaluation: Evaluation, isFresh: boolean): void {
-    const { store, report, seen, analyzedAtMs } = evaluation;
-    const isDue =
-      report?.evaluation.is_final !== true || nowMs() - analyzedAtMs >= finalAnalysisEveryMs;
-    if (!isFresh && (store.size + store.evicted === seen || !isDue)) return;
-    evaluation.seen = store.size + store.evicted;
-    evaluation.report = evaluateOne(evaluation);
-    evaluation.analyzedAtMs = nowMs();
-  }
+function wantedOf({ evaluations }: WorkerSetup) {
+  return new Map(evaluations.map((setup) => [setup.key, wantedEvaluation(setup)]));
+}
 
+function wantedEvaluation({ config, subject }: EvaluationSetup): WantedEvaluation {
+  const configSha256 = configHash(config);
   return {
-    add(samples) {
-      noteStarts(samples);
-      for (const { key, sample } of samples) keep(evaluations.get(key), sample);
-      writeTo((opened) => opened.append(samples.map(({ sample }) => sample)));
-    },
-    update(now) {
-      for (const [key, each] of Object.entries(now)) {
-        const evaluation = evaluations.get(key);
-        if (evaluation === undefined) continue;
-        evaluation.now = each;
-        // Samples have whole milliseconds: rounding must not put one before the start.
-        if (each.startedAtMs !== undefined) noteStart(key, Math.floor(each.startedAtMs));
-        noteEnding(evaluation, nowMs());
-      }
-    },
-    analyze(isFresh) {
-      const candidates = [...evaluations.values()].filter(
-        ({ setup: { role } }) => role === "candidate",
-      );
-      for (const evaluation of candidates) look(evaluation, isFresh);
-      return candidates.flatMap(({ report }) => report ?? []);
-    },
-    close() {
-      file?.close();
-    },
+    configSha256,
+    config,
+    ...(subject === undefined ? {} : { subjectSha256: sha256(subject) }),
   };
 }
 
-function keep(evaluation: Evaluation | undefined, sample: Sample): void {
-  if (evaluation === undefined) return;
-  evaluation.store.add(sample);
-  if (!sample.mirrored) return;
-  evaluation.outcomes++;
-  const { ending } = evaluation;
-  if (ending !== undefined && sample.t0 <= ending.atMs) ending.open--;
-}
-
-/** Once after the end of a stage: waits for all requests that were running at the last update. */
-function noteEnding(evaluation: Evaluation, nowMs: number): void {
-  const { setup, startedAtMs, report, now, outcomes, ending } = evaluation;
-  const stage = stageAfter(report);
-  if (startedAtMs === undefined || now === undefined || ending?.stage === stage) return;
-  if (!isOver(nowMs - startedAtMs, setup.config, stage) && !now.isBudgetSpent) return;
-  const open = Math.max(0, now.counts.dispatched - outcomes);
-  evaluation.ending = { stage, atMs: now.atMs ?? nowMs, open };
-}
-
-/** Requests that the final analysis waits for. It does not wait forever for requests whose end is never reported. */
-function openOf({ ending, report }: Evaluation, nowMs: number): number {
-  if (ending === undefined || ending.stage !== stageAfter(report)) return 0;
-  return nowMs - ending.atMs < longestWaitMs ? Math.max(0, ending.open) : 0;
-}
-
-function wantedOf({ evaluations }: WorkerSetup, hashes: ReadonlyMap<string, string>) {
-  return new Map(
-    evaluations.map(({ key, config }) => [key, { configSha256: hashes.get(key) ?? "", config }]),
-  );
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }
 
 interface Judged {
@@ -242,18 +280,4 @@ function resultOf<T>(run: () => T, onTrouble: (why: string) => void): T | undefi
     onTrouble((cause as Error).message);
     return undefined;
   }
-}
-
-function factsOf(now: EvaluationNow) {
-  const { counts, isBudgetSpent, percent, by, baseline, candidate, captured } = now;
-  const { loadRatio, peakPerSecond } = now;
-  return {
-    counts,
-    isBudgetSpent,
-    baseline,
-    candidate,
-    captured,
-    sampling: { percent, by },
-    ...defined({ loadRatio, peakPerSecond, policy: now.policy ?? undefined }),
-  };
 }

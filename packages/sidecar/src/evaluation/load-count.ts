@@ -1,23 +1,55 @@
 import type { LaneLoad } from "@umbra/shadow";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
-import { createUtilisation, type UtilisationSum } from "./utilisation.ts";
+import {
+  createUtilisation,
+  meanUtilisation,
+  type UtilisationSum,
+  type UtilisationSums,
+} from "./utilisation.ts";
 
 /** Counts requests by pool and lane, to compare the load of both lanes' endpoints. */
 export interface LoadCount {
   picked(pool: string, lane: "primary" | "shadow"): void;
-  /** Requests per endpoint of the shadow pool divided by those of the primary; undefined if there are too few. */
-  ratio(primaryPools: readonly string[], shadowPool: string): number | undefined;
-  /** Total requests of the pools' endpoints since the first request, and their utilisation. */
-  loadOf(pools: readonly string[]): LaneLoad | undefined;
+  /** Marks the present as the start of an evaluation. */
+  mark(): LoadMark;
+  /**
+   * Requests per endpoint of the shadow pool divided by those of the primary, with the mean number of endpoints;
+   * undefined if there are too few requests. `since`: the first request when absent.
+   */
+  ratio(
+    primaryPools: readonly string[],
+    shadowPool: string,
+    since?: LoadMark | undefined,
+  ): number | undefined;
+  /** Total requests of the pools' endpoints, and their utilisation. `since`: the first request when absent. */
+  loadOf(pools: readonly string[], since?: LoadMark | undefined): LaneLoad | undefined;
   /** 99th percentile of the pools' requests per second in the primary lane, over blocks of 10 s. */
   peakPerSecond(pools: readonly string[]): number | undefined;
   /** Removes the pools that are gone. */
   forgetGone(): void;
 }
 
+/** What was counted before an evaluation. */
+export interface LoadMark {
+  /** On the counter's clock. */
+  readonly atMs: number;
+  readonly counted: ReadonlyMap<PoolCount, Counted>;
+}
+
+interface Counted extends UtilisationSums {
+  readonly primary: number;
+  readonly shadow: number;
+  /** Sum over time of the number of endpoints, in ms. */
+  readonly endpointMs: number;
+  /** Time of that sum. */
+  readonly countedMs: number;
+}
+
 interface PoolCount {
   primary: number;
   shadow: number;
+  endpointMs: number;
+  countedMs: number;
   readonly utilisation: UtilisationSum;
   /** Requests of the primary lane in each block of 10 s, starting with block `firstBlock`. */
   firstBlock: number;
@@ -31,70 +63,149 @@ const maxBlocks = 8_640;
 /** Fewer blocks give no meaningful 99th percentile. */
 const minBlocks = 30;
 
-/** `now`: monotonic, in ms. */
+/** `now`: monotonic, in ms. Pools that have left the registry are removed. */
 export function createLoadCount(pools: PoolRegistry, now: () => number): LoadCount {
-  const counts = new Map<string, PoolCount>();
-  let startedMs: number | undefined;
-  const of = (names: readonly string[]) => names.flatMap((name) => counts.get(name) ?? []);
-  const total = (names: readonly string[], lane: "primary" | "shadow") =>
-    of(names).reduce((sum, count) => sum + count[lane], 0);
-  const endpoints = (names: readonly string[]) =>
-    names.reduce((sum, name) => sum + (pools.get(name)?.state.snapshot().endpoints.length ?? 0), 0);
+  return new PoolCounts(pools, now);
+}
 
-  function countOf(pool: string): PoolCount {
-    const known = counts.get(pool);
-    if (known !== undefined) return known;
-    const utilisation = createUtilisation(pools.get(pool)?.state);
-    const count = { primary: 0, shadow: 0, utilisation, firstBlock: 0, blocks: [] };
-    counts.set(pool, count);
-    return count;
+class PoolCounts implements LoadCount {
+  readonly #pools: PoolRegistry;
+  readonly #now: () => number;
+  readonly #counts = new Map<string, PoolCount>();
+  #startedMs: number | undefined = undefined;
+  /** When the numbers of endpoints were recorded last. */
+  #readMs: number;
+
+  constructor(pools: PoolRegistry, now: () => number) {
+    this.#pools = pools;
+    this.#now = now;
+    this.#readMs = now();
   }
 
-  return {
-    picked(pool, lane) {
-      const count = countOf(pool);
-      count[lane]++;
-      const nowMs = now();
-      startedMs ??= nowMs;
-      if (lane === "primary") addToBlock(count, Math.floor((nowMs - startedMs) / blockMs));
-    },
-    ratio(primaryPools, shadowPool) {
-      const [primary, shadow] = [total(primaryPools, "primary"), total([shadowPool], "shadow")];
-      const [below, above] = [endpoints(primaryPools), endpoints([shadowPool])];
-      if (primary < minRequests || below === 0 || above === 0) return undefined;
-      return shadow / above / (primary / below);
-    },
-    loadOf(names) {
-      if (startedMs === undefined) return undefined;
-      const nowMs = now();
-      const found = of(names);
-      for (const { utilisation } of found) utilisation.read(nowMs);
-      return {
-        requests: total(names, "primary") + total(names, "shadow"),
-        seconds: (nowMs - startedMs) / 1_000,
-        utilisation: found[0]?.utilisation.mean(found.map((each) => each.utilisation)) ?? null,
-      };
-    },
-    forgetGone: () => forgetGone(counts, pools),
-    peakPerSecond(names) {
-      const found = of(names);
-      const last = Math.floor((now() - (startedMs ?? 0)) / blockMs);
-      // Excludes the current, incomplete block.
-      const first = Math.max(0, last - maxBlocks);
-      const sums = new Uint32Array(last - first);
-      for (const { firstBlock, blocks } of found) {
-        for (let at = Math.max(first, firstBlock); at < last; at++) {
-          sums[at - first] = (sums[at - first] ?? 0) + (blocks[at - firstBlock] ?? 0);
-        }
+  picked(pool: string, lane: "primary" | "shadow"): void {
+    let count = this.#counts.get(pool);
+    if (count === undefined) {
+      count = newCount();
+      this.#counts.set(pool, count);
+    }
+    count[lane]++;
+    const nowMs = this.#now();
+    this.#startedMs ??= nowMs;
+    if (lane === "primary") addToBlock(count, Math.floor((nowMs - this.#startedMs) / blockMs));
+  }
+
+  mark(): LoadMark {
+    const atMs = this.#read();
+    const counted = [...this.#counts.values()].map((each) => [each, after(each)] as const);
+    return { atMs, counted: new Map(counted) };
+  }
+
+  ratio(
+    primaryPools: readonly string[],
+    shadowPool: string,
+    since?: LoadMark | undefined,
+  ): number | undefined {
+    this.#read();
+    const primary = this.#total(primaryPools, "primary", since);
+    const shadow = this.#total([shadowPool], "shadow", since);
+    const below = this.#endpoints(primaryPools, since);
+    const above = this.#endpoints([shadowPool], since);
+    if (primary < minRequests || below === 0 || above === 0) return undefined;
+    return shadow / above / (primary / below);
+  }
+
+  loadOf(names: readonly string[], since?: LoadMark | undefined): LaneLoad | undefined {
+    if (this.#startedMs === undefined) return undefined;
+    const nowMs = this.#read();
+    for (const name of names) {
+      const state = this.#pools.get(name)?.state;
+      if (state !== undefined) this.#counts.get(name)?.utilisation.read(state, nowMs);
+    }
+    return {
+      requests: this.#total(names, "primary", since) + this.#total(names, "shadow", since),
+      seconds: (nowMs - Math.max(this.#startedMs, since?.atMs ?? 0)) / 1_000,
+      utilisation: meanUtilisation(this.#of(names).map((count) => after(count, since))),
+    };
+  }
+
+  peakPerSecond(names: readonly string[]): number | undefined {
+    const last = Math.floor((this.#now() - (this.#startedMs ?? 0)) / blockMs);
+    // Excludes the current, incomplete block.
+    const first = Math.max(0, last - maxBlocks);
+    const sums = new Uint32Array(last - first);
+    for (const { firstBlock, blocks } of this.#of(names)) {
+      for (let at = Math.max(first, firstBlock); at < last; at++) {
+        sums[at - first] = (sums[at - first] ?? 0) + (blocks[at - firstBlock] ?? 0);
       }
-      if (sums.length < minBlocks) return undefined;
-      return (sums.sort()[Math.ceil(0.99 * sums.length) - 1] ?? 0) / (blockMs / 1_000);
-    },
+    }
+    if (sums.length < minBlocks) return undefined;
+    return (sums.sort()[Math.ceil(0.99 * sums.length) - 1] ?? 0) / (blockMs / 1_000);
+  }
+
+  forgetGone(): void {
+    for (const pool of this.#counts.keys()) {
+      if (!this.#pools.has(pool)) this.#counts.delete(pool);
+    }
+  }
+
+  /** Records how many endpoints the pools have had since the last time. Returns the time. */
+  #read(): number {
+    this.forgetGone();
+    const nowMs = this.#now();
+    for (const [name, count] of this.#counts) {
+      const endpoints = this.#pools.get(name)?.state.addresses().length ?? 0;
+      count.endpointMs += endpoints * (nowMs - this.#readMs);
+      count.countedMs += nowMs - this.#readMs;
+    }
+    this.#readMs = nowMs;
+    return nowMs;
+  }
+
+  #of(names: readonly string[]): readonly PoolCount[] {
+    return names.flatMap((name) => this.#counts.get(name) ?? []);
+  }
+
+  #total(
+    names: readonly string[],
+    lane: "primary" | "shadow",
+    since: LoadMark | undefined,
+  ): number {
+    return this.#of(names).reduce((sum, count) => sum + after(count, since)[lane], 0);
+  }
+
+  /** Mean number of endpoints of all pools together. */
+  #endpoints(names: readonly string[], since: LoadMark | undefined): number {
+    return names.reduce((sum, name) => {
+      const count = this.#counts.get(name);
+      const { endpointMs = 0, countedMs = 0 } = count === undefined ? {} : after(count, since);
+      const current = this.#pools.get(name)?.state.addresses().length ?? 0;
+      return sum + (countedMs > 0 ? endpointMs / countedMs : current);
+    }, 0);
+  }
+}
+
+function newCount(): PoolCount {
+  return {
+    ...{ primary: 0, shadow: 0, endpointMs: 0, countedMs: 0 },
+    ...{ utilisation: createUtilisation(), firstBlock: 0, blocks: [] },
   };
 }
 
-function forgetGone(counts: Map<string, PoolCount>, pools: PoolRegistry): void {
-  for (const pool of counts.keys()) if (!pools.has(pool)) counts.delete(pool);
+/** What a pool counted since a mark. */
+function after(count: PoolCount, since?: LoadMark): Counted {
+  const before = since?.counted.get(count);
+  const { sums } = count.utilisation;
+  return {
+    primary: count.primary - (before?.primary ?? 0),
+    shadow: count.shadow - (before?.shadow ?? 0),
+    endpointMs: count.endpointMs - (before?.endpointMs ?? 0),
+    countedMs: count.countedMs - (before?.countedMs ?? 0),
+    readings: sums.readings - (before?.readings ?? 0),
+    running: sums.running - (before?.running ?? 0),
+    waiting: sums.waiting - (before?.waiting ?? 0),
+    kvCache: sums.kvCache - (before?.kvCache ?? 0),
+    kvReadings: sums.kvReadings - (before?.kvReadings ?? 0),
+  };
 }
 
 function addToBlock(count: PoolCount, block: number): void {

@@ -15,6 +15,8 @@ import {
 } from "node:fs";
 import {
   type EvaluationConfig,
+  type EvaluationLine,
+  evaluationLine,
   isOver,
   isReport,
   parseSample,
@@ -29,7 +31,11 @@ export interface SamplesFile {
   readonly resumed: ReadonlyMap<string, ResumedEvaluation>;
   append(samples: readonly Sample[]): void;
   /** Stores the start of an evaluation, so that a restart can continue it. Throws if it can't be written. */
-  started(key: string, configSha256: string, atMs: number): void;
+  started(key: string, wanted: WantedEvaluation, atMs: number): void;
+  /** Stores that a new evaluation of the key begins or that it was closed, for readers of the file. Throws if it can't be written. */
+  noted(line: EvaluationLine): void;
+  /** The next start of the key is that of another evaluation. */
+  replaced(key: string): void;
   /** Stores a final verdict for a restart. Throws if it can't be written. */
   judged(key: string, report: ShadowReport): void;
   /** Stores that an evaluation has its last verdict, so that a restart begins a new one. Throws if it can't be written. */
@@ -50,11 +56,15 @@ export interface ResumedEvaluation {
 /** The data that decides whether an evaluation on disk is continued. */
 export interface WantedEvaluation {
   readonly configSha256: string;
+  /** Hash of what is compared; absent: not checked. */
+  readonly subjectSha256?: string;
   readonly config: Pick<EvaluationConfig, "horizonMs">;
 }
 
 interface MetaEntry {
   readonly config_sha256: string;
+  /** Absent in files of older versions. */
+  readonly subject_sha256?: string;
   /** In ms since the epoch. */
   readonly started_at: number;
   /** Offset of its samples in the samples file. */
@@ -113,20 +123,28 @@ function samplesIn(fd: number, { metaFile, meta, wanted, nowMs }: OpenedMeta): S
   if (size > 0 && !endsWithNewline(fd, size)) size += writeSync(fd, "\n");
 
   const begun = new Set(resumed.keys());
+
+  function write(lines: readonly string[]): void {
+    if (lines.length === 0 || size >= maxBytes) return;
+    size += writeSync(fd, `${lines.join("\n")}\n`);
+    fdatasyncSync(fd);
+  }
+
   return {
     resumed,
-    append(samples) {
-      if (samples.length === 0 || size >= maxBytes) return;
-      size += writeSync(fd, `${samples.map((sample) => JSON.stringify(sample)).join("\n")}\n`);
-      fdatasyncSync(fd);
-    },
-    started(key, configSha256, atMs) {
+    append: (samples) => write(samples.map((sample) => JSON.stringify(sample))),
+    noted: (line) => write([evaluationLine(line)]),
+    started(key, { configSha256, subjectSha256 }, atMs) {
       const known = begun.has(key) ? meta.get(key) : undefined;
       begun.add(key);
       const entry = known ?? { from_byte: size, is_over: false };
-      meta.set(key, { ...entry, config_sha256: configSha256, started_at: atMs });
+      meta.set(key, {
+        ...{ ...entry, config_sha256: configSha256, started_at: atMs },
+        ...(subjectSha256 === undefined ? {} : { subject_sha256: subjectSha256 }),
+      });
       writeMeta(metaFile, meta);
     },
+    replaced: (key) => void begun.delete(key),
     judged(key, report) {
       const entry = meta.get(key);
       if (entry === undefined || !begun.has(key)) return;
@@ -178,7 +196,9 @@ function openRegular(file: string): number {
 }
 
 function isSameRun(entry: MetaEntry, wanted: WantedEvaluation | undefined): boolean {
-  return entry.config_sha256 === wanted?.configSha256 && !entry.is_over;
+  const { config_sha256: config, subject_sha256: subject, is_over: isOver } = entry;
+  const isSame = subject === undefined || subject === (wanted?.subjectSha256 ?? subject);
+  return config === wanted?.configSha256 && isSame && !isOver;
 }
 
 /** False without samples, which were removed, and with a start in the future, because the clock was set back. */
@@ -222,10 +242,12 @@ function writeMeta(file: string, meta: ReadonlyMap<string, MetaEntry>): void {
 
 function parseEntry(json: unknown): MetaEntry | undefined {
   if (typeof json !== "object" || json === null) return undefined;
-  const { config_sha256, started_at, from_byte, is_over, report } = json as Record<string, unknown>;
+  const { config_sha256, subject_sha256, ...more } = json as Record<string, unknown>;
+  const { started_at, from_byte, is_over, report } = more;
   if (typeof config_sha256 !== "string" || !isWhole(started_at)) return undefined;
   return {
     config_sha256,
+    ...(typeof subject_sha256 === "string" ? { subject_sha256 } : {}),
     started_at,
     from_byte: isWhole(from_byte) ? from_byte : 0,
     is_over: is_over === true,

@@ -10,12 +10,12 @@ import {
 import type { Exposition, Series } from "../metrics/exposition.ts";
 import { createLabelValues } from "../metrics/label-values.ts";
 import type { MirrorGate } from "../mirror/mirror-gate.ts";
+import type { MirrorRegistry } from "../mirror/mirror-registry.ts";
+import type { EvaluatedRequest } from "./evaluated-request.ts";
 
 export interface ShadowMetricsOptions {
   readonly metrics: Exposition;
-  readonly gates: readonly MirrorGate[];
-  /** Returns the shadow pool of a mirror. */
-  readonly candidateOf: (mirror: string) => string | undefined;
+  readonly mirrors: Pick<MirrorRegistry, "gates" | "has">;
   readonly latest: () => readonly ShadowReport[];
 }
 
@@ -42,9 +42,67 @@ const verdictStatus: Readonly<Record<VerdictStatus, number>> = {
   INVALID: 4,
 };
 
+export interface ShadowMetrics extends RecorderObserver<EvaluatedRequest> {
+  /** Removes shadow pools that no mirror has. */
+  forgetGone(): void;
+}
+
 /** Prometheus metrics of the evaluation. Label values come from the topology and closed lists. */
-export function createShadowMetrics(options: ShadowMetricsOptions): RecorderObserver {
-  const { metrics, candidateOf } = options;
+export function createShadowMetrics(options: ShadowMetricsOptions): ShadowMetrics {
+  const { metrics, mirrors } = options;
+  const tables = tablesOf(metrics);
+  const { ttft, tpot, e2e, logRatio, requests, pairs, tokens, finishes } = tables;
+  // A model server can write anything, so limit the values.
+  const reasons = createLabelValues(["none", "stop", "length", "tool_calls", "content_filter"], 32);
+  addGateMetrics(options);
+  addReportMetrics(options);
+
+  function leg(candidate: string, { lane, class: legClass, ...measures }: Leg): void {
+    requests.at(candidate, lane, legClass).value++;
+    if (legClass !== "ok") return;
+    if (measures.ttftMs !== undefined) ttft.at(candidate, lane).observe(measures.ttftMs / 1_000);
+    if (measures.tpotMs !== undefined) tpot.at(candidate, lane).observe(measures.tpotMs / 1_000);
+    if (measures.e2eMs !== undefined) e2e.at(candidate, lane).observe(measures.e2eMs / 1_000);
+    if (measures.outTokens !== undefined) tokens.at(candidate, lane).value += measures.outTokens;
+    finishes.at(candidate, lane, reasons.of(measures.finishReason ?? "none")).value++;
+  }
+
+  /** Undefined if the mirror is gone: its rows are removed. */
+  function candidateOf(request: EvaluatedRequest, mirror: string): string | undefined {
+    const gate = request.gateOf(mirror);
+    return gate !== undefined && mirrors.has(gate) ? gate.candidate : undefined;
+  }
+
+  return {
+    paired({ primary, shadow }, mirror, request) {
+      const candidate = candidateOf(request, mirror);
+      if (candidate !== shadow.pool) return;
+      leg(candidate, primary);
+      leg(candidate, shadow);
+      const isCut = isCensored(primary.class) || isCensored(shadow.class);
+      pairs.at(candidate, isCut ? "censored" : "paired").value++;
+      const ratio = (shadow.ttftMs ?? 0) / (primary.ttftMs ?? 0);
+      if (ratio > 0 && Number.isFinite(ratio)) logRatio.at(candidate).observe(Math.log(ratio));
+    },
+    lost(_primary, mirror, twin, request) {
+      const candidate = candidateOf(request, mirror);
+      if (candidate !== undefined) pairs.at(candidate, lossOf(twin)).value++;
+    },
+    unmirrored(primary, { mirror }, request) {
+      const candidate = candidateOf(request, mirror);
+      if (candidate !== undefined) leg(candidate, primary);
+    },
+    forgetGone() {
+      const known = new Set(mirrors.gates.map(({ candidate }) => candidate));
+      for (const table of Object.values(tables)) {
+        table.forget(([candidate = ""]) => !known.has(candidate));
+      }
+    },
+  };
+}
+
+/** The tables of measured requests. The first label of each is the shadow pool. */
+function tablesOf(metrics: Exposition) {
   const labels = ["candidate", "leg"];
   const { ttft, tpot, e2e } = latencies(metrics, labels);
   const logRatio = metrics.histogram({
@@ -73,40 +131,7 @@ export function createShadowMetrics(options: ShadowMetricsOptions): RecorderObse
     help: "Measured answers by finish reason of the model server.",
     labels: [...labels, "reason"],
   });
-  // A model server can write anything, so limit the values.
-  const reasons = createLabelValues(["none", "stop", "length", "tool_calls", "content_filter"], 32);
-  addGateMetrics(options);
-  addReportMetrics(options);
-
-  function leg(candidate: string, { lane, class: legClass, ...measures }: Leg): void {
-    requests.at(candidate, lane, legClass).value++;
-    if (legClass !== "ok") return;
-    if (measures.ttftMs !== undefined) ttft.at(candidate, lane).observe(measures.ttftMs / 1_000);
-    if (measures.tpotMs !== undefined) tpot.at(candidate, lane).observe(measures.tpotMs / 1_000);
-    if (measures.e2eMs !== undefined) e2e.at(candidate, lane).observe(measures.e2eMs / 1_000);
-    if (measures.outTokens !== undefined) tokens.at(candidate, lane).value += measures.outTokens;
-    finishes.at(candidate, lane, reasons.of(measures.finishReason ?? "none")).value++;
-  }
-
-  return {
-    paired({ primary, shadow }) {
-      const candidate = shadow.pool;
-      leg(candidate, primary);
-      leg(candidate, shadow);
-      const isCut = isCensored(primary.class) || isCensored(shadow.class);
-      pairs.at(candidate, isCut ? "censored" : "paired").value++;
-      const ratio = (shadow.ttftMs ?? 0) / (primary.ttftMs ?? 0);
-      if (ratio > 0 && Number.isFinite(ratio)) logRatio.at(candidate).observe(Math.log(ratio));
-    },
-    lost(_primary, mirror, twin) {
-      const candidate = candidateOf(mirror);
-      if (candidate !== undefined) pairs.at(candidate, lossOf(twin)).value++;
-    },
-    unmirrored(primary, { mirror }) {
-      const candidate = candidateOf(mirror);
-      if (candidate !== undefined) leg(candidate, primary);
-    },
-  };
+  return { ttft, tpot, e2e, logRatio, requests, pairs, tokens, finishes };
 }
 
 function latencies(metrics: Exposition, labels: readonly string[]) {
@@ -132,7 +157,7 @@ function latencies(metrics: Exposition, labels: readonly string[]) {
 }
 
 /** Metrics from the mirror controllers, read at each scrape. */
-function addGateMetrics({ metrics, gates }: ShadowMetricsOptions): void {
+function addGateMetrics({ metrics, mirrors }: ShadowMetricsOptions): void {
   const read = (
     type: "counter" | "gauge",
     name: string,
@@ -145,7 +170,7 @@ function addGateMetrics({ metrics, gates }: ShadowMetricsOptions): void {
       name,
       help,
       labels: ["candidate", ...labels],
-      read: () => summed(gates.map((gate) => [gate.candidate, values(gate)] as const)),
+      read: () => summed(mirrors.gates.map((gate) => [gate.candidate, values(gate)] as const)),
     });
   };
   read(

@@ -4,13 +4,11 @@ import type { Utilisation } from "@umbra/shadow";
 /** Accumulates the load that the endpoints of a pool report. */
 export interface UtilisationSum {
   /** Records a reading, at most one per second. */
-  read(nowMs: number): void;
-  /** Mean over several pools; null before the first reading. */
-  mean(pools: readonly UtilisationSum[]): Utilisation | null;
+  read(state: PoolState, nowMs: number): void;
   readonly sums: Readonly<UtilisationSums>;
 }
 
-interface UtilisationSums {
+export interface UtilisationSums {
   readings: number;
   running: number;
   waiting: number;
@@ -20,13 +18,13 @@ interface UtilisationSums {
 
 const everyMs = 1_000;
 
-export function createUtilisation(state: PoolState | undefined): UtilisationSum {
+export function createUtilisation(): UtilisationSum {
   const sums: UtilisationSums = { readings: 0, running: 0, waiting: 0, kvCache: 0, kvReadings: 0 };
   let readAt = Number.NEGATIVE_INFINITY;
   return {
     sums,
-    read(nowMs) {
-      if (state === undefined || nowMs - readAt < everyMs) return;
+    read(state, nowMs) {
+      if (nowMs - readAt < everyMs) return;
       readAt = nowMs;
       for (const { metrics: known } of state.snapshot().endpoints) {
         if (known.kind !== "fresh") continue;
@@ -39,17 +37,18 @@ export function createUtilisation(state: PoolState | undefined): UtilisationSum 
         sums.kvCache += metrics.kvCacheUsage;
       }
     },
-    mean(pools) {
-      const total = (of: keyof UtilisationSums) =>
-        pools.reduce((sum, each) => sum + each.sums[of], 0);
-      const readings = total("readings");
-      if (readings === 0) return null;
-      return {
-        running: total("running") / readings,
-        waiting: total("waiting") / readings,
-        kv_cache: total("kvReadings") === 0 ? 0 : total("kvCache") / total("kvReadings"),
-        readings,
-      };
-    },
+  };
+}
+
+/** Returns the mean over several pools; null without a reading. */
+export function meanUtilisation(parts: readonly UtilisationSums[]): Utilisation | null {
+  const total = (of: keyof UtilisationSums) => parts.reduce((sum, each) => sum + each[of], 0);
+  const readings = total("readings");
+  if (readings === 0) return null;
+  return {
+    running: total("running") / readings,
+    waiting: total("waiting") / readings,
+    kv_cache: total("kvReadings") === 0 ? 0 : total("kvCache") / total("kvReadings"),
+    readings,
   };
 }

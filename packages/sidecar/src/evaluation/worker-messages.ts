@@ -16,6 +16,10 @@ export interface EvaluationSetup {
   /** Key of the control's evaluation, if the route has one. */
   readonly controlKey: string | undefined;
   readonly config: EvaluationConfig;
+  /** What is compared, as text: an evaluation on disk with another subject is not continued. */
+  readonly subject?: string;
+  /** Requests sent from then on belong to it, in ms since the epoch; all when absent. */
+  readonly fromMs?: number;
 }
 
 export interface WorkerSetup {
@@ -61,6 +65,15 @@ export type ToWorker =
       readonly samples: readonly { readonly key: string; readonly sample: Sample }[];
       readonly now: Readonly<Record<string, EvaluationNow>>;
     }
+  /** Begins an evaluation. One with the same key is closed; `last`: its final data. */
+  | { readonly kind: "begin"; readonly setup: EvaluationSetup; readonly last?: EvaluationNow }
+  /** Closes an evaluation whose mirror is gone. */
+  | {
+      readonly kind: "end";
+      readonly key: string;
+      readonly atMs: number;
+      readonly last?: EvaluationNow;
+    }
   | { readonly kind: "look"; readonly id: number }
   /** Enables or disables pages with each analysis. Enabling starts an analysis immediately. */
   | { readonly kind: "watch"; readonly isWatched: boolean }
@@ -74,6 +87,8 @@ export interface Trouble {
 
 export type FromWorker =
   | { readonly kind: "look"; readonly id: number | undefined; readonly look: Analysis }
+  /** The last reports of closed evaluations have changed. Newest first. */
+  | { readonly kind: "closedReports"; readonly reports: readonly ShadowReport[] }
   /** A batch of samples was stored: the next one may be sent. */
   | { readonly kind: "taken" }
   | ({ readonly kind: "trouble" } & Trouble)

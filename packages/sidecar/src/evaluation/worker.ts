@@ -11,8 +11,13 @@ const send = (message: FromWorker) => port.postMessage(message);
 const judging = createJudging(setup, (text) => send({ kind: "trouble", text, isStorage: true }));
 const unshown = (text: string) => send({ kind: "trouble", text, isStorage: false });
 let isWatched = false;
+let closedReports = judging.closedReports;
 const analyze = (id?: number) => {
   const reports = judging.analyze(id !== undefined);
+  if (judging.closedReports !== closedReports) {
+    closedReports = judging.closedReports;
+    send({ kind: "closedReports", reports: closedReports });
+  }
   send({ kind: "look", id, look: { reports, pages: pagesOf(isWatched ? reports : [], unshown) } });
 };
 analyze();
@@ -25,6 +30,12 @@ port.on("message", (message: ToWorker) => {
       judging.add(message.samples);
       judging.update(message.now);
       send({ kind: "taken" });
+      break;
+    case "begin":
+      judging.begin(message.setup, message.last);
+      break;
+    case "end":
+      judging.end(message.key, message.atMs, message.last);
       break;
     case "look":
       analyze(message.id);

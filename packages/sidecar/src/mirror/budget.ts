@@ -8,6 +8,10 @@ export interface Budget {
   /** A taken request ended. `tokens` counts its prompt and answer. */
   giveBack(): void;
   spend(tokens: number): void;
+  /** Replaces the limits. What is used stays used. */
+  setLimits(limits: BudgetLimits | undefined): void;
+  /** Starts the limits that end an evaluation again: requests, tokens and time. */
+  restart(): void;
   readonly inFlight: number;
   /** Used share of the limits that end an evaluation, 0 to 1. */
   readonly used: Readonly<Record<"requests" | "tokens" | "duration", number>>;
@@ -18,46 +22,35 @@ export interface Budget {
 /** An absent value means no limit. */
 export type BudgetLimits = { readonly [K in keyof MirrorBudget]?: MirrorBudget[K] | undefined };
 
+const noLimit = Number.POSITIVE_INFINITY;
+
 /** Creates a budget. `now` is monotonic, in ms. The time starts with the first request. */
-export function createBudget(limits: BudgetLimits | undefined, now: () => number): Budget {
+export function createBudget(given: BudgetLimits | undefined, now: () => number): Budget {
+  let limits = given ?? {};
   let [inFlight, requests, tokens] = [0, 0, 0];
   let startedAt: number | undefined;
-  const { maxBodyBytes = Number.POSITIVE_INFINITY, maxInFlight = Number.POSITIVE_INFINITY } =
-    limits ?? {};
-  const rate = limits?.maxRequestsPerSecond;
-  // Allows a burst of one second's requests, and at least one request.
-  const depth = Math.max(1, rate ?? 0);
-  let [level, filledAt] = [depth, now()];
+  const rate = createRate(limits.maxRequestsPerSecond, now);
 
   function used() {
-    const share = (value: number, limit: number | undefined) =>
-      limit === undefined ? 0 : Math.min(1, value / limit);
+    const elapsedMs = startedAt === undefined ? 0 : now() - startedAt;
     return {
-      requests: share(requests, limits?.maxRequests),
-      tokens: share(tokens, limits?.maxTokens),
-      duration: startedAt === undefined ? 0 : share(now() - startedAt, limits?.maxDurationMs),
+      requests: shareOf(requests, limits.maxRequests),
+      tokens: shareOf(tokens, limits.maxTokens),
+      duration: shareOf(elapsedMs, limits.maxDurationMs),
     };
-  }
-
-  function isOverRate(): boolean {
-    if (rate === undefined) return false;
-    const nowMs = now();
-    level = Math.min(depth, level + ((nowMs - filledAt) / 1_000) * rate);
-    filledAt = nowMs;
-    return level < 1;
   }
 
   return {
     take(bodyBytes) {
       startedAt ??= now();
+      const { maxBodyBytes = noLimit, maxInFlight = noLimit } = limits;
       const share = used();
       if (share.duration >= 1) return "duration";
       if (share.requests >= 1) return "requests";
       if (share.tokens >= 1) return "tokens";
       if (bodyBytes > maxBodyBytes) return "size";
       if (inFlight >= maxInFlight) return "concurrency";
-      if (isOverRate()) return "rate";
-      level--;
+      if (!rate.take()) return "rate";
       inFlight++;
       requests++;
       return undefined;
@@ -67,6 +60,14 @@ export function createBudget(limits: BudgetLimits | undefined, now: () => number
     },
     spend(count) {
       tokens += count;
+    },
+    setLimits(next = {}) {
+      rate.change(next.maxRequestsPerSecond);
+      limits = next;
+    },
+    restart() {
+      [requests, tokens] = [0, 0];
+      startedAt = undefined;
     },
     get inFlight() {
       return inFlight;
@@ -78,4 +79,32 @@ export function createBudget(limits: BudgetLimits | undefined, now: () => number
       return Object.values(used()).some((share) => share >= 1);
     },
   };
+}
+
+/** Limits requests per second, if there is a limit. Allows a burst of one second's requests, and at least one request. */
+function createRate(perSecond: number | undefined, now: () => number) {
+  const depthOf = (rate: number) => Math.max(1, rate);
+  let rate = perSecond;
+  let [level, filledAt] = [depthOf(rate ?? 0), now()];
+  return {
+    take(): boolean {
+      if (rate === undefined) return true;
+      const nowMs = now();
+      level = Math.min(depthOf(rate), level + ((nowMs - filledAt) / 1_000) * rate);
+      filledAt = nowMs;
+      if (level < 1) return false;
+      level--;
+      return true;
+    },
+    change(next: number | undefined): void {
+      // A new limit begins with a full burst, as at the start.
+      if (rate === undefined) [level, filledAt] = [depthOf(next ?? 0), now()];
+      rate = next;
+    },
+  };
+}
+
+/** 0 without a limit. */
+function shareOf(value: number, limit: number | undefined): number {
+  return limit === undefined || value === 0 ? 0 : Math.min(1, value / limit);
 }

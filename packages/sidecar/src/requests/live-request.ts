@@ -1,12 +1,22 @@
 import type { Lease, PoolState } from "@umbra/scheduler";
-import type { LegRecorder, LegStart, Pairing } from "@umbra/shadow";
+import type { LegRecorder, LegStart, Pairing, UnmirroredFor } from "@umbra/shadow";
 import type { Texts } from "../capture/captures.ts";
 import type { RequestAccount } from "../decision/request-account.ts";
+import type { MirrorGate } from "../mirror/mirror-gate.ts";
+import type { GatedMirror } from "../mirror/mirror-registry.ts";
 import type { LoggedAnswer } from "./logged-answer.ts";
 import type { TabledRequest } from "./requests-by-id.ts";
 
 /** Data about a measured leg that only the pick has and the observe stream does not carry. */
-export type PickedLeg = Omit<LegStart, "requestId" | "lane" | "pool" | "timeoutMs">;
+export interface PickedLeg
+  extends Omit<LegStart, "requestId" | "lane" | "pool" | "timeoutMs" | "unmirrored"> {
+  readonly unmirrored?: readonly Unmirrored[];
+}
+
+/** A mirror that does not get a twin of a request, with the controller that decided so. */
+export interface Unmirrored extends UnmirroredFor {
+  readonly gate: MirrorGate;
+}
 
 /** A leg whose answer is measured through an observe stream. */
 export class MeasuredLeg {
@@ -79,10 +89,13 @@ export class LiveRequest extends LiveLeg implements TabledRequest {
   /** Its position in the ring of idle requests. */
   place = -1;
 
-  constructor(requestId: string, mirrors: readonly string[]) {
+  constructor(requestId: string, mirrors: readonly string[], mirrorOf: MirrorOf) {
     super();
     this.requestId = requestId;
-    this.twins = mirrors.length === 0 ? noTwins : mirrors.map((each) => new LiveTwin(this, each));
+    this.twins =
+      mirrors.length === 0
+        ? noTwins
+        : mirrors.map((each) => new LiveTwin(this, each, mirrorOf(each)));
   }
 
   get request(): this {
@@ -102,22 +115,39 @@ export class LiveRequest extends LiveLeg implements TabledRequest {
   twinIn(mirror: string): LiveTwin | undefined {
     return this.twins.find((twin) => twin.mirror === mirror);
   }
+
+  /** The mirror's controller when the request was picked. */
+  gateOf(mirror: string): MirrorGate | undefined {
+    const twin = this.twinIn(mirror);
+    if (twin !== undefined) return twin.gate;
+    return this.measured?.picked.unmirrored?.find((each) => each.mirror === mirror)?.gate;
+  }
 }
+
+/** Returns the mirror of a name in the current topology. */
+export type MirrorOf = (mirror: string) => GatedMirror | undefined;
 
 /** The twin of a request in one mirror. */
 export class LiveTwin extends LiveLeg {
   readonly request: LiveRequest;
   readonly mirror: string;
+  /** The mirror when the request was picked: a later topology may give its name another meaning. */
+  readonly gated: GatedMirror | undefined;
   isPicked = false;
   /** True while its mirror controller counts it as running. */
   isCounted = true;
   /** Ends the twin at any stage; undefined before its pick and after its end. */
   fail: (() => void) | undefined = undefined;
 
-  constructor(request: LiveRequest, mirror: string) {
+  constructor(request: LiveRequest, mirror: string, gated: GatedMirror | undefined) {
     super();
     this.request = request;
     this.mirror = mirror;
+    this.gated = gated;
+  }
+
+  get gate(): MirrorGate | undefined {
+    return this.gated?.gate;
   }
 
   get requestId(): string {

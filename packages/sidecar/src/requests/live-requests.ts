@@ -1,13 +1,15 @@
 import { destinationHeader, mirrorHeader } from "@umbra/envoy-config";
 import type { AccessLogEntry } from "@umbra/ext-proc";
 import type { RequestObserver } from "../decision/request-observer.ts";
-import { type LiveLeg, LiveRequest, type LiveTwin } from "./live-request.ts";
+import { type LiveLeg, LiveRequest, type LiveTwin, type MirrorOf } from "./live-request.ts";
 import { RequestsById } from "./requests-by-id.ts";
 
 export interface LiveRequestsOptions {
   /** True if the mirror's lane ends a request when its pick stream fails. */
   readonly canCancel: (mirror: string) => boolean;
   readonly onCancel: (mirror: string) => void;
+  /** Absent: twins are not assigned to a mirror controller. */
+  readonly mirrorOf?: MirrorOf;
   readonly observers: readonly RequestObserver<LiveRequest>[];
   /** Monotonic, in ms. */
   readonly now: () => number;
@@ -42,6 +44,7 @@ export class LiveRequests {
   readonly #listeners: readonly RequestObserver<LiveRequest>[];
   /** Ring of idle requests, from `#oldest` to `#next`. */
   readonly #idle: (LiveRequest | undefined)[] = new Array(maxIdle).fill(undefined);
+  readonly #mirrorOf: MirrorOf;
   #oldest = 0;
   #next = 0;
   #idleCount = 0;
@@ -51,6 +54,7 @@ export class LiveRequests {
   constructor(options: LiveRequestsOptions) {
     const { random = Math.random } = options;
     this.#options = options;
+    this.#mirrorOf = options.mirrorOf ?? (() => undefined);
     this.#listeners = options.observers.filter(
       ({ logged, over, twinLost }) => (logged ?? over ?? twinLost) !== undefined,
     );
@@ -69,11 +73,20 @@ export class LiveRequests {
   /** Tracks a primary request that is sent to its endpoint, with twins in these mirrors. Undefined if there is no room. */
   begin(requestId: string, mirrors: readonly string[]): LiveRequest | undefined {
     if (!this.#hasLog) this.#unheard++;
-    const request = new LiveRequest(requestId, mirrors);
+    const request = new LiveRequest(requestId, mirrors, this.#mirrorOf);
     if (mirrors.length > 0) request.sentMs = this.#options.now();
     if (this.#requests.add(request)) return request;
     if (mirrors.length > 0) this.#makeRoom(requestId);
     return this.#requests.add(request) ? request : undefined;
+  }
+
+  /** The mirrors of all twins. */
+  namedMirrors(): ReadonlySet<string> {
+    const names = new Set<string>();
+    this.#requests.visit(({ twins }) => {
+      for (const { mirror } of twins) names.add(mirror);
+    });
+    return names;
   }
 
   /** Returns the request that expects a twin in the mirror. */

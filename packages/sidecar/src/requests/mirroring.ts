@@ -1,8 +1,8 @@
 import type { HeaderEntry } from "@umbra/envoy-config";
-import type { UnmirroredFor } from "@umbra/shadow";
 import { pseudonym } from "../mirror/keyed-hash.ts";
 import type { MirrorRegistry } from "../mirror/mirror-registry.ts";
 import type { RequestView } from "../mirror/request-view.ts";
+import type { Unmirrored } from "./live-request.ts";
 
 /** The mirrors of a request, and what is measured. */
 export interface Mirroring {
@@ -12,7 +12,7 @@ export interface Mirroring {
   readonly twins: readonly string[];
   /** Those of them that are evaluated. */
   readonly mirrors: readonly string[];
-  readonly unmirrored: readonly UnmirroredFor[];
+  readonly unmirrored: readonly Unmirrored[];
   readonly session: string | undefined;
   /** True if its answer is measured through an observe stream. */
   readonly isMeasured: boolean;
@@ -25,7 +25,7 @@ export interface MirroringOptions {
   /** 0 to 1 */
   readonly random: () => number;
   /** Called for drops of requests that are not measured, so that they are counted anyway. */
-  readonly onDropped: (requestId: string, bodyBytes: number, unmirrored: UnmirroredFor) => void;
+  readonly onDropped: (requestId: string, bodyBytes: number, unmirrored: Unmirrored) => void;
 }
 
 export const notMirrored: Mirroring = {
@@ -61,10 +61,10 @@ export function decideMirroring(
   const headers: HeaderEntry[] = [];
   const twins: string[] = [];
   const mirrors: string[] = [];
-  const unmirrored: UnmirroredFor[] = [];
+  const unmirrored: Unmirrored[] = [];
   let session: string | undefined;
   let measuredPercent = 0;
-  for (const { mirror, gate, header } of gated) {
+  for (const { mirror, gate, header, isEvaluated } of gated) {
     const decision = gate.decide(request);
     if (decision.kind === "ineligible") continue;
     session ??= decision.session;
@@ -72,11 +72,11 @@ export function decideMirroring(
       headers.push(header);
       twins.push(mirror.name);
     }
-    if (!registry.isEvaluated(mirror.name)) continue;
+    if (!isEvaluated) continue;
     if (decision.kind === "mirrored") {
       mirrors.push(mirror.name);
     } else {
-      unmirrored.push({ mirror: mirror.name, drop: decision.drop });
+      unmirrored.push({ mirror: mirror.name, drop: decision.drop, gate });
       measuredPercent = Math.max(measuredPercent, gate.mirror.evaluation.observeUnmirroredPercent);
     }
   }

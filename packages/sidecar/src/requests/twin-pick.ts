@@ -1,7 +1,9 @@
 import type { HeaderEntry } from "@umbra/envoy-config";
 import type { Decision, Headers, StreamInfo } from "@umbra/ext-proc";
+import { unknownMirror } from "../decision/refusals.ts";
+import type { GatedMirror } from "../mirror/mirror-registry.ts";
 import type { GatewayStream } from "./gateway-stream.ts";
-import { type LiveTwin, MeasuredLeg } from "./live-request.ts";
+import { type LiveRequest, type LiveTwin, MeasuredLeg } from "./live-request.ts";
 import { isMeasurable } from "./mirroring.ts";
 import type { ParsedRequest } from "./parsed-request.ts";
 import type { PickOptions } from "./pick-options.ts";
@@ -13,6 +15,9 @@ export class TwinPick extends Picking {
   protected readonly needsNoModel = true;
   readonly #stream: StreamInfo;
   readonly #mirror: string;
+  #gated: GatedMirror | undefined = undefined;
+  /** Its primary, which expects it. */
+  #expecting: LiveRequest | undefined = undefined;
   protected live: LiveTwin | undefined = undefined;
 
   constructor(stream: StreamInfo, gateway: GatewayStream, options: PickOptions) {
@@ -21,11 +26,19 @@ export class TwinPick extends Picking {
     this.#mirror = gateway.mirrors;
   }
 
-  protected targetOf({ headers, body, read }: RequestParts): Target {
+  /** Without its mirror, a twin would be sent unchanged. An older Envoy may name one that is gone or has another pool. */
+  protected override refusalOf({ headers }: RequestParts, startedMs: number): Decision | undefined {
     const { live, mirroring } = this.options;
-    const rewrite = mirroring.registry.gateOf(this.#mirror)?.mirror.policy?.rewrite;
-    const request = live.expecting(headers.get("x-request-id") ?? "", this.#mirror);
-    return shadowTarget(rewrite, this.path, body, read, request?.clientModel);
+    this.#expecting = live.expecting(headers.get("x-request-id") ?? "", this.#mirror);
+    const twin = this.#expecting?.twinIn(this.#mirror);
+    this.#gated = twin?.gated ?? mirroring.registry.get(this.#mirror);
+    if (this.#gated?.mirror.pool === this.gateway.pool) return undefined;
+    return this.refuse(unknownMirror, headers, startedMs);
+  }
+
+  protected targetOf({ body, read }: RequestParts): Target {
+    const rewrite = this.#gated?.mirror.policy?.rewrite;
+    return shadowTarget(rewrite, this.path, body, read, this.#expecting?.clientModel);
   }
 
   protected pickEndpoint(request: ParsedRequest, startedMs: number): Decision {
@@ -37,13 +50,12 @@ export class TwinPick extends Picking {
     { headers, read, model, bodyBytes }: ParsedRequest,
     endpoint: string,
   ): readonly HeaderEntry[] {
-    const { live, mirroring, now } = this.options;
+    const { live, now } = this.options;
     const requestId = headers.get("x-request-id");
     if (requestId === undefined) return noHeaders;
     this.live = live.beginTwin(requestId, this.#mirror, failing(this.#stream));
     const isMeasured =
-      mirroring.registry.isEvaluated(this.#mirror) &&
-      isMeasurable(headers.get(":method") ?? "", this.path);
+      this.#gated?.isEvaluated === true && isMeasurable(headers.get(":method") ?? "", this.path);
     if (this.live === undefined || !isMeasured) return noHeaders;
     this.live.measured = new MeasuredLeg(this.account, {
       model,

@@ -1,0 +1,7 @@
+import type { MirrorGate } from "../mirror/mirror-gate.ts";
+
+/** A request with twins, or one that could have had twins. */
+export interface EvaluatedRequest {
+  /** The mirror's controller when the request was picked. */
+  gateOf(mirror: string): MirrorGate | undefined;
+}
