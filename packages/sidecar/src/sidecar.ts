@@ -1,8 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { allPrimaryPools, bytesText, heldRequestBytes, leastHeldBytes } from "@umbra/envoy-config";
 import { createExtProcServer, type ExtProcServer } from "@umbra/ext-proc";
+import { defined } from "@umbra/shadow/defined";
 import { type AdminServer, startAdminServer } from "./admin/admin-server.ts";
+import { createServingState } from "./apply/serving-state.ts";
 import { assemble, now, type SidecarParts } from "./assemble.ts";
+import { addConfigurationMetrics } from "./configuration/configuration-metrics.ts";
+import type { AppliedConfiguration } from "./configuration/configuration-rollout.ts";
+import {
+  createLiveConfiguration,
+  type LiveConfiguration,
+} from "./configuration/live-configuration.ts";
 import type { MetricFamily } from "./metrics/exposition.ts";
 import { version } from "./metrics/process-metrics.ts";
 import { withOwnMemory } from "./own-memory.ts";
@@ -21,8 +29,15 @@ export interface Sidecar {
   /** The bound address. */
   readonly grpcAddress: string;
   readonly adminAddress: string;
+  /** Where ADS is served; undefined without `ads`. */
+  readonly adsAddress: string | undefined;
   /** The metrics of `/metrics`, except those of Node.js. */
   readonly metrics: readonly MetricFamily[];
+  /**
+   * Serves another configuration, and gives it to the Envoys that ask for one. Throws if it can't be served; the one
+   * before stays then.
+   */
+  apply(configuration: AppliedConfiguration): void;
   /** Counts an uncaught error. */
   faulted(): void;
   /**
@@ -71,28 +86,26 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
     envoyAdmin: options.envoyAdmin,
     setServing: (isServing) => server.setServing(isServing),
   });
+  const live = createLive(options, parts);
   let admin: AdminServer | undefined;
 
   async function tearDown(graceMs: number): Promise<void> {
     for (const timer of timers) clearInterval(timer);
-    const closeQueues = () => {
-      for (const { queue } of pools.values()) queue?.close();
-    };
-    // Queued requests may wait for most of the grace time. Those still waiting then are refused in time to be answered.
-    const refusing = setTimeout(closeQueues, 0.8 * graceMs);
     certificates?.close();
     key?.close();
-    await server.close(graceMs);
-    clearTimeout(refusing);
-    closeQueues();
+    await closeStreams(server, pools, graceMs);
+    // Last: an Envoy that is restarted meanwhile needs its configuration.
+    await live.close();
     await Promise.all([scraping.close(), endJudging(parts), admin?.close()]);
     metrics.close();
   }
 
   try {
     const grpcAddress = await server.listen(options.grpc);
+    const adsAddress = await live.listen();
     admin = await startAdminServer(options.admin, {
       pools,
+      configuration: live.state,
       ...{ recorder: parts.recorder, knownModel: metrics.labels.model },
       metrics: metrics.exposition,
       gates: parts.mirrors.gates,
@@ -106,6 +119,8 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
     return {
       grpcAddress,
       adminAddress: admin.address,
+      adsAddress,
+      apply: live.apply,
       ...{ metrics: metrics.exposition.families, faulted: metrics.faulted },
       async close(graceMs, drainMs = 0) {
         readiness.end();
@@ -131,6 +146,32 @@ function inOwnMemory(options: SidecarOptions): SidecarOptions {
     );
   }
   return { ...options, topology };
+}
+
+function createLive(
+  { ads, onRollout, log }: SidecarOptions,
+  { metrics }: SidecarParts,
+): LiveConfiguration {
+  const serving = createServingState([]);
+  const live = createLiveConfiguration({ serving, ...onRollout, ...defined({ ads }), log });
+  addConfigurationMetrics(metrics.exposition, live.state);
+  return live;
+}
+
+/** Lets running requests finish within `graceMs`. Queued ones may wait for most of that time, and are then refused. */
+async function closeStreams(
+  server: ExtProcServer,
+  pools: SidecarParts["pools"],
+  graceMs: number,
+): Promise<void> {
+  const closeQueues = () => {
+    for (const { queue } of pools.values()) queue?.close();
+  };
+  // In time to be answered.
+  const refusing = setTimeout(closeQueues, 0.8 * graceMs);
+  await server.close(graceMs);
+  clearTimeout(refusing);
+  closeQueues();
 }
 
 async function endJudging({ answers, evaluations }: SidecarParts): Promise<void> {

@@ -58,6 +58,7 @@ export const reconnectMs = 5_000;
  */
 export class ConfigurationRollout {
   readonly #options: RolloutOptions;
+  /** Refused versions that `onRefused` knows of. */
   readonly #reported = new Set<string>();
   #latest: AppliedConfiguration | undefined;
   #cancelAdmission: (() => void) | undefined;
@@ -65,6 +66,7 @@ export class ConfigurationRollout {
   #cancelCheck: (() => void) | undefined;
   /** Undefined while an Envoy is connected, and before the first was. */
   #lonelySinceMs: number | undefined;
+  #wasConnected = false;
   /** Envoys that have not taken the newest change yet. */
   #awaited = 0;
   /** `changedAtMs` of the oldest change that some Envoy has not taken. */
@@ -93,6 +95,7 @@ export class ConfigurationRollout {
   /** For the ADS server whose clients these are. */
   readonly observer: AdsObserver = {
     refused: (_nodeId, kind) => this.#options.state.refused(kind),
+    unknownType: () => this.#options.state.unknownType(),
     upToDate: () => this.#measureAck(),
     changed: () => this.#proceed(),
   };
@@ -154,7 +157,6 @@ export class ConfigurationRollout {
       this.#lonelySinceMs = undefined;
     } else if (this.#wasConnected) this.#lonelySinceMs ??= this.#options.now();
   }
-  #wasConnected = false;
 
   #measureAck(): void {
     const { state, wallClock, ads } = this.#options;
@@ -162,7 +164,7 @@ export class ConfigurationRollout {
     // A client that connects again was not waiting for a change.
     if (since === undefined || this.#awaited === 0) return;
     this.#awaited--;
-    state.changeToAckMs.observe(wallClock() - since);
+    state.changeToAckS.observe((wallClock() - since) / 1_000);
     if (ads.clients.every(({ isUpToDate }) => isUpToDate)) this.#oldestChangeAtMs = undefined;
   }
 

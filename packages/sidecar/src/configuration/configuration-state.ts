@@ -1,4 +1,4 @@
-import type { Diagnostic, Severity } from "@umbra/envoy-config";
+import type { Diagnostic, ResourceRef } from "@umbra/envoy-config";
 import type { ClientState, Kind } from "@umbra/xds";
 import { createDistribution, type Distribution } from "../metrics/distribution.ts";
 
@@ -10,10 +10,29 @@ export interface ConfigurationFacts {
   readonly staleFiles: readonly StaleFile[];
   /** Resources that have been read. */
   readonly objects: number;
+  /** What became of each route at each listener that it names; absent if the source does not know. */
+  readonly attachments?: readonly RouteAttachment[];
   /** In words: `route default/chat: percent 10 → 25`. */
   readonly changes: readonly string[];
   /** Milliseconds since the epoch when the change was seen. */
   readonly changedAtMs: number;
+}
+
+/** A route at a listener. */
+export interface RouteAttachment {
+  readonly route: ResourceRef;
+  /** As the route names it. */
+  readonly parent: {
+    readonly gateway: ResourceRef;
+    readonly section?: string;
+    readonly port?: number;
+  };
+  /** Absent if the parent has no such listener. */
+  readonly listener?: string | undefined;
+  readonly isAccepted: boolean;
+  /** A reason of the Gateway API's conditions. */
+  readonly reason: string;
+  readonly message: string;
 }
 
 /** A file that can't be read or parsed: its last good objects are served. */
@@ -28,20 +47,22 @@ export interface ConfigurationState {
   readonly facts: ConfigurationFacts | undefined;
   /** Milliseconds since the epoch of the last configuration that was applied. */
   readonly appliedAtMs: number | undefined;
-  /** Milliseconds from a change until an Envoy had taken all of it, once for each Envoy. */
-  readonly changeToAckMs: Distribution;
+  /** Seconds from a change until an Envoy had taken all of it, once for each Envoy. */
+  readonly changeToAckS: Distribution;
   /** Answers that Envoys have refused, by kind. */
   readonly refusals: ReadonlyMap<Kind, number>;
+  /** Requests for types that are not served. */
+  readonly unknownTypes: number;
   /** Connected Envoys. */
   readonly clients: () => readonly ClientState[];
   /** A configuration has been applied. */
   applied(facts: ConfigurationFacts): void;
   refused(kind: Kind): void;
-  findingCount(severity: Severity): number;
+  unknownType(): void;
 }
 
-/** Bounds in ms, up to the age at which a change is surely stuck. */
-const ackBounds = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 15_000];
+/** In seconds. */
+const ackBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15];
 
 export function createConfigurationState(
   clients: () => readonly ClientState[],
@@ -49,6 +70,7 @@ export function createConfigurationState(
 ): ConfigurationState {
   let facts: ConfigurationFacts | undefined;
   let appliedAtMs: number | undefined;
+  let unknownTypes = 0;
   const refusals = new Map<Kind, number>();
   return {
     get facts() {
@@ -57,14 +79,17 @@ export function createConfigurationState(
     get appliedAtMs() {
       return appliedAtMs;
     },
-    changeToAckMs: createDistribution(ackBounds),
+    changeToAckS: createDistribution(ackBounds),
     refusals,
+    get unknownTypes() {
+      return unknownTypes;
+    },
     clients,
     applied(next) {
       facts = next;
       appliedAtMs = wallClock();
     },
     refused: (kind) => void refusals.set(kind, (refusals.get(kind) ?? 0) + 1),
-    findingCount: (of) => facts?.findings.filter(({ severity }) => severity === of).length ?? 0,
+    unknownType: () => void unknownTypes++,
   };
 }

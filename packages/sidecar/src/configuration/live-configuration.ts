@@ -2,6 +2,7 @@ import { createAdsServer } from "@umbra/xds";
 import type { Logger } from "pino";
 import type { ServingState } from "../apply/serving-state.ts";
 import { type AdsAddress, openAdsListener } from "./ads-listener.ts";
+import { shownRejection } from "./config-answer.ts";
 import {
   type AppliedConfiguration,
   ConfigurationRollout,
@@ -32,14 +33,14 @@ export function createLiveConfiguration(options: LiveConfigurationOptions): Live
   const ads = createAdsServer({
     now,
     observer: {
-      accepted: (...given) => rollout.observer.accepted?.(...given),
       upToDate: (...given) => rollout.observer.upToDate?.(...given),
       changed: () => rollout.observer.changed?.(),
       refused(nodeId, kind, rejections) {
         rollout.observer.refused?.(nodeId, kind, rejections);
-        log.warn({ nodeId, kind, rejections }, "Envoy has refused a part of its configuration");
+        const refused = rejections.map((each) => shownRejection({ ...each, kind }));
+        log.warn({ nodeId, refused }, "Envoy has refused a part of its configuration");
       },
-      unknownType: (typeUrl) => log.warn({ typeUrl }, "a client asks for an unknown xDS type"),
+      unknownType: (typeUrl) => rollout.observer.unknownType?.(typeUrl),
     },
   });
   const state = createConfigurationState(() => ads.clients, Date.now);
