@@ -18,7 +18,7 @@ const allowed = {
   "envoy-config": { own: ["shadow"], others: ["yaml"], node: true },
   simulator: { own: [], others: ["prom-client"], node: true },
   sidecar: {
-    own: ["scheduler", "grpc", "ext-proc", "openai", "shadow", "envoy-config", "simulator"],
+    own: ["scheduler", "grpc", "ext-proc", "xds", "openai", "shadow", "envoy-config", "simulator"],
     others: ["@opentelemetry/api", "pino", "prom-client", "selfsigned", "undici"],
     node: true,
   },

@@ -1,5 +1,6 @@
 export { Health } from "./gen/grpc/health/v1/health_pb.ts";
 export { createHealthService, type HealthOptions, type HealthService } from "./health.ts";
+export { type ListenAddress, listenAddress } from "./listen-address.ts";
 export type { MessageRoom } from "./message-reader.ts";
 export {
   type Call,

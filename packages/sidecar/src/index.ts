@@ -2,6 +2,18 @@ export type { AdminAnswers, AdminPath, Explained, PoolAnswer } from "./admin/adm
 export type { ShadowCall } from "./admin/shadow-calls.ts";
 export type { ServingState } from "./apply/serving-state.ts";
 export type { SidecarServing } from "./apply/sidecar-serving.ts";
+export type { AdsAddress } from "./configuration/ads-listener.ts";
+export type { ConfigAnswer, EnvoyAnswer, ShownRejection } from "./configuration/config-answer.ts";
+export type {
+  AppliedConfiguration,
+  Refusal,
+  RolloutListener,
+} from "./configuration/configuration-rollout.ts";
+export type {
+  ConfigurationFacts,
+  RouteAttachment,
+  StaleFile,
+} from "./configuration/configuration-state.ts";
 export type { Distribution } from "./metrics/distribution.ts";
 export type { MetricFamily } from "./metrics/exposition.ts";
 export type { Budget } from "./mirror/budget.ts";

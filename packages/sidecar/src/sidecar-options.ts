@@ -1,5 +1,7 @@
 import type { Topology } from "@umbra/envoy-config";
 import type { Logger } from "pino";
+import type { AdsAddress } from "./configuration/ads-listener.ts";
+import type { RolloutListener } from "./configuration/configuration-rollout.ts";
 import type { GatewayOptions } from "./requests/gateway-stream.ts";
 import type { CertificateSource } from "./tls/certificates.ts";
 
@@ -9,6 +11,10 @@ export interface SidecarOptions {
   readonly grpc: string;
   /** Absent: ext_proc is served in plain text. */
   readonly tls?: CertificateSource;
+  /** Where Envoy asks for its configuration, which `Sidecar.apply` gives. Absent: Envoy gets it elsewhere. */
+  readonly ads?: AdsAddress;
+  /** What Envoys say about the configuration that `Sidecar.apply` has given. */
+  readonly onRollout?: RolloutListener;
   /** Address of the admin interface. Keep it on loopback. */
   readonly admin: { readonly host: string; readonly port: number };
   readonly log: Logger;

@@ -1,10 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { allPrimaryPools, bytesText, heldRequestBytes, type Topology } from "@umbra/envoy-config";
 import { createExtProcServer, type ExtProcServer } from "@umbra/ext-proc";
+import { defined } from "@umbra/shadow/defined";
 import { type AdminServer, startAdminServer } from "./admin/admin-server.ts";
-import { createGone } from "./apply/gone.ts";
+import { createGone, type Gone } from "./apply/gone.ts";
 import { createSidecarServing, heldBytes, type SidecarServing } from "./apply/sidecar-serving.ts";
 import { assemble, now, type SidecarParts } from "./assemble.ts";
+import { addConfigurationMetrics } from "./configuration/configuration-metrics.ts";
+import type { AppliedConfiguration } from "./configuration/configuration-rollout.ts";
+import {
+  createLiveConfiguration,
+  type LiveConfiguration,
+} from "./configuration/live-configuration.ts";
 import type { MetricFamily } from "./metrics/exposition.ts";
 import { version } from "./metrics/process-metrics.ts";
 import { withOwnMemory } from "./own-memory.ts";
@@ -23,16 +30,17 @@ export interface Sidecar {
   /** The bound address. */
   readonly grpcAddress: string;
   readonly adminAddress: string;
+  /** Where ADS is served; undefined without `ads`. */
+  readonly adsAddress: string | undefined;
   /** The metrics of `/metrics`, except those of Node.js. */
   readonly metrics: readonly MetricFamily[];
   /** Changes what the sidecar serves, in steps, so that Envoy can follow in between. */
   readonly serving: SidecarServing;
   /**
-   * Changes what the sidecar serves at once, for a gateway that is configured by others.
-   *
-   * @throws Error for an invalid EndpointPickerConfig; nothing has changed then
+   * Serves another configuration, and gives it to the Envoys that ask for one. Throws if it can't be served; the one
+   * before stays then.
    */
-  apply(configuration: { readonly topology: Topology }): void;
+  apply(configuration: AppliedConfiguration): void;
   /** Counts an uncaught error. */
   faulted(): void;
   /**
@@ -62,37 +70,32 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
   });
   const { pools, metrics, evaluations } = parts;
   certificates?.watch((next) => server.setCertificates(next));
-  const timers = [
-    setInterval(() => parts.pick.live.expire(), 1_000).unref(),
-    setInterval(gone.sweep, 1_000).unref(),
-    setInterval(() => parts.servingMirrors.sweep(), 1_000).unref(),
-    setInterval(() => parts.pick.captures?.expire(), 600_000).unref(),
-  ];
+  const timers = startTimers(parts, gone);
   const readiness = createReadiness({
     hasScraped: () => scraping.hasTried(awaitedPools(serving, parts)),
     envoyAdmin: options.envoyAdmin,
     setServing: (isServing) => server.setServing(isServing),
   });
+  const live = createLive(options, parts, serving);
   let admin: AdminServer | undefined;
 
   async function tearDown(graceMs: number): Promise<void> {
     for (const timer of timers) clearInterval(timer);
-    const closeQueues = () => pools.closeQueues();
-    // Queued requests may wait for most of the grace time. Those still waiting then are refused in time to be answered.
-    const refusing = setTimeout(closeQueues, 0.8 * graceMs);
     certificates?.close();
     key?.close();
-    await server.close(graceMs);
-    clearTimeout(refusing);
-    closeQueues();
+    await closeStreams(server, pools, graceMs);
+    // Last: an Envoy that is restarted meanwhile needs its configuration.
+    await live.close();
     await Promise.all([scraping.close(), endJudging(parts), admin?.close()]);
     metrics.close();
   }
 
   try {
     const grpcAddress = await server.listen(options.grpc);
+    const adsAddress = await live.listen();
     admin = await startAdminServer(options.admin, {
       pools,
+      configuration: live.state,
       ...{ recorder: parts.recorder, knownModel: metrics.labels.model },
       metrics: metrics.exposition,
       mirrors: parts.mirrors,
@@ -106,8 +109,9 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
     return {
       grpcAddress,
       adminAddress: admin.address,
+      adsAddress,
+      apply: live.apply,
       ...{ metrics: metrics.exposition.families, faulted: metrics.faulted, serving },
-      apply: ({ topology }) => applyAtOnce(serving, topology),
       async close(graceMs, drainMs = 0) {
         readiness.end();
         if (drainMs > 0) await sleep(drainMs);
@@ -119,6 +123,15 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
     await tearDown(0).catch((err: unknown) => log.error({ err }, "the cleanup failed"));
     throw cause;
   }
+}
+
+function startTimers(parts: SidecarParts, gone: Gone): readonly NodeJS.Timeout[] {
+  return [
+    setInterval(() => parts.pick.live.expire(), 1_000).unref(),
+    setInterval(gone.sweep, 1_000).unref(),
+    setInterval(() => parts.servingMirrors.sweep(), 1_000).unref(),
+    setInterval(() => parts.pick.captures?.expire(), 600_000).unref(),
+  ];
 }
 
 /** Limits the sidecar's memory to its container. */
@@ -172,16 +185,34 @@ function wire(
   return { parts, server, scraping, serving, gone };
 }
 
-function applyAtOnce(serving: SidecarServing, topology: Topology): void {
-  serving.begin(topology);
-  serving.admitEndpoints();
-  serving.retire();
-}
-
 /** A dead or hanging shadow pool must not delay readiness. */
 function awaitedPools({ topology }: SidecarServing, { pick }: SidecarParts): ReadonlySet<string> {
   const byDefault = pick.gateway.pool();
   return new Set([...allPrimaryPools(topology), ...(byDefault === undefined ? [] : [byDefault])]);
+}
+
+function createLive(
+  { ads, onRollout, log }: SidecarOptions,
+  { metrics }: SidecarParts,
+  serving: SidecarServing,
+): LiveConfiguration {
+  const live = createLiveConfiguration({ serving, ...onRollout, ...defined({ ads }), log });
+  addConfigurationMetrics(metrics.exposition, live.state);
+  return live;
+}
+
+/** Lets running requests finish within `graceMs`. Queued ones may wait for most of that time, and are then refused. */
+async function closeStreams(
+  server: ExtProcServer,
+  pools: SidecarParts["pools"],
+  graceMs: number,
+): Promise<void> {
+  const closeQueues = () => pools.closeQueues();
+  // In time to be answered.
+  const refusing = setTimeout(closeQueues, 0.8 * graceMs);
+  await server.close(graceMs);
+  clearTimeout(refusing);
+  closeQueues();
 }
 
 async function endJudging({ answers, evaluations }: SidecarParts): Promise<void> {

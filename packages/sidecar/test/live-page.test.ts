@@ -153,6 +153,7 @@ describeInChromium(`the live page, ${where}`, () => {
         {
           // Only the pool and mirror data that the live page reads.
           pools: { values: () => pools.map(poolLike) } as never,
+          configuration: {} as never,
           mirrors: {
             get gates() {
               return mirrors.map((each) => ({ state: () => each }));

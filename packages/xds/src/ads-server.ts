@@ -15,6 +15,12 @@ export interface ClientState {
   readonly nodeId: string;
   /** True if the client has taken all of the newest snapshot, except for what it has refused. */
   readonly isUpToDate: boolean;
+  /** True if the client has the newest endpoints of the clusters that it knows, except for refused ones. */
+  readonly hasEndpoints: boolean;
+  /** True if the client has refused newer listeners or routes, and serves by older ones. */
+  readonly keepsOlderRoutes: boolean;
+  /** When the client sent its last request, on the clock of `now`. */
+  readonly heardAtMs: number;
   readonly rejections: readonly (Rejection & { readonly kind: Kind })[];
 }
 
@@ -27,6 +33,8 @@ export interface AdsObserver {
   unknownType?(typeUrl: string): void;
   /** A client has everything of the newest snapshot. */
   upToDate?(nodeId: string): void;
+  /** A client has connected, replied or disconnected: `clients` may differ. */
+  changed?(): void;
 }
 
 export interface AdsServerOptions {
@@ -92,9 +100,9 @@ class Server implements AdsServer {
 
   #serve(call: Call, protocol: Protocol): CallHandler {
     const { maxClients = 1_000 } = this.#options;
-    const stream = new Stream(call, protocol, this.#options.observer ?? {}, (...given) =>
-      this.#begin(...given),
-    );
+    const { observer = {}, now = () => performance.now() } = this.#options;
+    const begin = (nodeId: string) => this.#begin(nodeId, protocol);
+    const stream = new Stream(call, { protocol, observer, now, begin });
     if (this.#streams.size >= maxClients) {
       call.fail(statusCode.resourceExhausted, `more than ${maxClients} clients`);
     } else this.#streams.add(stream);
@@ -104,7 +112,9 @@ class Server implements AdsServer {
       onMessage: (bytes) => stream.take(bytes),
       onEnd: () => call.end(),
       onClose: () => {
-        if (this.#streams.delete(stream)) stream.close();
+        if (!this.#streams.delete(stream)) return;
+        stream.close();
+        observer.changed?.();
       },
     };
   }
@@ -145,27 +155,26 @@ interface Begun {
   readonly onClose: () => void;
 }
 
+interface StreamOptions {
+  readonly protocol: Protocol;
+  readonly observer: AdsObserver;
+  readonly now: () => number;
+  readonly begin: (nodeId: string) => Begun;
+}
+
 /** One stream: reads requests, writes answers. Its session begins with the first request, which names the client. */
 class Stream {
   readonly call: Call;
-  readonly #protocol: Protocol;
-  readonly #observer: AdsObserver;
-  readonly #begin: (nodeId: string, protocol: Protocol) => Begun;
+  readonly #options: StreamOptions;
   #nodeId = "";
   #session: Session | undefined;
   #onClose: (() => void) | undefined;
   #wasUpToDate = false;
+  #heardAtMs = 0;
 
-  constructor(
-    call: Call,
-    protocol: Protocol,
-    observer: AdsObserver,
-    begin: (nodeId: string, protocol: Protocol) => Begun,
-  ) {
+  constructor(call: Call, options: StreamOptions) {
     this.call = call;
-    this.#protocol = protocol;
-    this.#observer = observer;
-    this.#begin = begin;
+    this.#options = options;
   }
 
   get state(): ClientState | undefined {
@@ -174,7 +183,12 @@ class Stream {
     const rejections = kinds.flatMap((kind) =>
       session.rejections(kind).map((rejection) => ({ ...rejection, kind })),
     );
-    return { nodeId: this.#nodeId, isUpToDate: session.isUpToDate, rejections };
+    const { isUpToDate, hasEndpoints, keepsOlderRoutes } = session;
+    const heardAtMs = this.#heardAtMs;
+    return {
+      nodeId: this.#nodeId,
+      ...{ isUpToDate, hasEndpoints, keepsOlderRoutes, heardAtMs, rejections },
+    };
   }
 
   update(snapshot: Snapshot): void {
@@ -182,16 +196,17 @@ class Stream {
   }
 
   take(bytes: Uint8Array): void {
-    const read = this.#protocol.read(bytes);
+    const read = this.#options.protocol.read(bytes);
     const problem = problemOf(read);
     if (problem !== undefined) {
       this.call.fail(statusCode.invalidArgument, problem);
       return;
     }
+    this.#heardAtMs = this.#options.now();
     const session = this.#session ?? this.#open(read.nodeId);
     const kind = kindOf(read.typeUrl);
     if (kind === undefined) {
-      this.#observer.unknownType?.(read.typeUrl);
+      this.#options.observer.unknownType?.(read.typeUrl);
       return;
     }
     try {
@@ -200,6 +215,7 @@ class Stream {
       if (!(cause instanceof TooManyNames)) throw cause;
       this.call.fail(statusCode.resourceExhausted, cause.message);
     }
+    this.#options.observer.changed?.();
   }
 
   close(): void {
@@ -207,7 +223,7 @@ class Stream {
   }
 
   #open(nodeId: string): Session {
-    const { session, snapshot, onClose } = this.#begin(nodeId, this.#protocol);
+    const { session, snapshot, onClose } = this.#options.begin(nodeId);
     this.#onClose = onClose;
     this.#nodeId = nodeId;
     this.#session = session;
@@ -216,9 +232,9 @@ class Stream {
   }
 
   #send(answers: readonly Answer[]): void {
-    this.call.send(answers.map((answer) => this.#protocol.write(answer)));
+    this.call.send(answers.map((answer) => this.#options.protocol.write(answer)));
     const isUpToDate = this.#session?.isUpToDate === true;
-    if (isUpToDate && !this.#wasUpToDate) this.#observer.upToDate?.(this.#nodeId);
+    if (isUpToDate && !this.#wasUpToDate) this.#options.observer.upToDate?.(this.#nodeId);
     this.#wasUpToDate = isUpToDate;
   }
 }

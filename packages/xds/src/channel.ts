@@ -96,6 +96,20 @@ export class Channel {
     return names.some((name) => this.#accepted.has(name) || this.#mayHold.has(name));
   }
 
+  /** True where the client has accepted or refused each of these that it wants. */
+  hasReplied(resources: Iterable<Resource>): boolean {
+    for (const { name, version } of resources) {
+      const isOpen = this.#accepted.get(name) !== version;
+      if (
+        isOpen &&
+        this.#subscription.covers(name) &&
+        this.#rejected.get(name)?.version !== version
+      )
+        return false;
+    }
+    return true;
+  }
+
   isRejected(name: string): boolean {
     return this.#rejected.has(name);
   }

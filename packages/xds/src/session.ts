@@ -64,6 +64,16 @@ export class Session {
     return this.#rollout.isDone && kinds.every((kind) => this.#isSettled(kind));
   }
 
+  /** True where the client has the newest endpoints of the clusters that it knows, refused ones aside. */
+  get hasEndpoints(): boolean {
+    return this.#goal === undefined || this.#channels.eds.hasReplied(this.#goal.eds.values());
+  }
+
+  /** True where the client has refused newer listeners or routes, and serves by the older ones. */
+  get keepsOlderRoutes(): boolean {
+    return this.#channels.lds.keepsOlderForms || this.#channels.rds.keepsOlderForms;
+  }
+
   /** @throws TooManyNames */
   request(request: ClientRequest): readonly Answer[] {
     const { kind } = request;
@@ -100,7 +110,7 @@ export class Session {
     const client = {
       isSettled: (kind: Kind) => this.#isSettled(kind),
       isWarm: () => this.#isWarm(),
-      keepsOlderRoutes: () => this.#keepsOlderRoutes(),
+      keepsOlderRoutes: () => this.keepsOlderRoutes,
     };
     do {
       for (const kind of kinds) {
@@ -131,10 +141,6 @@ export class Session {
     const { lds, rds } = this.#channels;
     if (kind === "cds") return lds.isOpen || rds.isOpen;
     return kind !== "lds" || !this.#isReturning;
-  }
-
-  #keepsOlderRoutes(): boolean {
-    return this.#channels.lds.keepsOlderForms || this.#channels.rds.keepsOlderForms;
   }
 
   /** A cluster with endpoints of its own serves from when it has them. */

@@ -1,6 +1,7 @@
 import type { Explanation, InferenceRequest, PoolSnapshot } from "@umbra/scheduler";
 import type { FlowQueue } from "@umbra/scheduler/flow";
 import type { Pair, ShadowReport } from "@umbra/shadow";
+import type { ConfigAnswer } from "../configuration/config-answer.ts";
 import type { MirrorState } from "../mirror/mirror-gate.ts";
 
 /** JSON answers of the admin interface, by path. Errors are `{ "error": string }` with a status other than 200. */
@@ -14,6 +15,8 @@ export interface AdminAnswers {
   readonly "/v1/pools": { readonly pools: readonly PoolAnswer[] };
   /** Explains the request that the query describes. */
   readonly "/v1/explain": Explained;
+  /** The configuration that is served, what is refused of it, and what each Envoy has. */
+  readonly "/v1/config": ConfigAnswer;
   readonly "/v1/mirrors": { readonly mirrors: readonly MirrorState[] };
   readonly "/v1/report": {
     /** Evaluated at the time of the call. */

@@ -2,6 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import type { Leg, Pair, Recorder } from "@umbra/shadow";
 import type { Logger } from "pino";
+import { configAnswer } from "../configuration/config-answer.ts";
+import type { ConfigurationState } from "../configuration/configuration-state.ts";
 import type { Evaluations } from "../evaluation/evaluations.ts";
 import { browserScript } from "../live-page/browser-script.ts";
 import { liveSections } from "../live-page/live-sections.ts";
@@ -22,6 +24,7 @@ export interface AdminOptions {
   readonly knownModel: (pool: string, model: string | undefined) => string;
   readonly metrics: Exposition;
   readonly mirrors: Pick<MirrorRegistry, "gates">;
+  readonly configuration: ConfigurationState;
   /** What is missing before traffic can be served; empty when ready. */
   readonly notReady: () => Promise<readonly string[]>;
   readonly evaluations: Pick<Evaluations, "reports" | "closedReports" | "latest" | "watch">;
@@ -162,6 +165,7 @@ function readingRoutes(options: AdminOptions): readonly PathRoute[] {
         },
       },
     ],
+    readJson("/v1/config", () => configAnswer(options.configuration)),
     readJson("/v1/mirrors", () => ({ mirrors: mirrors.gates.map((gate) => gate.state()) })),
     readJson("/v1/report", async () => {
       const reports = await evaluations.reports();

@@ -5,6 +5,7 @@ import { type Sidecar, startSidecar } from "@umbra/sidecar";
 import pino from "pino";
 import { createEnvoyClient, type EnvoyClient, type StreamOf } from "../envoy-client.ts";
 import { until } from "../until.ts";
+import { applyAtOnce } from "./at-once.ts";
 
 let sidecar: Sidecar | undefined;
 let envoy: EnvoyClient | undefined;
@@ -75,7 +76,7 @@ describe("a sidecar that gets, changes and loses its mirror", () => {
     const before = await client.pick(primary, sent("r0"));
     expect(before.headers["x-umbra-to-0"]).toBeUndefined();
     await before.end();
-    running.apply({ topology: mirrored });
+    applyAtOnce(running, { topology: mirrored });
     await pairOf(client, "r1");
     await until(async () => (await get<Reports>("/v1/report")).reports[0]?.funnel.paired === 1);
     expect(await page()).toContain(`umbra_shadow_sampled_total{candidate="${shadowPool}"} 1`);
@@ -86,7 +87,7 @@ describe("a sidecar that gets, changes and loses its mirror", () => {
     await pairOf(client, "r1");
     await until(async () => (await get<Reports>("/v1/report")).reports[0]?.funnel.paired === 1);
     const evaluation = { ...own.evaluation, minPairs: 300 };
-    running.apply({ topology: { ...direct, mirrors: [{ ...own, evaluation }] } });
+    applyAtOnce(running, { topology: { ...direct, mirrors: [{ ...own, evaluation }] } });
     await pairOf(client, "r2");
     await until(async () => (await get<Reports>("/v1/report")).reports[0]?.funnel.paired === 1);
     const changed = await get<Reports>("/v1/report");
@@ -94,7 +95,7 @@ describe("a sidecar that gets, changes and loses its mirror", () => {
     expect(changed.closed.map((each) => [each.funnel.paired, each.evaluation.closed?.why])).toEqual(
       [[1, "changed"]],
     );
-    running.apply({ topology: none });
+    applyAtOnce(running, { topology: none });
     await until(async () => (await get<Reports>("/v1/report")).closed.length === 2);
     const ended = await get<Reports>("/v1/report");
     expect(ended.reports).toEqual([]);
@@ -106,7 +107,7 @@ describe("a sidecar that gets, changes and loses its mirror", () => {
     await pairOf(client, "r1");
     const label = `candidate="${shadowPool}"`;
     await until(async () => (await page()).includes(`umbra_shadow_pairs_total{${label}`));
-    running.apply({ topology: none });
+    applyAtOnce(running, { topology: none });
     await until(async () => !(await page()).includes(label));
     expect(await get("/v1/mirrors")).toEqual({ mirrors: [] });
   });
@@ -115,7 +116,7 @@ describe("a sidecar that gets, changes and loses its mirror", () => {
     const { sidecar: running, envoy: client } = await start(mirrored);
     const picked = await client.pick(primary, sent("r1"));
     expect(picked.headers["x-umbra-to-0"]).toBe(`lane/${own.name}`);
-    running.apply({ topology: none });
+    applyAtOnce(running, { topology: none });
     const copied = await client.pick(twin, sent("r1"));
     expect(copied.reply).toBeUndefined();
     expect(await inFlight()).toBe(1);
@@ -132,7 +133,7 @@ describe("a sidecar that gets, changes and loses its mirror", () => {
     },
   ])("refuses a twin of $name: it would be sent without its changes", async ({ topology }) => {
     const { sidecar: running, envoy: client } = await start(mirrored);
-    running.apply({ topology });
+    applyAtOnce(running, { topology });
     const copied = await client.pick(twin, sent("r1"));
     expect(JSON.parse(copied.reply ?? "{}")).toMatchObject({ error: { code: "unknown_pool" } });
     await copied.end();

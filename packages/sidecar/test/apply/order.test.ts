@@ -7,6 +7,7 @@ import pino from "pino";
 import { createEnvoyClient, type EnvoyClient } from "../envoy-client.ts";
 import { createForeignGateway } from "../foreign-gateway.ts";
 import { until } from "../until.ts";
+import { applyAtOnce } from "./at-once.ts";
 import { pool, topologyOf } from "./topologies.ts";
 
 const closers: (() => unknown)[] = [];
@@ -130,11 +131,11 @@ describe("an endpoint that leaves", () => {
   test("is never picked while it drains, even if it is also listed", async () => {
     const drained = pool("a", ["127.0.0.1:9", "127.0.0.2:9"]);
     const sidecar = await start(topologyOf(drained));
-    sidecar.apply({
+    applyAtOnce(sidecar, {
       topology: topologyOf({ ...drained, drainingEndpoints: ["127.0.0.1:9"] } as typeof drained),
     });
     expect(await picksOf(sidecar, "a")).toEqual(["127.0.0.2:9"]);
-    sidecar.apply({ topology: topologyOf(drained) });
+    applyAtOnce(sidecar, { topology: topologyOf(drained) });
     expect(await picksOf(sidecar, "a")).toEqual(["127.0.0.1:9", "127.0.0.2:9"]);
   });
 });
@@ -157,7 +158,7 @@ describe("a pool", () => {
   test("goes after the last request that names it, whose end is counted", async () => {
     const sidecar = await start(topologyOf(a, b));
     const open = await sidecar.envoy.pick(of("a"), request);
-    sidecar.apply({ topology: topologyOf(b) });
+    applyAtOnce(sidecar, { topology: topologyOf(b) });
     const page = await pageOf(sidecar);
     expect(page).toContain('umbra_requests_running{lane="primary",pool="a"} 1');
     expect(page).toContain('umbra_endpoint_in_flight{pool="a",endpoint="127.0.0.1:9"} 1');
@@ -170,8 +171,8 @@ describe("a pool", () => {
   test("that returns before its last request has ended keeps its state", async () => {
     const sidecar = await start(topologyOf(a, b));
     const open = await sidecar.envoy.pick(of("a"), request);
-    sidecar.apply({ topology: topologyOf(b) });
-    sidecar.apply({ topology: topologyOf(a, b) });
+    applyAtOnce(sidecar, { topology: topologyOf(b) });
+    applyAtOnce(sidecar, { topology: topologyOf(a, b) });
     expect(await pageOf(sidecar)).toContain(
       'umbra_endpoint_in_flight{pool="a",endpoint="127.0.0.1:9"} 1',
     );
@@ -199,7 +200,7 @@ describe("a pool", () => {
     expect(await pick()).toBe("127.0.0.1:9");
     sidecar.serving.retire();
     expect(await pick()).toBe("127.0.0.2:9");
-    sidecar.apply({ topology: topologyOf(a, b) });
+    applyAtOnce(sidecar, { topology: topologyOf(a, b) });
     expect(await pick()).toBe("unknown_pool");
   });
 });
@@ -217,7 +218,7 @@ test("an endpoint that comes later does not make the sidecar unready", async () 
     silent.close();
   });
   const { port } = silent.address() as AddressInfo;
-  sidecar.apply({ topology: topologyOf(pool("a", [old.address, `127.0.0.1:${port}`])) });
+  applyAtOnce(sidecar, { topology: topologyOf(pool("a", [old.address, `127.0.0.1:${port}`])) });
   expect(await status()).toBe(200);
 });
 
@@ -226,11 +227,11 @@ test("a setting that is read only at the start keeps its value and is named", as
   const sidecar = await start(topology);
   const { settings } = topology.envoy;
   expect(sidecar.serving.needRestart).toEqual([]);
-  sidecar.apply({
+  applyAtOnce(sidecar, {
     topology: { ...topology, envoy: { settings: { ...settings, maxBodyBytes: 1_024 } } },
   });
   expect(sidecar.serving.needRestart).toEqual(["maxBody"]);
   expect(sidecar.serving.topology.envoy.settings.maxBodyBytes).toBe(settings.maxBodyBytes);
-  sidecar.apply({ topology });
+  applyAtOnce(sidecar, { topology });
   expect(sidecar.serving.needRestart).toEqual([]);
 });

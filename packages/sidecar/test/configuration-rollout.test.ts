@@ -1,0 +1,242 @@
+import { expect, test } from "@jest/globals";
+import { directTopology } from "@umbra/envoy-config";
+import { type AdsServer, createAdsServer, type Kind, kinds, type Snapshot } from "@umbra/xds";
+import { ScriptedClient } from "../../xds/test/scripted-client.ts";
+import { snapshot, type Texts } from "../../xds/test/snapshots.ts";
+import {
+  admitWithinMs,
+  ConfigurationRollout,
+  type Refusal,
+  reconnectMs,
+  retireWithinMs,
+  silentAfterMs,
+} from "../src/configuration/configuration-rollout.ts";
+import { createConfigurationState } from "../src/configuration/configuration-state.ts";
+
+const topology = directTopology({ primary: ["127.0.0.1:9"], shadow: [], port: 80 });
+
+/** A rollout on a fake clock, whose steps and messages are written down in order. */
+function world() {
+  const steps: string[] = [];
+  const refusals: Refusal[] = [];
+  let now = 0;
+  const timers = new Set<{ at: number; run: () => void }>();
+  const ads: AdsServer = createAdsServer({
+    now: () => now,
+    observer: {
+      refused: (...given) => rollout.observer.refused?.(...given),
+      upToDate: (...given) => rollout.observer.upToDate?.(...given),
+      changed: () => rollout.observer.changed?.(),
+    },
+  });
+  const state = createConfigurationState(
+    () => ads.clients,
+    () => now,
+  );
+  const rollout = new ConfigurationRollout({
+    serving: {
+      begin: () => void steps.push("begin"),
+      admitEndpoints: () => void steps.push("admit"),
+      retire: () => void steps.push("retire"),
+    },
+    ads: {
+      get clients() {
+        return ads.clients;
+      },
+      update(given) {
+        steps.push("publish");
+        ads.update(given);
+      },
+    },
+    state,
+    now: () => now,
+    wallClock: () => now,
+    after(ms, run) {
+      const timer = { at: now + ms, run };
+      timers.add(timer);
+      return () => timers.delete(timer);
+    },
+    onRefused: (refusal) => void refusals.push(refusal),
+    onAccepted: (generation) => void steps.push(`accepted ${generation}`),
+  });
+  let held: Snapshot | undefined;
+  let generation = 0;
+  return {
+    ...{ ads, state, refusals, rollout },
+    taken: () => steps.splice(0),
+    apply(texts: Texts) {
+      held = snapshot(texts, held);
+      generation++;
+      const facts = { findings: [], staleFiles: [], objects: 1, changes: [], changedAtMs: now };
+      rollout.apply({ ...facts, generation, topology, snapshot: held });
+    },
+    pass(ms: number) {
+      for (const end = now + ms; now < end; ) {
+        now = Math.min(end, now + 50);
+        for (const timer of [...timers]) {
+          if (timer.at > now) continue;
+          timers.delete(timer);
+          timer.run();
+        }
+      }
+    },
+  };
+}
+
+const names: Partial<Record<Kind, readonly string[]>> = { eds: ["a"], rds: ["r"] };
+
+/** Asks for everything, as Envoy does. */
+function connect(ads: AdsServer, node = "envoy"): ScriptedClient {
+  const client = new ScriptedClient(ads, "full");
+  for (const kind of kinds) client.say({ kind, node, names: names[kind] ?? [] });
+  return client;
+}
+
+/** Accepts all answers until there are no more. */
+function acceptAll(client: ScriptedClient): void {
+  for (let taken = client.taken(); taken.length > 0; taken = client.taken()) {
+    for (const answer of taken) client.ack(answer, names[answer.kind] ?? []);
+  }
+}
+
+const first: Texts = { cds: { a: "a" }, eds: { a: "1" }, lds: { l: "l" }, rds: { r: "r" } };
+
+test("without an Envoy all steps follow at once", () => {
+  const { apply, taken } = world();
+  apply(first);
+  expect(taken()).toEqual(["begin", "publish", "admit", "retire"]);
+});
+
+test("nothing is sent before the first configuration", () => {
+  const { ads, taken } = world();
+  const client = connect(ads);
+  expect(client.taken()).toEqual([]);
+  expect(taken()).toEqual([]);
+});
+
+test("new endpoints are picked once every Envoy has accepted them", () => {
+  const { ads, apply, taken } = world();
+  apply(first);
+  const clients = [connect(ads, "one"), connect(ads, "two")];
+  clients.forEach(acceptAll);
+  taken();
+  apply({ ...first, eds: { a: "1 2" } });
+  expect(taken()).toEqual(["begin", "publish"]);
+  acceptAll(clients[0] as ScriptedClient);
+  expect(taken()).toEqual([]);
+  acceptAll(clients[1] as ScriptedClient);
+  expect(taken()).toEqual(["admit", "retire", "accepted 2"]);
+});
+
+test("new endpoints wait at most 250 ms, counted from the oldest change", () => {
+  const { ads, apply, taken, pass } = world();
+  apply(first);
+  acceptAll(connect(ads));
+  taken();
+  apply({ ...first, eds: { a: "1 2" } });
+  pass(admitWithinMs - 50);
+  apply({ ...first, eds: { a: "1 2 3" } });
+  expect(taken()).toEqual(["begin", "publish", "begin", "publish"]);
+  pass(50);
+  expect(taken()).toEqual(["admit"]);
+});
+
+test("what is gone is retired once every Envoy has the newest routes", () => {
+  const { ads, apply, taken } = world();
+  apply(first);
+  const client = connect(ads);
+  acceptAll(client);
+  taken();
+  apply({ ...first, rds: { r: "r2" } });
+  expect(taken()).toEqual(["begin", "publish", "admit"]);
+  acceptAll(client);
+  expect(taken()).toEqual(["retire", "accepted 2"]);
+});
+
+test("a stopped Envoy delays the retirement until it has been silent for a minute", () => {
+  const { ads, apply, taken, pass } = world();
+  apply(first);
+  acceptAll(connect(ads));
+  taken();
+  apply({ ...first, rds: { r: "r2" } });
+  pass(silentAfterMs - 1_000);
+  expect(taken()).toEqual(["begin", "publish", "admit"]);
+  pass(2_000);
+  expect(taken()).toEqual(["retire"]);
+});
+
+test("an Envoy that refuses the newest routes keeps what its older ones name, for ten minutes at most", () => {
+  const { ads, apply, taken, pass, refusals } = world();
+  apply(first);
+  const client = connect(ads);
+  acceptAll(client);
+  taken();
+  apply({ ...first, rds: { r: "bad" } });
+  for (const answer of client.taken()) client.nack(answer, "r: no", ["r"]);
+  acceptAll(client);
+  expect(refusals).toMatchObject([{ kind: "rds", name: "r", message: "r: no", nodeId: "envoy" }]);
+  pass(retireWithinMs - 100);
+  expect(taken()).toEqual(["begin", "publish", "admit"]);
+  pass(100);
+  expect(taken()).toEqual(["retire"]);
+});
+
+test("an Envoy that connects again within five seconds keeps what its routes name", () => {
+  const { ads, apply, taken, pass } = world();
+  apply(first);
+  const client = connect(ads);
+  acceptAll(client);
+  client.close();
+  taken();
+  apply({ ...first, rds: { r: "r2" } });
+  pass(reconnectMs - 1_000);
+  expect(taken()).toEqual(["begin", "publish", "admit"]);
+  acceptAll(connect(ads));
+  expect(taken()).toEqual(["retire", "accepted 2"]);
+});
+
+test("an Envoy that stays away delays the retirement by five seconds", () => {
+  const { ads, apply, taken, pass } = world();
+  apply(first);
+  const client = connect(ads);
+  acceptAll(client);
+  client.close();
+  apply({ ...first, rds: { r: "r2" } });
+  taken();
+  pass(reconnectMs + 1_000);
+  expect(taken()).toEqual(["retire"]);
+});
+
+test("a version is reported as refused when the last Envoy has refused it, and only once", () => {
+  const { ads, apply, refusals, state } = world();
+  apply(first);
+  const clients = [connect(ads, "one"), connect(ads, "two")];
+  clients.forEach(acceptAll);
+  apply({ ...first, rds: { r: "bad" } });
+  const refuse = (client: ScriptedClient) => {
+    for (const answer of client.taken()) client.nack(answer, "r: no", ["r"]);
+    acceptAll(client);
+  };
+  refuse(clients[0] as ScriptedClient);
+  expect(refusals).toEqual([]);
+  refuse(clients[1] as ScriptedClient);
+  expect(refusals.length).toBe(1);
+  apply({ ...first, rds: { r: "bad" }, eds: { a: "2" } });
+  clients.forEach(acceptAll);
+  expect(refusals.length).toBe(1);
+  expect([...state.refusals]).toEqual([["rds", 2]]);
+});
+
+test("the time from the oldest change to each Envoy's acceptance is measured", () => {
+  const { ads, apply, pass, state } = world();
+  apply(first);
+  const clients = [connect(ads, "one"), connect(ads, "two")];
+  clients.forEach(acceptAll);
+  expect(state.changeToAckS.sum).toBe(0);
+  apply({ ...first, eds: { a: "2" } });
+  pass(50);
+  acceptAll(clients[0] as ScriptedClient);
+  pass(50);
+  acceptAll(clients[1] as ScriptedClient);
+  expect(state.changeToAckS.sum).toBeCloseTo(0.15);
+});
