@@ -1,30 +1,12 @@
-import type { MessageRoom } from "@umbra/grpc";
+import { createMessageRoom, type LimitedRoom } from "@umbra/grpc";
 import type { Decision } from "./exchange.ts";
 
 /** Memory limit for undecided requests of all streams of a server: incoming messages, headers and bodies. */
-export interface HeldBudget extends MessageRoom {
-  /** Sets the limit; requests that are held already stay. */
-  setLimit(bytes: number): void;
+export interface HeldBudget extends LimitedRoom {
   /** Default answer to a request for which there is no room. */
   refusal(): Decision;
 }
 
 export function createHeldBudget(limitBytes: number, refusal: () => Decision): HeldBudget {
-  let limit = limitBytes;
-  let left = limitBytes;
-  return {
-    take(bytes) {
-      if (bytes > left) return false;
-      left -= bytes;
-      return true;
-    },
-    giveBack(bytes) {
-      left += bytes;
-    },
-    setLimit(next) {
-      left += next - limit;
-      limit = next;
-    },
-    refusal,
-  };
+  return { ...createMessageRoom(limitBytes), refusal };
 }

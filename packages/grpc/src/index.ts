@@ -2,6 +2,7 @@ export { Health } from "./gen/grpc/health/v1/health_pb.ts";
 export { createHealthService, type HealthOptions, type HealthService } from "./health.ts";
 export { type ListenAddress, listenAddress } from "./listen-address.ts";
 export type { MessageRoom } from "./message-reader.ts";
+export { createMessageRoom, type LimitedRoom } from "./message-room.ts";
 export {
   type Call,
   type CallHandler,

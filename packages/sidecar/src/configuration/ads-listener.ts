@@ -1,4 +1,4 @@
-import { createGrpcServer, listenAddress, type MessageRoom, statusCode } from "@umbra/grpc";
+import { createGrpcServer, createMessageRoom, listenAddress, statusCode } from "@umbra/grpc";
 import type { AdsServer } from "@umbra/xds";
 import type { Logger } from "pino";
 import { type CertificateSource, openCertificates } from "../tls/certificates.ts";
@@ -42,7 +42,7 @@ export async function openAdsListener(
   const server = createGrpcServer({
     methods: ads.methods,
     maxMessageBytes,
-    room: roomOf(maxUnfinishedBytes),
+    room: createMessageRoom(maxUnfinishedBytes),
     maxConcurrentStreams: maxStreamsPerConnection,
     ...(certificates === undefined ? {} : { tls: certificates.first }),
     onThrow(cause) {
@@ -58,20 +58,6 @@ export async function openAdsListener(
       certificates?.close();
       ads.close();
       await server.close(closeGraceMs);
-    },
-  };
-}
-
-function roomOf(maxBytes: number): MessageRoom {
-  let used = 0;
-  return {
-    take(bytes) {
-      if (used + bytes > maxBytes) return false;
-      used += bytes;
-      return true;
-    },
-    giveBack(bytes) {
-      used -= bytes;
     },
   };
 }

@@ -2,7 +2,7 @@ import type { Diagnostic, ResourceRef } from "@umbra/envoy-config";
 import type { ClientState, Kind } from "@umbra/xds";
 import { createDistribution, type Distribution } from "../metrics/distribution.ts";
 
-/** What is known of a configuration besides the topology. */
+/** What is known about a configuration, except its topology. */
 export interface ConfigurationFacts {
   /** 1, 2, … */
   readonly generation: number;
