@@ -84,6 +84,14 @@ export { isCalled, type ResourceRef, resourceName } from "./resource-ref.ts";
 export { costLabel, gpusLabel } from "./resources/annotations.ts";
 export type { SourceFile } from "./resources/read-resources.ts";
 export { type PathRewriter, pathRewriterOf } from "./rewritten-path.ts";
+export type { RouteAttachment } from "./route-attachment.ts";
+export {
+  createResourceStore,
+  type Resolution,
+  type ResourceStore,
+  type ResourceStoreOptions,
+  type StaleFile,
+} from "./store/resource-store.ts";
 export type {
   Backend,
   BackendFilters,

@@ -21,7 +21,7 @@ import { createPoolResolver } from "./resolve/pools.ts";
 import { poolPlaces, withPickModes } from "./resolve/route-pick-modes.ts";
 import { readResources, type SourceFile } from "./resources/read-resources.ts";
 import type { Place, Report } from "./resources/report.ts";
-import type { Resources } from "./resources/resources.ts";
+import { countResources, type Resources } from "./resources/resources.ts";
 import type { ExternalPicker, MetricsPlaceSettings, PickMode, Topology } from "./topology.ts";
 
 export interface TopologyOptions {
@@ -54,6 +54,8 @@ export interface TopologyRead {
   readonly certificates: ReadonlyMap<string, Certificate>;
   /** Sorted by file and place. */
   readonly diagnostics: readonly Diagnostic[];
+  /** Resources that were read. */
+  readonly objects: number;
 }
 
 /** Reads resources into a topology. Never throws: reports all problems as diagnostics in one pass. */
@@ -62,6 +64,7 @@ export function readTopology(
   options: TopologyOptions = {},
 ): TopologyRead {
   const { resources, diagnostics, report } = readResources(files);
+  const objects = countResources(resources);
   const start = { file: files[0]?.name ?? "-", line: 1, column: 1 };
   const check = options.checkPickerConfig ?? (() => []);
   // First find configurations embedded in other resources, then check all.
@@ -93,7 +96,10 @@ export function readTopology(
   checkMemory(topology, envoy.settingsPlace ?? start, report);
   lint(topology, resources, report);
   const conditioned = withDroppedRules(diagnostics, resources.routes);
-  return { topology, certificates: certificates.all(), diagnostics: conditioned.toSorted(byPlace) };
+  return {
+    ...{ topology, certificates: certificates.all(), objects },
+    diagnostics: conditioned.toSorted(byPlace),
+  };
 }
 
 /** Resolves the listeners with their routes, and the pools and mirrors that they use. */

@@ -9,11 +9,7 @@ export type {
   Refusal,
   RolloutListener,
 } from "./configuration/configuration-rollout.ts";
-export type {
-  ConfigurationFacts,
-  RouteAttachment,
-  StaleFile,
-} from "./configuration/configuration-state.ts";
+export type { ConfigurationFacts } from "./configuration/configuration-state.ts";
 export type { Distribution } from "./metrics/distribution.ts";
 export type { MetricFamily } from "./metrics/exposition.ts";
 export type { Budget } from "./mirror/budget.ts";

@@ -100,7 +100,7 @@ function isEnvoyFile(contents: Node): boolean {
 }
 
 /** Checks the text, because a document that can't be parsed has no kind. */
-function mayHoldSecret(text: string): boolean {
+export function mayHoldSecret(text: string): boolean {
   return /\bkind["']?\s*:\s*["']?Secret\b/.test(text);
 }
 

@@ -363,3 +363,9 @@ export class Resources {
   readonly configMaps: ConfigMap[] = [];
   readonly tlsPolicies: BackendTlsPolicy[] = [];
 }
+
+/** Counts the resources, without the references and configurations that were found inside them. */
+export function countResources(resources: Resources): number {
+  const { parametersRefs, pickerDeployments, ...ofFiles } = resources;
+  return Object.values(ofFiles).reduce((sum, { length }) => sum + length, 0);
+}

@@ -1,6 +1,6 @@
-import type { Diagnostic } from "@umbra/envoy-config";
+import type { Diagnostic, RouteAttachment, StaleFile } from "@umbra/envoy-config";
 import type { ClientState, Kind } from "@umbra/xds";
-import type { ConfigurationState, RouteAttachment, StaleFile } from "./configuration-state.ts";
+import type { ConfigurationState } from "./configuration-state.ts";
 
 /** What `GET /v1/config` answers. It has names and messages, but no content of resources. */
 export interface ConfigAnswer {

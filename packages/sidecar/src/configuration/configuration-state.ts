@@ -1,4 +1,4 @@
-import type { Diagnostic, ResourceRef } from "@umbra/envoy-config";
+import type { Diagnostic, RouteAttachment, StaleFile } from "@umbra/envoy-config";
 import type { ClientState, Kind } from "@umbra/xds";
 import { createDistribution, type Distribution } from "../metrics/distribution.ts";
 
@@ -16,29 +16,6 @@ export interface ConfigurationFacts {
   readonly changes: readonly string[];
   /** Milliseconds since the epoch when the change was seen. */
   readonly changedAtMs: number;
-}
-
-/** A route at a listener. */
-export interface RouteAttachment {
-  readonly route: ResourceRef;
-  /** As the route names it. */
-  readonly parent: {
-    readonly gateway: ResourceRef;
-    readonly section?: string;
-    readonly port?: number;
-  };
-  /** Absent if the parent has no such listener. */
-  readonly listener?: string | undefined;
-  readonly isAccepted: boolean;
-  /** A reason of the Gateway API's conditions. */
-  readonly reason: string;
-  readonly message: string;
-}
-
-/** A file that can't be read or parsed: its last good objects are served. */
-export interface StaleFile {
-  readonly file: string;
-  readonly problem: string;
 }
 
 /** The configuration that the sidecar serves, for metrics and people. */
