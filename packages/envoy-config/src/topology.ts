@@ -260,6 +260,8 @@ export interface Pool {
   readonly resourceName: string;
   /** `ip:port`, with IPv6 addresses in brackets; sorted, unique. Empty if none are known. */
   readonly endpoints: readonly string[];
+  /** Endpoints that are leaving: they finish their requests and get no new ones. In the form of `endpoints`, and never among them. Absent: none. */
+  readonly drainingEndpoints?: readonly string[];
   /** Labels of endpoints: from their Pods, and the pool's label for its engine. */
   readonly endpointLabels: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** For a Service with unknown endpoints: Envoy resolves this name. */

@@ -48,10 +48,10 @@ const pod = ({ name = "p", ip = "10.0.0.1", ports = [], ...more }: PodOptions = 
   },
 });
 
-const slice = (ports: readonly Json[], endpoints: readonly Json[]) => ({
+const slice = (ports: readonly Json[], endpoints: readonly Json[], name = "vllm-1") => ({
   apiVersion: "discovery.k8s.io/v1",
   kind: "EndpointSlice",
-  metadata: { name: "vllm-1", labels: { "kubernetes.io/service-name": "vllm" } },
+  metadata: { name, labels: { "kubernetes.io/service-name": "vllm" } },
   ...{ ports, endpoints },
 });
 
@@ -64,6 +64,7 @@ function read(...objects: readonly Json[]) {
   const [pool] = topology.pools;
   return {
     endpoints: pool?.endpoints,
+    draining: pool?.drainingEndpoints,
     dns: pool?.dns,
     protocol: pool?.protocol,
     found: diagnostics
@@ -192,6 +193,28 @@ describe("an endpoint of an EndpointSlice", () => {
     );
   });
 
+  test.each([
+    { conditions: { ready: false, serving: true, terminating: true }, isDraining: true },
+    { conditions: { serving: true, terminating: true }, isDraining: true },
+    { conditions: { ready: false, serving: false, terminating: true }, isDraining: false },
+    { conditions: { ready: false, serving: true }, isDraining: false },
+  ])("with $conditions next to a ready one drains: $isDraining", ({ conditions, isDraining }) => {
+    const endpoints = [{ addresses: ["192.0.2.1"], conditions }, { addresses: ["192.0.2.2"] }];
+    const all = slice([{ name: "", port: 8000 }], endpoints);
+    expect(read(toService, service([{ port: 80 }]), all).draining).toEqual(
+      isDraining ? ["192.0.2.1:8000"] : undefined,
+    );
+  });
+
+  test("that is ready in one EndpointSlice and leaving in another is ready", () => {
+    const conditions = { ready: false, serving: true, terminating: true };
+    const ports = [{ name: "", port: 8000 }];
+    const leaving = slice(ports, [{ addresses: ["192.0.2.1"], conditions }]);
+    const ready = slice(ports, [{ addresses: ["192.0.2.1"] }], "other");
+    const { endpoints, draining } = read(toService, service([{ port: 80 }]), leaving, ready);
+    expect({ endpoints, draining }).toEqual({ endpoints: ["192.0.2.1:8000"], draining: undefined });
+  });
+
   test("that is terminating but serving is used if none is ready", () => {
     const conditions = { ready: false, serving: true, terminating: true };
     const all = slice([{ port: 8000 }], [{ addresses: ["192.0.2.1"], conditions }]);
@@ -212,6 +235,22 @@ describe("a Pod", () => {
     expect(read(toService, service([{ port: 80, targetPort: 8000 }]), ...pods).endpoints).toEqual(
       isUsed ? ["10.0.0.1:8000", "10.0.0.9:8000"] : ["10.0.0.9:8000"],
     );
+  });
+
+  test.each([
+    { ready: "True", isDraining: true },
+    { ready: "False", isDraining: false },
+  ])("that is deleted while Ready is $ready drains: $isDraining", ({ ready, isDraining }) => {
+    const leaving = pod({ ready, deletionTimestamp: "2026-01-01T00:00:00Z" });
+    const pods = [pod({ name: "other", ip: "10.0.0.9" }), leaving];
+    const found = read(toService, service([{ port: 80, targetPort: 8000 }]), ...pods);
+    expect(found.draining).toEqual(isDraining ? ["10.0.0.1:8000"] : undefined);
+  });
+
+  test("that is leaving is used if no other is ready", () => {
+    const leaving = pod({ deletionTimestamp: "2026-01-01T00:00:00Z" });
+    const found = read(toService, service([{ port: 80, targetPort: 8000 }]), leaving);
+    expect(found).toMatchObject({ endpoints: ["10.0.0.1:8000"], draining: undefined });
   });
 });
 

@@ -15,13 +15,21 @@ import type {
 } from "../resources/resources.ts";
 import { createSelectorIndex } from "./selector-index.ts";
 
-/** Finds the endpoints of pools from the first source that has any: flags, annotations, EndpointSlices, ready Pods. */
+/** Finds the endpoints of pools from the first source that has any: flags, annotations, EndpointSlices, Pods. */
 export interface EndpointFinder {
-  /** `ip:port`, sorted; undefined if no source has any. */
-  ofPool(pool: InferencePool): readonly string[] | undefined;
-  ofService(service: Service, port: ServicePort): readonly string[] | undefined;
-  /** Returns the ready Pod of an endpoint; the last one if there are several. */
+  /** Undefined if no source has any. */
+  ofPool(pool: InferencePool): FoundEndpoints | undefined;
+  ofService(service: Service, port: ServicePort): FoundEndpoints | undefined;
+  /** Returns the Pod of an endpoint; the last one if there are several, a ready one before one that is leaving. */
   podOf(endpoint: string): Pod | undefined;
+}
+
+/** `ip:port`, sorted. No endpoint is in both lists. */
+export interface FoundEndpoints {
+  /** Ready ones; if there are none, those that are leaving but still serve, as Kubernetes does. */
+  readonly endpoints: readonly string[];
+  /** Those that are leaving but still serve, next to ready ones. */
+  readonly draining: readonly string[];
 }
 
 export interface EndpointSources {
@@ -37,33 +45,27 @@ export function createEndpointFinder(sources: EndpointSources): EndpointFinder {
     namespace,
     name: labels["kubernetes.io/service-name"] ?? "",
   }));
-  const ready = resources.pods.filter(({ ip, isReady }) => ip !== undefined && isReady);
-  const podsOf = createSelectorIndex(ready, ({ labels }) => labels);
-  const podByIp = new Map(ready.map((pod) => [address(pod.ip ?? "", 0).slice(0, -1), pod]));
+  const serving = resources.pods.filter(
+    ({ ip, isReady, isDraining }) => ip !== undefined && (isReady || isDraining),
+  );
+  const podsOf = createSelectorIndex(serving, ({ labels }) => labels);
+  const podByIp = new Map(
+    serving
+      .toSorted((a, b) => Number(a.isReady) - Number(b.isReady))
+      .map((pod) => [address(pod.ip ?? "", 0).slice(0, -1), pod]),
+  );
 
   /** Returns the endpoints that the user lists; undefined if none are listed. */
-  function named(meta: Meta): readonly string[] | undefined {
+  function named(meta: Meta): FoundEndpoints | undefined {
     const flagged = flagOf(endpoints, meta);
-    if (flagged !== undefined) return flagged.toSorted();
+    if (flagged !== undefined) return { endpoints: flagged.toSorted(), draining: [] };
     const annotation = meta.annotations[endpointsAnnotation];
     if (annotation === undefined) return undefined;
     const parsed = parseEndpointList(annotation);
-    if (parsed.ok) return parsed.endpoints;
+    if (parsed.ok) return { endpoints: parsed.endpoints, draining: [] };
     const message = `annotation ${endpointsAnnotation} of "${meta.name}": ${parsed.message}`;
     report("error", "UMB0206", meta.place, message);
-    return [];
-  }
-
-  function podsAt(pods: readonly Pod[], service: Service, port: ServicePort): readonly string[] {
-    const { targetPort = port.port } = port;
-    return pods.flatMap((pod) => {
-      const number = typeof targetPort === "number" ? targetPort : pod.ports.get(targetPort);
-      if (number !== undefined) return address(pod.ip ?? "", number);
-      const has = [...pod.ports.keys()].slice(0, 10).join(", ");
-      const message = `no container of Pod "${pod.name}" has a port named "${targetPort}", the target port of Service "${service.name}", so it gets no requests; its named ports: ${has === "" ? "none" : has}`;
-      report("warning", "UMB0252", pod.place, message);
-      return [];
-    });
+    return { endpoints: [], draining: [] };
   }
 
   return {
@@ -72,10 +74,8 @@ export function createEndpointFinder(sources: EndpointSources): EndpointFinder {
       if (own !== undefined) return own;
       const pods = podsOf(pool.namespace, pool.selector);
       if (pods.length === 0 || pool.targetPorts.length === 0) return undefined;
-      const found = pods.flatMap(({ ip }) =>
-        pool.targetPorts.map((port) => address(ip ?? "", port)),
-      );
-      return usable(pool, report, found.toSorted());
+      const found = pods.flatMap((pod) => pool.targetPorts.map((port) => addressOf(pod, port)));
+      return usable(pool, report, found);
     },
     ofService(service, port) {
       const own = named(service);
@@ -86,33 +86,71 @@ export function createEndpointFinder(sources: EndpointSources): EndpointFinder {
       }
       const pods = podsOf(service.namespace, service.selector);
       if (pods.length === 0) return undefined;
-      return usable(service, report, podsAt(pods, service, port).toSorted());
+      return usable(service, report, podsAt(pods, service, port, report));
     },
     podOf: (endpoint) => podByIp.get(endpoint.slice(0, endpoint.lastIndexOf(":") + 1)),
   };
 }
 
-/** Removes addresses that can't be model servers. */
-function usable(meta: Meta, report: Report, found: readonly string[]): readonly string[] {
-  return found.filter((endpoint) => {
-    const parsed = parseEndpointList(endpoint);
+/** An endpoint that serves. */
+interface Address {
+  readonly address: string;
+  /** False: it is leaving. */
+  readonly isReady: boolean;
+}
+
+function addressOf({ ip, isReady }: Pod, port: number): Address {
+  return { address: address(ip ?? "", port), isReady };
+}
+
+/** Removes addresses that can't be model servers, and separates those that are leaving. */
+function usable(meta: Meta, report: Report, found: readonly Address[]): FoundEndpoints {
+  const sound = found.filter((each) => {
+    const parsed = parseEndpointList(each.address);
     if (!parsed.ok) report("error", "UMB0206", meta.place, `"${meta.name}": ${parsed.message}`);
     return parsed.ok;
   });
+  const addresses = (of: readonly Address[]) =>
+    [...new Set(of.map((each) => each.address))].toSorted();
+  const ready = new Set(addresses(sound.filter(({ isReady }) => isReady)));
+  if (ready.size === 0) return { endpoints: addresses(sound), draining: [] };
+  return {
+    endpoints: [...ready],
+    draining: addresses(sound.filter((each) => !ready.has(each.address))),
+  };
 }
 
-/** Returns ready endpoints. If there are none, returns endpoints that are terminating but still serve, as Kubernetes does. */
+function podsAt(
+  pods: readonly Pod[],
+  service: Service,
+  port: ServicePort,
+  report: Report,
+): readonly Address[] {
+  const { targetPort = port.port } = port;
+  return pods.flatMap((pod) => {
+    const number = typeof targetPort === "number" ? targetPort : pod.ports.get(targetPort);
+    if (number !== undefined) return addressOf(pod, number);
+    const has = [...pod.ports.keys()].slice(0, 10).join(", ");
+    const message = `no container of Pod "${pod.name}" has a port named "${targetPort}", the target port of Service "${service.name}", so it gets no requests; its named ports: ${has === "" ? "none" : has}`;
+    report("warning", "UMB0252", pod.place, message);
+    return [];
+  });
+}
+
 function sliceEndpoints(
   slices: readonly EndpointSlice[],
   service: Service,
   port: ServicePort,
   report: Report,
-): readonly string[] {
-  const found = slices.flatMap((slice) => {
+): readonly Address[] {
+  return slices.flatMap((slice) => {
     if (slice.endpoints.length === 0) return [];
     const target = slice.ports.find(({ name }) => name === port.name);
     if (target !== undefined) {
-      return slice.endpoints.map((each) => ({ ...each, port: target.port }));
+      return slice.endpoints.map((each) => ({
+        address: address(each.address, target.port),
+        isReady: each.isReady,
+      }));
     }
     const wanted = port.name === "" ? "without a name" : `named "${port.name}"`;
     const has = slice.ports.map(({ name, port }) => (name === "" ? port : name)).join(", ");
@@ -120,9 +158,6 @@ function sliceEndpoints(
     report("warning", "UMB0252", slice.place, message);
     return [];
   });
-  const ready = found.filter(({ isReady }) => isReady);
-  const used = ready.length > 0 ? ready : found;
-  return [...new Set(used.map((each) => address(each.address, each.port)))].toSorted();
 }
 
 function address(ip: string, port: number): string {

@@ -14,12 +14,12 @@ import {
   type ResourcesByPool,
   rewritesOf,
 } from "./picking.ts";
-import type { PoolParts } from "./pool-parts.ts";
+import { drainingOf, noEndpoints, type PoolParts } from "./pool-parts.ts";
 import { pickerOf } from "./pool-picker.ts";
 
 export function inferencePool(from: InferencePool, parts: PoolParts): Pool {
   const { finder, tls, metricsPlaces, pickModes, resourcesByPool, report } = parts;
-  const endpoints = finder.ofPool(from) ?? [];
+  const { endpoints, draining } = finder.ofPool(from) ?? noEndpoints;
   if (endpoints.length === 0) {
     const message = `InferencePool "${from.name}" has no known endpoints, so its requests get 503`;
     report("warning", "UMB0205", from.place, message);
@@ -31,6 +31,7 @@ export function inferencePool(from: InferencePool, parts: PoolParts): Pool {
     namespace: from.namespace,
     resourceName: from.name,
     endpoints,
+    ...drainingOf(draining),
     ...pickerOf(from, parts),
     ...requestedPickMode(from, models, pickModes),
     failureMode: from.failureMode,

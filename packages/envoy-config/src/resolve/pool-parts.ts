@@ -1,6 +1,7 @@
 import type { Resources } from "../resources/resources.ts";
+import type { Pool } from "../topology.ts";
 import type { EndpointTlsResolver } from "./endpoint-tls.ts";
-import type { EndpointFinder } from "./endpoints.ts";
+import type { EndpointFinder, FoundEndpoints } from "./endpoints.ts";
 import type { MetricsPlaces } from "./metrics-place.ts";
 import type { PickModeOptions } from "./pick-mode.ts";
 import type { ResourcesByPool } from "./picking.ts";
@@ -13,4 +14,11 @@ export interface PoolParts extends PickerSources {
   readonly pickModes: PickModeOptions;
   readonly resourcesByPool: ResourcesByPool;
   readonly resources: Pick<Resources, "pickerConfigs">;
+}
+
+export const noEndpoints: FoundEndpoints = { endpoints: [], draining: [] };
+
+/** Returns the part of a pool about endpoints that are leaving. */
+export function drainingOf(draining: readonly string[]): Pick<Pool, "drainingEndpoints"> {
+  return draining.length === 0 ? {} : { drainingEndpoints: draining };
 }

@@ -4,18 +4,19 @@ import type { Report } from "../resources/report.ts";
 import type { Service, ServicePort } from "../resources/resources.ts";
 import type { Pool } from "../topology.ts";
 import { requestedPickMode } from "./pick-mode.ts";
-import type { PoolParts } from "./pool-parts.ts";
+import { drainingOf, noEndpoints, type PoolParts } from "./pool-parts.ts";
 
 export function servicePool(from: Service, port: ServicePort, parts: PoolParts): Pool {
   const { finder, tls, metricsPlaces, pickModes, report } = parts;
   const found = finder.ofService(from, port);
-  const endpoints = found ?? [];
+  const { endpoints, draining } = found ?? noEndpoints;
   return {
     name: servicePoolName(from, port.port),
     kind: "Service",
     namespace: from.namespace,
     resourceName: from.name,
     endpoints,
+    ...drainingOf(draining),
     ...(found === undefined ? { dns: dnsOf(from, port, report) } : {}),
     picker: found === undefined || from.annotations[pickerAnnotation] === "none" ? "none" : "umbra",
     ...requestedPickMode(from, [], pickModes),

@@ -49,8 +49,11 @@ export function readPod(meta: Meta, spec: Reader, root: Reader): Pod {
   const phase = status?.string("phase");
   const isEnding = root.map("metadata")?.has("deletionTimestamp") === true;
   const isOver = phase === "Succeeded" || phase === "Failed";
-  const isReady = ready?.string("status") === "True" && !isEnding && !isOver;
-  return { ...meta, ip, isReady, ports: containerPorts(spec) };
+  const isServing = ready?.string("status") === "True" && !isOver;
+  return {
+    ...{ ...meta, ip, isReady: isServing && !isEnding, isDraining: isServing && isEnding },
+    ports: containerPorts(spec),
+  };
 }
 
 /** Container ports by name. Includes init containers, because sidecars are among them. The first of two ports with the same name wins. */

@@ -153,6 +153,8 @@ export interface Pod extends Meta {
   readonly ip: string | undefined;
   /** True if it is Ready and not terminating. */
   readonly isReady: boolean;
+  /** True if it is terminating but still Ready. */
+  readonly isDraining: boolean;
   /** TCP ports of its containers, by name. */
   readonly ports: ReadonlyMap<string, number>;
 }

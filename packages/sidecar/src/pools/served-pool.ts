@@ -197,7 +197,7 @@ export class ChangingPool implements ServedPool {
   }
 
   #setEndpoints(pool: Pool, isPickable: (address: string) => boolean): void {
-    const draining = new Set(drainingOf(pool));
+    const draining = new Set(pool.drainingEndpoints);
     const entries = pool.endpoints
       .filter((address) => !draining.has(address))
       .map((address) => ({
@@ -216,14 +216,10 @@ export class ChangingPool implements ServedPool {
   }
 }
 
-function drainingOf(pool: Pool): readonly string[] {
-  return (pool as { readonly drainingEndpoints?: readonly string[] }).drainingEndpoints ?? [];
-}
-
 function hasSameEndpoints(a: Pool, b: Pool): boolean {
   return (
     isSameData(a.endpoints, b.endpoints) &&
-    isSameData(drainingOf(a), drainingOf(b)) &&
+    isSameData(a.drainingEndpoints ?? [], b.drainingEndpoints ?? []) &&
     isSameData(a.endpointLabels, b.endpointLabels)
   );
 }

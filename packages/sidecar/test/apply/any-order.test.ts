@@ -51,7 +51,7 @@ const anyPool = (name: string): fc.Arbitrary<Pool> =>
           ? [{ model, isSticky: false, targets: [{ model: "n", weight: 1 }] }]
           : [],
         ...(config === undefined ? {} : { pickerConfig: config }),
-        ...({ drainingEndpoints: draining } as object),
+        drainingEndpoints: draining,
       }),
     );
 

@@ -132,7 +132,7 @@ describe("an endpoint that leaves", () => {
     const drained = pool("a", ["127.0.0.1:9", "127.0.0.2:9"]);
     const sidecar = await start(topologyOf(drained));
     applyAtOnce(sidecar, {
-      topology: topologyOf({ ...drained, drainingEndpoints: ["127.0.0.1:9"] } as typeof drained),
+      topology: topologyOf({ ...drained, drainingEndpoints: ["127.0.0.1:9"] }),
     });
     expect(await picksOf(sidecar, "a")).toEqual(["127.0.0.2:9"]);
     applyAtOnce(sidecar, { topology: topologyOf(drained) });
