@@ -16,6 +16,7 @@ const allowed = {
   openai: { own: [], others: ["fflate"], node: true },
   shadow: { own: ["openai"], others: ["cli-table3"], node: true },
   "envoy-config": { own: ["shadow"], others: ["yaml"], node: true },
+  control: { own: ["scheduler", "envoy-config", "xds"], others: [], node: true },
   simulator: { own: [], others: ["prom-client"], node: true },
   sidecar: {
     own: ["scheduler", "grpc", "ext-proc", "xds", "openai", "shadow", "envoy-config", "simulator"],

@@ -97,6 +97,9 @@ const meanings = {
   UMB0416: "sidecar not reachable",
   UMB0417: "endpoint requires an API key",
   UMB0418: "endpoint key sent over unverified TLS",
+  UMB0501: "file can't be read while Umbra runs",
+  UMB0502: "resource refused by Envoy",
+  UMB0503: "endpoint is an interface of Umbra or Envoy",
 } as const;
 
 /** The default fix, for diagnostics without a more specific one. */
@@ -199,6 +202,10 @@ const remedies: Readonly<Record<DiagnosticCode, string>> = {
     "pass the endpoint's key (vLLM: --api-key) with --endpoint-key-file, also to `serve` or `up`",
   UMB0418:
     "add a BackendTLSPolicy for the Service or InferencePool, with the endpoints' hostname and CA",
+  UMB0501: "make the file or folder readable; until then, what was read last is served",
+  UMB0502:
+    "fix what Envoy's message names; until then, the form that Envoy accepted last is served",
+  UMB0503: "use the model server's port, or move the interface",
 };
 
 /** The meaning and default fix of each diagnostic code. */

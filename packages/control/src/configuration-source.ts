@@ -1,0 +1,128 @@
+import type { SourceFile } from "@umbra/envoy-config";
+import type { ConfigurationSourceOptions, ConfigurationUpdate } from "./configuration-update.ts";
+import {
+  type FollowingThread,
+  type FollowingThreadOptions,
+  startFollowingThread,
+} from "./thread/following-thread.ts";
+import { unpacked } from "./thread/wire.ts";
+import type { FromWorker, SentUpdate, WorkerSetup } from "./thread/worker-messages.ts";
+
+/** Configurations that come from files. */
+export interface ConfigurationSource {
+  /** What the files mean at the start. Where a finding is an error, what it concerns is left out or not usable. */
+  readonly first: ConfigurationUpdate;
+  /** Scans the files now, without waiting for a sign of a change. */
+  rescan(): void;
+  close(): Promise<void>;
+}
+
+/**
+ * Reads the files, and follows them in a thread of its own: nothing that is read, resolved or encoded keeps this thread
+ * from its work. A thread that crashes is started again; what was served last is served meanwhile.
+ *
+ * @throws Error if a path can't be read at the start
+ */
+export function startConfiguration(
+  options: ConfigurationSourceOptions,
+  internals: Pick<FollowingThreadOptions, "startWorker"> = {},
+): Promise<ConfigurationSource> {
+  return new Source(options, internals).started;
+}
+
+interface Settle {
+  readonly resolve: (source: ConfigurationSource) => void;
+  readonly reject: (cause: Error) => void;
+}
+
+class Source implements Omit<ConfigurationSource, "first"> {
+  readonly started: Promise<ConfigurationSource>;
+  readonly #options: ConfigurationSourceOptions;
+  readonly #thread: FollowingThread;
+  #settle: Settle = { resolve() {}, reject() {} };
+  #latest: ConfigurationUpdate | undefined;
+  #lastGood: readonly SourceFile[] = [];
+
+  constructor(
+    options: ConfigurationSourceOptions,
+    internals: Pick<FollowingThreadOptions, "startWorker">,
+  ) {
+    this.#options = options;
+    this.started = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    this.#thread = startFollowingThread({
+      ...internals,
+      setup: () => this.#setup(),
+      onMessage: (message) => this.#take(message),
+      onCrash: (why, againMs) => this.#crashed(why, againMs),
+    });
+  }
+
+  rescan(): void {
+    this.#thread.rescan();
+  }
+
+  close(): Promise<void> {
+    return this.#thread.close();
+  }
+
+  #setup(): WorkerSetup {
+    const { onChange: _, onProblem: _words, earlier, ...options } = this.#options;
+    const before = this.#latest;
+    if (before === undefined) {
+      return { ...options, earlier: earlier ?? [], isTolerant: earlier !== undefined };
+    }
+    const { generation, topology } = before;
+    return {
+      ...options,
+      earlier: this.#lastGood,
+      before: { generation, topology },
+      isTolerant: true,
+    };
+  }
+
+  #take(message: FromWorker): void {
+    switch (message.kind) {
+      case "update":
+        this.#update(message.update);
+        break;
+      case "problem":
+        this.#options.onProblem(message.words);
+        break;
+      case "failed":
+        this.#settle.reject(new Error(message.message));
+        void this.close();
+        break;
+    }
+  }
+
+  #update({ resources, lastGood, ...sent }: SentUpdate): void {
+    const before = this.#latest;
+    const snapshot =
+      resources === undefined ? before?.snapshot : unpacked(resources, before?.snapshot);
+    const update = { ...sent, snapshot };
+    this.#latest = update;
+    this.#lastGood = lastGood;
+    if (before !== undefined) {
+      this.#options.onChange(update);
+      return;
+    }
+    this.#settle.resolve({
+      first: update,
+      rescan: () => this.rescan(),
+      close: () => this.close(),
+    });
+  }
+
+  #crashed(why: string, againMs: number): void {
+    if (this.#latest === undefined) {
+      this.#settle.reject(new Error(`the resources can't be read: ${why}`));
+      void this.close();
+      return;
+    }
+    this.#options.onProblem(
+      `the thread that follows the files has failed (${why}); it is started again in ${againMs / 1_000} s, and what was served last is served meanwhile`,
+    );
+  }
+}

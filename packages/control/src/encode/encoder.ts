@@ -1,0 +1,59 @@
+import type { DynamicResources } from "@umbra/envoy-config";
+import {
+  EncodingError,
+  encodeResource,
+  type Kind,
+  kinds,
+  type Resource,
+  type Snapshot,
+  snapshotOf,
+} from "@umbra/xds";
+
+export interface Encoded {
+  readonly snapshot: Snapshot;
+  /** Resources that Envoy's own definition refuses. Their last form is kept, or they are left out. */
+  readonly errors: readonly EncodingError[];
+}
+
+/** Encodes what has changed since the last call. A kind without changes keeps its map. */
+export type Encode = (resources: DynamicResources) => Encoded;
+
+interface Form {
+  readonly json: string;
+  readonly resource: Resource | undefined;
+  readonly error: EncodingError | undefined;
+}
+
+export function createEncoder(): Encode {
+  const known = new Map<Kind, ReadonlyMap<string, Form>>();
+  let before: Snapshot | undefined;
+  return (resources) => {
+    const forms = kinds.map((kind) => {
+      const given: ReadonlyMap<string, unknown> = kind === "ecds" ? new Map() : resources[kind];
+      const held = known.get(kind);
+      const next = new Map(
+        [...given].map(([name, plain]) => [name, formOf(kind, name, plain, held?.get(name))]),
+      );
+      known.set(kind, next);
+      return [kind, [...next.values()]] as const;
+    });
+    const made = forms.map(([kind, each]) => [
+      kind,
+      each.flatMap(({ resource }) => resource ?? []),
+    ]);
+    before = snapshotOf(Object.fromEntries(made) as Record<Kind, Resource[]>, before);
+    const errors = forms.flatMap(([, each]) => each.flatMap(({ error }) => error ?? []));
+    return { snapshot: before, errors };
+  };
+}
+
+function formOf(kind: Kind, name: string, plain: unknown, held: Form | undefined): Form {
+  const json = JSON.stringify(plain);
+  if (held?.json === json) return held;
+  try {
+    return { json, resource: encodeResource(kind, name, plain), error: undefined };
+  } catch (error) {
+    if (!(error instanceof EncodingError)) throw error;
+    return { json, resource: held?.resource, error };
+  }
+}

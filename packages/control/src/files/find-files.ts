@@ -1,0 +1,120 @@
+import { type BigIntStats, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+/** How files are found and read; tests give another one. */
+export interface FileSystem {
+  /** Follows links. Undefined if there is nothing. */
+  readonly stat: (path: string) => FileFacts | undefined;
+  /** Names of a folder's entries. */
+  readonly list: (path: string) => readonly string[];
+  readonly read: (path: string) => Uint8Array;
+}
+
+export interface FileFacts {
+  readonly kind: "file" | "folder" | "other";
+  readonly bytes: number;
+  /** Differs if the content may differ. */
+  readonly signature: string;
+  /** Milliseconds since the epoch. */
+  readonly changedAtMs: number;
+}
+
+export const nodeFileSystem: FileSystem = {
+  stat(path) {
+    const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+    return stats === undefined ? undefined : factsOf(stats);
+  },
+  list: (path) => readdirSync(path),
+  read: (path) => readFileSync(path),
+};
+
+/** What the paths given with `-f` mean at this moment. */
+export interface FoundFiles {
+  /** By path, in the order in which they are read. */
+  readonly files: ReadonlyMap<string, FileFacts>;
+  readonly folders: readonly string[];
+  /** Paths and parts of them that can't be read, with why. */
+  readonly problems: ReadonlyMap<string, FileProblem>;
+}
+
+export interface FileProblem {
+  /** `missing`: there is nothing. `empty`: a folder without resources. `unreadable`: the system says no. */
+  readonly kind: "missing" | "empty" | "unreadable";
+  readonly message: string;
+}
+
+/** Most files that are read; folders with more are refused. */
+const maxFiles = 20_000;
+const maxDepth = 20;
+
+/** Finds the files of the paths: files, and the `.yaml`, `.yml` and `.json` files in folders. Never throws. */
+export function findFiles(paths: readonly string[], system: FileSystem): FoundFiles {
+  const search = new Search(system);
+  for (const path of paths) search.path(path, 0);
+  return search;
+}
+
+class Search implements FoundFiles {
+  readonly files = new Map<string, FileFacts>();
+  readonly folders: string[] = [];
+  readonly problems = new Map<string, FileProblem>();
+  readonly #system: FileSystem;
+
+  constructor(system: FileSystem) {
+    this.#system = system;
+  }
+
+  path(path: string, depth: number): void {
+    try {
+      const facts = this.#system.stat(path);
+      if (facts === undefined) this.#missing(path, depth);
+      else if (facts.kind === "folder") this.#folder(path, depth);
+      else if (this.files.size < maxFiles) this.files.set(path, facts);
+      else this.#unreadable(path, `there are more than ${maxFiles} files`);
+    } catch (cause) {
+      this.#unreadable(path, reasonOf(cause));
+    }
+  }
+
+  #folder(path: string, depth: number): void {
+    if (depth > maxDepth) {
+      this.#unreadable(path, `there are more than ${maxDepth} folders inside each other`);
+      return;
+    }
+    this.folders.push(path);
+    const names = this.#system.list(path).filter((name) => /\.(?:ya?ml|json)$/.test(name));
+    if (names.length === 0 && depth === 0) {
+      const message = `the folder "${path}" contains no .yaml, .yml or .json file`;
+      this.problems.set(path, { kind: "empty", message });
+    }
+    for (const name of names.toSorted()) this.path(join(path, name), depth + 1);
+  }
+
+  /** A name in a folder that leads nowhere was deleted meanwhile, or is a link without a target. */
+  #missing(path: string, depth: number): void {
+    if (depth > 0) return;
+    const message = `there is no file or folder "${path}": check the path given with -f`;
+    this.problems.set(path, { kind: "missing", message });
+  }
+
+  #unreadable(path: string, why: string): void {
+    const message = `"${path}" can't be read: ${why}`;
+    this.problems.set(path, { kind: "unreadable", message });
+  }
+}
+
+/** Such as `EACCES: permission denied`, without the call and the path. */
+export function reasonOf(cause: unknown): string {
+  const { message } = cause as Error;
+  return message.replace(/, \w+ '.*'$|, \w+$/s, "");
+}
+
+function factsOf(stats: BigIntStats): FileFacts {
+  const { dev, ino, size, mtimeNs, ctimeNs } = stats;
+  return {
+    kind: stats.isDirectory() ? "folder" : stats.isFile() ? "file" : "other",
+    bytes: Number(size),
+    signature: JSON.stringify([dev, ino, size, mtimeNs, ctimeNs].map(String)),
+    changedAtMs: Math.max(Number(ctimeNs), Number(mtimeNs)) / 1e6,
+  };
+}

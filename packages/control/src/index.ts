@@ -1,0 +1,8 @@
+export { type ConfigurationSource, startConfiguration } from "./configuration-source.ts";
+export type {
+  ConfigurationSourceOptions,
+  ConfigurationUpdate,
+  RenderingOptions,
+  SourceText,
+  SourceTopologyOptions,
+} from "./configuration-update.ts";

@@ -1,0 +1,195 @@
+import {
+  type Diagnostic,
+  type Resolution,
+  type ResourceStore,
+  renderResources,
+  type SourceFile,
+  type Topology,
+} from "@umbra/envoy-config";
+import { kinds } from "@umbra/xds";
+import { changesBetween } from "../changes/changes.ts";
+import type { ConfigurationUpdate, RenderingOptions } from "../configuration-update.ts";
+import { createEncoder } from "../encode/encoder.ts";
+import type { FileChanges } from "../files/source-files.ts";
+import { finding } from "./finding.ts";
+import { withoutOwnInterfaces } from "./own-interfaces.ts";
+import { type FilePlace, placeOf, type Sought } from "./places.ts";
+
+export interface ConfigurerOptions {
+  readonly store: ResourceStore;
+  readonly rendering: RenderingOptions | undefined;
+  readonly ownInterfaces: readonly string[];
+  /** What was served before this thread: the topology stays if the files are refused. */
+  readonly before?: Pick<ConfigurationUpdate, "generation" | "topology">;
+}
+
+/** A configuration that is ready to be served. */
+export interface Draft {
+  readonly facts: DraftFacts;
+  /** True if only endpoints differ from what is served: they may go out at once. */
+  readonly isOfEndpoints: boolean;
+  readonly parts: Parts;
+}
+
+type DraftFacts = Omit<ConfigurationUpdate, "generation" | "changes" | "changedAtMs">;
+
+/** Turns changes of files into configurations. */
+export interface Configurer {
+  take(changes: Pick<FileChanges, "put" | "kept" | "removed">): void;
+  /** Puts all resources together. Undefined if nothing differs from what is served. */
+  draft(): Draft | undefined;
+  /** The draft is served from now on. */
+  publish(draft: Draft, changedAtMs: number): ConfigurationUpdate;
+  /** The texts that stale files had when they could be read. */
+  readonly lastGood: readonly SourceFile[];
+}
+
+export function createConfigurer(options: ConfigurerOptions): Configurer {
+  return new Configuring(options);
+}
+
+class Configuring implements Configurer {
+  readonly #options: ConfigurerOptions;
+  readonly #encode = createEncoder();
+  /** The present content of the files. */
+  readonly #texts = new Map<string, SourceFile>();
+  /** What they had when they were good. */
+  #good = new Map<string, SourceFile>();
+  #served: { readonly update: ConfigurationUpdate; readonly parts: Parts } | undefined;
+  #generation: number;
+  #topology: Topology | undefined;
+
+  constructor(options: ConfigurerOptions) {
+    this.#options = options;
+    this.#generation = options.before?.generation ?? 0;
+    this.#topology = options.before?.topology;
+  }
+
+  take({ put, kept, removed }: Pick<FileChanges, "put" | "kept" | "removed">): void {
+    const { store } = this.#options;
+    for (const file of put) {
+      store.put(file);
+      this.#texts.set(file.name, file);
+    }
+    for (const { name, problem } of kept) store.keep(name, problem);
+    for (const name of removed) {
+      store.remove(name);
+      this.#texts.delete(name);
+      this.#good.delete(name);
+    }
+  }
+
+  draft(): Draft | undefined {
+    const resolution = this.#options.store.resolve();
+    this.#noteGood(resolution);
+    const facts = this.#factsOf(resolution);
+    const parts = partsOf(facts);
+    const before = this.#served?.parts;
+    const isOfEndpoints = parts.findings === before?.findings && parts.rest === before.rest;
+    if (isOfEndpoints && this.#isServed(facts, parts)) return undefined;
+    return { facts, parts, isOfEndpoints };
+  }
+
+  publish({ facts, parts }: Draft, changedAtMs: number): ConfigurationUpdate {
+    const isServed = this.#isServed(facts, parts);
+    if (!isServed) this.#generation++;
+    const before = this.#topology;
+    const changes = before === undefined || isServed ? [] : changesBetween(before, facts.topology);
+    this.#topology = facts.topology;
+    const update = { ...facts, generation: this.#generation, changes, changedAtMs };
+    this.#served = { update, parts };
+    return update;
+  }
+
+  get lastGood(): readonly SourceFile[] {
+    return (this.#served?.update.staleFiles ?? []).flatMap(
+      ({ file }) => this.#good.get(file) ?? [],
+    );
+  }
+
+  /** True if the sidecar and Envoy have nothing new to get. */
+  #isServed({ snapshot }: DraftFacts, parts: Parts): boolean {
+    if (this.#served === undefined) return false;
+    const { update, parts: before } = this.#served;
+    if (parts.rest !== before.rest || parts.endpoints !== before.endpoints) return false;
+    if (snapshot === undefined || update.snapshot === undefined)
+      return snapshot === update.snapshot;
+    return kinds.every((kind) => snapshot[kind] === update.snapshot?.[kind]);
+  }
+
+  #factsOf(resolution: Resolution): DraftFacts {
+    const { diagnostics, staleFiles, objects, attachments, refusal } = resolution;
+    const placed = (sought: Sought) => placeOf(sought, this.#texts.values());
+    const own = withoutOwnInterfaces(resolution.topology, this.#options.ownInterfaces, placed);
+    const findings = [...diagnostics, ...own.findings, ...unreadable(resolution)];
+    const facts = { findings, staleFiles, objects, attachments };
+    // Before the first there is nothing to fall back to: the caller sees the findings.
+    if (refusal !== undefined && this.#topology !== undefined) {
+      return {
+        ...facts,
+        refusal,
+        topology: this.#topology,
+        snapshot: this.#served?.update.snapshot,
+      };
+    }
+    const rendered = this.#render({ ...resolution, topology: own.topology }, placed);
+    return {
+      ...facts,
+      ...(refusal === undefined ? {} : { refusal }),
+      findings: [...findings, ...rendered.findings],
+      topology: own.topology,
+      snapshot: rendered.snapshot,
+    };
+  }
+
+  #render(
+    { topology, certificates, refusal }: Resolution,
+    placed: (sought: Sought) => FilePlace,
+  ): { snapshot: DraftFacts["snapshot"]; findings: readonly Diagnostic[] } {
+    const { rendering } = this.#options;
+    if (rendering === undefined || refusal !== undefined)
+      return { snapshot: undefined, findings: [] };
+    const resources = renderResources(topology, { ...rendering, certificates });
+    const { snapshot, errors } = this.#encode(resources);
+    const findings = errors.map(({ message, resource }) =>
+      finding("UMB0502", message, placed({ text: resource })),
+    );
+    return { snapshot, findings };
+  }
+
+  #noteGood({ staleFiles }: Resolution): void {
+    const stale = new Set(staleFiles.map(({ file }) => file));
+    for (const [name, file] of this.#texts) if (!stale.has(name)) this.#good.set(name, file);
+  }
+}
+
+/** Files that have no finding of their own. */
+function unreadable({ staleFiles, diagnostics }: Resolution): readonly Diagnostic[] {
+  const told = new Set(diagnostics.map(({ file }) => file));
+  return staleFiles
+    .filter(({ file }) => !told.has(file))
+    .map(({ file, problem }) => finding("UMB0501", problem, { file, line: 1, column: 1 }));
+}
+
+/** What two configurations are compared by. */
+interface Parts {
+  readonly findings: string;
+  readonly endpoints: string;
+  readonly rest: string;
+}
+
+function partsOf({ topology, ...facts }: DraftFacts): Parts {
+  const pools = topology.pools.map(
+    ({ endpoints: _, endpointLabels: _labels, endpointScrape: _scrape, ...rest }) => rest,
+  );
+  const endpoints = topology.pools.map(({ endpoints, endpointLabels, endpointScrape }) => [
+    endpoints,
+    endpointLabels,
+    endpointScrape,
+  ]);
+  return {
+    findings: JSON.stringify([facts.findings, facts.staleFiles, facts.attachments, facts.objects]),
+    endpoints: JSON.stringify(endpoints),
+    rest: JSON.stringify({ ...topology, pools }),
+  };
+}

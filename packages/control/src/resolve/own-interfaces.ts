@@ -1,0 +1,33 @@
+import { type Diagnostic, ownInterface, type Topology } from "@umbra/envoy-config";
+import { finding } from "./finding.ts";
+import type { FilePlace, Sought } from "./places.ts";
+
+/**
+ * Takes endpoints away that are interfaces of Umbra or Envoy: the author of a resource must not be able to send client
+ * requests to an admin interface.
+ */
+export function withoutOwnInterfaces(
+  topology: Topology,
+  interfaces: readonly string[],
+  placeOf: (sought: Sought) => FilePlace,
+): { readonly topology: Topology; readonly findings: readonly Diagnostic[] } {
+  const own = topology.pools.flatMap(({ name, endpoints }) =>
+    endpoints
+      .filter((each) => ownInterface(each, interfaces) !== undefined)
+      .map((endpoint) => ({ name, endpoint })),
+  );
+  if (own.length === 0) return { topology, findings: [] };
+  const refused = new Set(own.map(({ endpoint }) => endpoint));
+  const pools = topology.pools.map((pool) => ({
+    ...pool,
+    endpoints: pool.endpoints.filter((each) => !refused.has(each)),
+  }));
+  const findings = own.map(({ name, endpoint }) =>
+    finding(
+      "UMB0503",
+      `${endpoint}, an endpoint of "${name}", is not a model server: Envoy or the sidecar listens there`,
+      placeOf({ text: endpoint }),
+    ),
+  );
+  return { topology: { ...topology, pools }, findings };
+}

@@ -1,0 +1,61 @@
+import type { Diagnostic, ResourceName, SourceFile } from "@umbra/envoy-config";
+
+export type FilePlace = Pick<Diagnostic, "file" | "line" | "column">;
+
+/** What is sought in the files: a resource, or a text such as an endpoint's address. */
+export type Sought = { readonly resource: ResourceName } | { readonly text: string };
+
+/**
+ * Finds the line where a resource or text is in the files; the start of the first file if it is not found. It is only
+ * for findings about the whole of what was read: the reader knows the places of all others.
+ */
+export function placeOf(sought: Sought, files: Iterable<SourceFile>): FilePlace {
+  let first: FilePlace | undefined;
+  for (const { name: file, text } of files) {
+    first ??= { file, line: 1, column: 1 };
+    const lines = decoded(text).split("\n");
+    const line = "text" in sought ? lineWith(sought.text, lines) : lineOf(sought.resource, lines);
+    if (line === undefined) continue;
+    return { file, line: line + 1, column: (lines[line] ?? "").search(/\S/) + 1 };
+  }
+  return first ?? { file: "-", line: 1, column: 1 };
+}
+
+function decoded(text: SourceFile["text"]): string {
+  return typeof text === "string" ? text : new TextDecoder().decode(text);
+}
+
+function lineWith(text: string, lines: readonly string[]): number | undefined {
+  const at = lines.findIndex((line) => line.includes(text));
+  return at < 0 ? undefined : at;
+}
+
+/** The line with the resource's kind; documents are separated by `---`. */
+function lineOf(resource: ResourceName, lines: readonly string[]): number | undefined {
+  let start = 0;
+  for (let at = 0; at <= lines.length; at++) {
+    const line = lines[at];
+    if (line !== undefined && !line.startsWith("---")) continue;
+    const found = kindLineIn(resource, lines.slice(start, at));
+    if (found !== undefined) return start + found;
+    start = at + 1;
+  }
+  return undefined;
+}
+
+function kindLineIn(
+  { kind, namespace, name }: ResourceName,
+  lines: readonly string[],
+): number | undefined {
+  const [, rest = ""] = lines.join("\n").split(/metadata["']?\s*:/);
+  const [metadata = ""] = rest.split(/^["'\s]*spec["']?\s*:/m);
+  if (fieldIn(metadata, "name") !== name) return undefined;
+  if ((fieldIn(metadata, "namespace") ?? "default") !== namespace) return undefined;
+  const at = lines.findIndex((line) => fieldIn(line, "kind") === kind);
+  return at < 0 ? undefined : at;
+}
+
+/** The first value of a field in YAML or JSON, of whatever it is a field. */
+function fieldIn(text: string, field: string): string | undefined {
+  return new RegExp(`(?<![\\w./-])${field}["']?\\s*:\\s*["']?([^"',\\s{}]+)`).exec(text)?.[1];
+}

@@ -1,0 +1,124 @@
+import { createResourceStore } from "@umbra/envoy-config";
+import { readPickerConfig } from "@umbra/scheduler/config";
+import type { Snapshot } from "@umbra/xds";
+import { nodeFileSystem } from "../files/find-files.ts";
+import { createSourceFiles, type FileChanges, type SourceFiles } from "../files/source-files.ts";
+import { type WatchedFiles, watchFiles } from "../files/watched-files.ts";
+import { type Configurer, createConfigurer, type Draft } from "../resolve/configurer.ts";
+import { packed } from "./wire.ts";
+import type { FromWorker, WorkerSetup } from "./worker-messages.ts";
+
+export type Send = (message: FromWorker, buffers: readonly ArrayBuffer[]) => void;
+
+/** Follows the files, and sends each configuration that they come to mean. */
+export interface Following {
+  /** Scans the files now. */
+  rescan(): void;
+  close(): void;
+}
+
+/** Without a further change for this long, a change is whole. */
+const quietMs = 50;
+/** Changes that never end are taken as they are after this time. */
+const longestMs = 500;
+
+/** Sends the first configuration before it returns. */
+export function startFollowing(setup: WorkerSetup, send: Send): Following {
+  return new Follower(setup, send);
+}
+
+class Follower implements Following {
+  readonly #setup: WorkerSetup;
+  readonly #send: Send;
+  readonly #files: SourceFiles;
+  readonly #configurer: Configurer;
+  #watched: WatchedFiles | undefined;
+  #sent: Snapshot | undefined;
+  #pending: { readonly draft: Draft; readonly sinceMs: number } | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(setup: WorkerSetup, send: Send) {
+    this.#setup = setup;
+    this.#send = send;
+    const { paths, rendering, ownInterfaces = [], before, topology = {} } = setup;
+    this.#files = createSourceFiles({ paths, system: nodeFileSystem, now: Date.now });
+    this.#configurer = createConfigurer({
+      store: createResourceStore({ ...topology, checkPickerConfig, isLive: true }),
+      ...{ rendering, ownInterfaces },
+      ...(before === undefined ? {} : { before }),
+    });
+    this.#begin();
+  }
+
+  rescan(): void {
+    this.#watched?.rescan();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#watched?.close();
+  }
+
+  #begin(): void {
+    const { paths, fixed = [], earlier, isTolerant, isWatched } = this.#setup;
+    this.#configurer.take({ put: earlier, kept: [], removed: [] });
+    if (earlier.length > 0) this.#configurer.draft();
+    const changes = this.#files.scan();
+    const problem = isTolerant ? undefined : problemOf(changes);
+    if (problem !== undefined) {
+      this.#send({ kind: "failed", message: problem }, []);
+      return;
+    }
+    this.#configurer.take({ ...changes, put: [...fixed, ...changes.put] });
+    const draft = this.#configurer.draft();
+    if (draft !== undefined) this.#publish(draft, Date.now());
+    if (!isWatched) return;
+    this.#watched = watchFiles({
+      ...{ paths, files: this.#files },
+      onChange: (each) => this.#take(each),
+      onProblem: (words) => this.#send({ kind: "problem", words }, []),
+    });
+  }
+
+  #take(changes: FileChanges): void {
+    this.#configurer.take(changes);
+    clearTimeout(this.#timer);
+    const sinceMs = this.#pending?.sinceMs ?? Date.now();
+    const draft = this.#configurer.draft();
+    this.#pending = draft && { draft, sinceMs };
+    if (draft === undefined) return;
+    const waitMs = Math.min(quietMs, sinceMs + longestMs - Date.now());
+    if (draft.isOfEndpoints || waitMs <= 0) this.#flush();
+    else this.#timer = setTimeout(() => this.#flush(), waitMs);
+  }
+
+  #flush(): void {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    if (pending !== undefined) this.#publish(pending.draft, pending.sinceMs);
+  }
+
+  #publish(draft: Draft, changedAtMs: number): void {
+    const { snapshot, ...update } = this.#configurer.publish(draft, changedAtMs);
+    const { resources, buffers } =
+      snapshot === undefined ? { resources: undefined, buffers: [] } : packed(snapshot, this.#sent);
+    this.#sent = snapshot ?? this.#sent;
+    const { lastGood } = this.#configurer;
+    const sent = { ...update, lastGood, ...(resources === undefined ? {} : { resources }) };
+    this.#send({ kind: "update", update: sent }, buffers);
+  }
+}
+
+/** Why the paths can't be served at the start. */
+function problemOf({ found, kept }: FileChanges): string | undefined {
+  const [first] = found.problems.values();
+  return first?.message ?? kept[0]?.problem;
+}
+
+function checkPickerConfig(value: unknown): ReturnType<typeof problemsIn> {
+  return problemsIn(readPickerConfig(value));
+}
+
+function problemsIn(read: ReturnType<typeof readPickerConfig>) {
+  return read.ok ? [] : read.problems;
+}

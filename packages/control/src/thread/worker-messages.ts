@@ -1,0 +1,39 @@
+import type { SourceFile } from "@umbra/envoy-config";
+import type { Kind, Resource } from "@umbra/xds";
+import type { ConfigurationSourceOptions, ConfigurationUpdate } from "../configuration-update.ts";
+
+/** What the thread starts with. */
+export interface WorkerSetup
+  extends Omit<ConfigurationSourceOptions, "onChange" | "onProblem" | "earlier"> {
+  readonly earlier: readonly SourceFile[];
+  /** Absent at the first start, where a problem is an error. */
+  readonly before?: Pick<ConfigurationUpdate, "generation" | "topology">;
+  /** True: serve what can be served, also where the files have errors. */
+  readonly isTolerant: boolean;
+}
+
+export type ToWorker = { readonly kind: "rescan" } | { readonly kind: "close" };
+
+export type FromWorker =
+  | { readonly kind: "update"; readonly update: SentUpdate }
+  | { readonly kind: "problem"; readonly words: string }
+  /** The first scan has found that the paths can't be read. */
+  | { readonly kind: "failed"; readonly message: string };
+
+/** An update without what the other side has. */
+export interface SentUpdate extends Omit<ConfigurationUpdate, "snapshot"> {
+  /** Absent: Envoy's resources are as before. */
+  readonly resources?: SentResources;
+  /** For a thread that takes over: the texts that stale files had when they could be read. */
+  readonly lastGood: readonly SourceFile[];
+}
+
+/** The kinds that differ from the update before. */
+export type SentResources = Partial<Record<Kind, SentKind>>;
+
+export interface SentKind {
+  /** The names that there are. */
+  readonly names: readonly string[];
+  /** Those with new content. */
+  readonly changed: readonly Resource[];
+}

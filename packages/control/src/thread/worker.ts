@@ -1,0 +1,22 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { startFollowing } from "./following.ts";
+import type { ToWorker, WorkerSetup } from "./worker-messages.ts";
+
+const port = parentPort;
+if (port === null) throw new Error("this file is a worker's");
+
+const following = startFollowing(workerData as WorkerSetup, (message, buffers) =>
+  port.postMessage(message, [...buffers]),
+);
+
+port.on("message", (message: ToWorker) => {
+  switch (message.kind) {
+    case "rescan":
+      following.rescan();
+      break;
+    case "close":
+      following.close();
+      port.close();
+      break;
+  }
+});
