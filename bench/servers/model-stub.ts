@@ -1,5 +1,5 @@
-// Model servers that answer at once: its argument is their addresses. Tells how many requests came in, and how many of them
-// no picker had named an endpoint for.
+// Model servers that answer at once: its argument is their addresses. Tells how many requests came in, how many of them
+// no picker had named an endpoint for, and how many came to another endpoint than the picked one.
 import { createServer } from "node:http";
 import { vllmPage } from "../metrics/vllm-page.ts";
 
@@ -14,7 +14,7 @@ const models = JSON.stringify({ object: "list", data: [{ id: "m", object: "model
 const page = vllmPage(4_096);
 const json = { "content-type": "application/json", "content-length": Buffer.byteLength(answer) };
 
-let [requests, unpicked] = [0, 0];
+let [requests, unpicked, elsewhere] = [0, 0, 0];
 const addresses = (process.argv[2] ?? "").split(",");
 for (const address of addresses) {
   const [host, port] = address.split(/:(?=\d+$)/);
@@ -24,7 +24,10 @@ for (const address of addresses) {
       return;
     }
     requests++;
-    if (request.headers["x-gateway-destination-endpoint"] === undefined) unpicked++;
+    const picked = request.headers["x-gateway-destination-endpoint"];
+    if (picked === undefined) unpicked++;
+    // The first is the pick; what follows are fallbacks.
+    else if (String(picked).split(",")[0] !== address) elsewhere++;
     // After the whole body, as a model server answers.
     request.on("end", () => response.writeHead(200, json).end(answer));
     request.resume();
@@ -34,6 +37,6 @@ for (const address of addresses) {
 }
 process.on("message", (asked) => {
   if (asked === "stop") process.exit(0);
-  process.send?.({ requests, unpicked });
+  process.send?.({ requests, unpicked, elsewhere });
 });
 process.send?.(addresses.length);

@@ -2,12 +2,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Agent } from "undici";
 import { post, type Seen } from "./client.ts";
 
+export interface LoadOptions {
+  /** Asked every two seconds. */
+  readonly isOver: () => Promise<boolean>;
+  readonly mostMs: number;
+  /** Of the requests; `example.com` when absent. */
+  readonly host?: string;
+}
+
 /** Sends requests at their own times until `isOver`, at most `mostMs`. Returns what clients saw. */
 export async function steadyLoad(
   origin: string,
   perSecond: number,
   body: (index: number) => string,
-  { isOver, mostMs }: { readonly isOver: () => Promise<boolean>; readonly mostMs: number },
+  { isOver, mostMs, ...more }: LoadOptions,
 ): Promise<readonly Seen[]> {
   const dispatcher = new Agent({ connections: 512, pipelining: 1 });
   const answers: Promise<Seen>[] = [];
@@ -16,7 +24,8 @@ export async function steadyLoad(
   let askedMs = startedMs;
   while (!isEnding && performance.now() - startedMs < mostMs) {
     const due = Math.floor(((performance.now() - startedMs) / 1_000) * perSecond);
-    while (answers.length < due) answers.push(post(origin, body(answers.length), { dispatcher }));
+    while (answers.length < due)
+      answers.push(post(origin, body(answers.length), { dispatcher, ...more }));
     if (performance.now() - askedMs > 2_000) {
       askedMs = performance.now();
       isEnding = await isOver();
