@@ -217,6 +217,7 @@ const check: Readonly<Record<string, FlagRow>> = {
 
 const directBase = ["--primary", "10.0.0.1:80"];
 const sidecarTls = ["--sidecar-ca", "/ca.pem"];
+const mutualTls = [...sidecarTls, "--sidecar-cert", "/c.pem", "--sidecar-key", "/k.pem"];
 
 const withoutEffect = Object.fromEntries(
   Object.entries(metricsRows).map(([flag, { works }]): [string, FlagRow] => [
@@ -254,6 +255,26 @@ const render: Readonly<Record<string, FlagRow>> = {
       (part) => ["--format", part],
     ),
     refused: [[["--format", "everything"], /route-config/]],
+  },
+  "--ads": {
+    works: [
+      ["--ads", "unix:/run/umbra/ads.sock"],
+      ["--xds", "unix:/run/umbra/ads.sock"],
+      ["--ads", "10.0.0.9:18000", ...mutualTls],
+    ],
+    refused: [
+      [["--ads", "somewhere"], /HOST:PORT/],
+      [["--ads", "unix:relative"], /absolute path/],
+      [["--ads", "10.0.0.9:18000"], /private keys pass there/],
+      [["--ads", "unix:/ads.sock", "--format", "clusters"], /not both/],
+      [["--ads", "unix:/ads.sock", "--plain-mirror"], /--plain-mirror: no effect/],
+      [["--ads", "unix:/ads.sock", "--no-observe"], /--no-observe: no effect/],
+    ],
+  },
+  "--ads-protocol": {
+    base: [...directBase, "--ads", "unix:/run/umbra/ads.sock"],
+    works: [["--ads-protocol", "DELTA_GRPC"]],
+    refused: [[["--ads-protocol", "REST"], /GRPC, DELTA_GRPC/]],
   },
   "--of-listener": {
     base: ["-f", https, "--format", "route-config"],

@@ -15,6 +15,18 @@ test.each(["127.0.0.1:9002", "sidecar:9002", "unix:relative"])(
   },
 );
 
+test.each([
+  { name: "unverified", sidecarTls: {} },
+  { name: "without Envoy's certificate", sidecarTls: { caFile: "/ca.pem" } },
+  {
+    name: "with a sidecar that anyone may play",
+    sidecarTls: { certFile: "/tls.crt", keyFile: "/tls.key" },
+  },
+])("ADS by network over TLS $name is refused", ({ sidecarTls }) => {
+  const render = () => renderAdsBootstrap(topology, { address: "sidecar:9002" }, { sidecarTls });
+  expect(render).toThrow(/give the CA of the sidecar's certificate, and Envoy's own certificate/);
+});
+
 test("ADS by a Unix socket needs no TLS, and by network goes over the sidecar's", () => {
   const bySocket = clusterOf(renderAdsBootstrap(topology, { address: "unix:/run/ads.sock" }));
   expect(bySocket).not.toHaveProperty("transport_socket");

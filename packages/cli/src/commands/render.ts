@@ -1,6 +1,10 @@
 import {
+  type AdsProtocol,
+  type BootstrapOptions,
   defaultBootstrapOptions,
   partNames,
+  type RenderFormat,
+  renderAdsBootstrap,
   renderBootstrap,
   renderPart,
   type Topology,
@@ -21,12 +25,24 @@ import {
 } from "../resources/sidecar-flags.ts";
 import { soundReadOf, type TopologyFlags, topologyFlags } from "../resources/topology-flags.ts";
 
+const adsProtocols: readonly AdsProtocol[] = ["GRPC", "DELTA_GRPC"];
+
 const renderFlags = {
   format: flag(
     "--format <what>",
     "the whole bootstrap, or one part for a path_config_source file",
     ["bootstrap", ...partNames],
     "bootstrap",
+  ),
+  ads: flag(
+    "--xds, --ads <address>",
+    "print the small bootstrap of an Envoy that gets everything else from `umbra serve --ads` at this address: unix:/path, or host:port with --sidecar-ca, --sidecar-cert and --sidecar-key",
+    sidecarAddress,
+  ),
+  adsProtocol: flag(
+    "--ads-protocol <api-type>",
+    "with --ads: how Envoy asks, GRPC for all resources of a type at a time, DELTA_GRPC for what has changed (default: GRPC)",
+    adsProtocols,
   ),
   ofListener: flag(
     "--of-listener <name>",
@@ -76,11 +92,13 @@ export function renderCommand(io: Io): Command {
     examples: [
       "umbra render -f examples/mirror --endpoints vllm-llama2-7b-pool=10.0.0.1:8000 > envoy.yaml",
       "umbra render -f examples/mirror --format route-config > routes.yaml",
+      "umbra render -f examples/mirror --ads unix:/run/umbra/ads.sock > envoy.yaml",
     ],
     flags: [topologyFlags, sidecarTlsFlags, runFlags, renderFlags],
   }).action((flags: RenderFlags, command: Command) => {
     const isGiven = (name: string) => command.getOptionValueSource(name) === "cli";
     refuseWithoutEffect(flags, isGiven);
+    refuseWithAds(flags, isGiven);
     const { topology, certificates } = soundReadOf(flags, io);
     refuseWithoutTls(topology, isGiven);
     const { sidecar, envoyAdmin, observe, statsListener } = flags;
@@ -92,14 +110,57 @@ export function renderCommand(io: Io): Command {
       ...defined({ statsListener }),
       ...(flags.inlineCertificates === true ? { certificates } : {}),
     };
-    const format = { hasComments: flags.comments === true };
-    io.stdout(
-      flags.format === "bootstrap"
-        ? renderBootstrap(topology, options, format)
-        : renderPart(chosen(topology, flags), flags.format, options, format),
-    );
+    io.stdout(rendered(topology, flags, options));
   });
 }
+
+function rendered(
+  topology: Topology,
+  flags: RenderFlags,
+  options: Partial<BootstrapOptions>,
+): string {
+  const format: RenderFormat = { hasComments: flags.comments === true };
+  const { ads: address, adsProtocol: protocol } = flags;
+  if (address !== undefined) {
+    return renderAdsBootstrap(topology, { address, ...defined({ protocol }) }, options, format);
+  }
+  return flags.format === "bootstrap"
+    ? renderBootstrap(topology, options, format)
+    : renderPart(chosen(topology, flags), flags.format, options, format);
+}
+
+/** Rejects flags that belong to `umbra serve` when it serves ADS, and an address that others could answer at. */
+function refuseWithAds(flags: RenderFlags, isGiven: (name: string) => boolean): void {
+  const { ads, adsProtocol, sidecarCa, sidecarCert, sidecarKey } = flags;
+  if (ads === undefined) {
+    if (adsProtocol === undefined) return;
+    throw new UsageError("--ads-protocol needs --ads");
+  }
+  if (isGiven("format")) throw new UsageError("give either --ads or --format, not both");
+  const given = Object.entries(servedFlags).flatMap(([name, flag]) => (isGiven(name) ? flag : []));
+  if (given.length > 0) {
+    throw new UsageError(
+      `${given.join(", ")}: no effect on the bootstrap that --ads prints: give it to umbra serve`,
+    );
+  }
+  const isMutual = [sidecarCa, sidecarCert, sidecarKey].every((file) => file !== undefined);
+  if (!ads.startsWith("unix:") && !isMutual) {
+    throw new UsageError(
+      `--ads ${ads}: private keys pass there; give --sidecar-ca, --sidecar-cert and --sidecar-key, or use unix:/path`,
+    );
+  }
+}
+
+/** Flags that change resources, which `umbra serve --ads` renders. */
+const servedFlags = {
+  sidecar: "--sidecar",
+  statsListener: "--stats-listener",
+  tlsDir: "--tls-dir",
+  inlineCertificates: "--inline-certificates",
+  systemCa: "--system-ca",
+  observe: "--no-observe",
+  plainMirror: "--plain-mirror",
+} as const;
 
 /** Rejects flags that another flag makes ineffective. */
 function refuseWithoutEffect(flags: RenderFlags, isGiven: (name: string) => boolean): void {

@@ -39,12 +39,12 @@ export function dynamicResources(protocol: AdsProtocol): EnvoyObject {
  * The sidecar as the source of the configuration. It has no health check and no outlier detection: the sidecar is not
  * serving before it has read metrics, and Envoy needs its configuration before that.
  *
- * @throws RangeError for a network address without TLS.
+ * @throws RangeError for a network address without certificates on both sides.
  */
 export function adsCluster(address: string, tls: SidecarTls | undefined): EnvoyObject {
-  if (!address.startsWith("unix:/") && tls === undefined) {
+  if (!address.startsWith("unix:/") && !isMutual(tls)) {
     throw new RangeError(
-      `ADS address ${JSON.stringify(address)}: SDS hands out private keys; use "unix:/path", or give the sidecar's TLS`,
+      `ADS address ${JSON.stringify(address)}: SDS hands out private keys, and who answers controls Envoy; use "unix:/path", or give the CA of the sidecar's certificate, and Envoy's own certificate and key`,
     );
   }
   return grpcCluster(adsClusterName, {
@@ -56,4 +56,9 @@ export function adsCluster(address: string, tls: SidecarTls | undefined): EnvoyO
       timeout: "10s",
     }),
   });
+}
+
+/** True if both sides show a certificate that the other one verifies. */
+function isMutual(tls: SidecarTls | undefined): boolean {
+  return [tls?.caFile, tls?.certFile, tls?.keyFile].every((file) => file !== undefined);
 }

@@ -6,28 +6,37 @@ import type { EnvoyObject } from "../envoy-object.ts";
 import { primaryClusterName, shadowClusterName } from "../names.ts";
 import type { BootstrapOptions } from "../options.ts";
 import { type PlainMap, plainOf } from "../plain.ts";
-import { bootstrap, headed, internalListeners, optionsOf, processPart } from "../render.ts";
+import {
+  bootstrap,
+  headed,
+  internalListeners,
+  optionsOf,
+  processPart,
+  type RenderFormat,
+} from "../render.ts";
 import { yamlText } from "../yaml-text.ts";
-import { type DynamicResources, splitResources } from "./split.ts";
+import { type DynamicResources, nameOf, splitResources } from "./split.ts";
 
 export interface AdsOptions {
-  /** Where the sidecar serves ADS: `unix:/path`, or `host:port` with `sidecarTls`, as SDS hands out private keys. */
+  /** Where the sidecar serves ADS: `unix:/path`, or `host:port` with `sidecarTls` and its three files. */
   readonly address: string;
   /** State of the world when absent. */
   readonly protocol?: AdsProtocol;
 }
 
 /**
- * Renders the small bootstrap that points Envoy at the sidecar for everything else. It depends on no resource but EnvoySettings.
+ * Renders the small bootstrap that points Envoy at the sidecar for everything else. Of the resources, it depends on
+ * EnvoySettings and EnvoyProxy only. The same input produces the same bytes.
  *
- * @throws RangeError for `host:port` without `sidecarTls`.
+ * @throws RangeError for `host:port` without certificates on both sides.
  */
 export function renderAdsBootstrap(
   topology: Topology,
   { address, protocol = "GRPC" }: AdsOptions,
   options: Partial<BootstrapOptions> = {},
+  { hasComments = false }: RenderFormat = {},
 ): string {
-  const all = optionsOf(topology, options);
+  const all = { ...optionsOf(topology, options), isDynamic: true };
   const message: EnvoyObject = {
     ...processPart(all),
     // A lane may come later, and Envoy takes internal listeners only if it was started with the extension.
@@ -35,7 +44,8 @@ export function renderAdsBootstrap(
     dynamic_resources: dynamicResources(protocol),
     static_resources: { clusters: [adsCluster(address, all.sidecarTls)] },
   };
-  return headed("renderAdsBootstrap", yamlText(plainOf(message)));
+  const plain = withOwnParts(plainOf(message), topology, all);
+  return headed("umbra render --ads", yamlText(plain, hasComments ? message : undefined));
 }
 
 /**
@@ -48,13 +58,49 @@ export function renderResources(
   options: Partial<BootstrapOptions> = {},
 ): DynamicResources {
   const all = { ...optionsOf(topology, options), isDynamic: true };
-  const rendered = plainOf(bootstrap(topology, all));
-  const { bootstrap: changed } = changeBootstrap(rendered, topology.envoy.bootstrap);
-  const { clusters = [], listeners = [] } = (changed as Changed).static_resources ?? {};
+  const { clusters, listeners } = changed(topology, all);
   const certificates = [...secrets(topology.listeners, all)];
   return {
     ...splitResources(clusters, listeners, poolClustersOf(topology)),
     sds: new Map(certificates.map(([name, secret]) => [name, plainOf(secret)])),
+  };
+}
+
+/** Adds what an EnvoyProxy changes outside of Umbra's clusters and listeners, for the process's whole life. */
+function withOwnParts(small: PlainMap, topology: Topology, options: BootstrapOptions): PlainMap {
+  if (topology.envoy.bootstrap === undefined) return small;
+  const { frame, ownClusters, otherStatic } = changed(topology, options);
+  const { dynamic_resources: dynamic = null, static_resources: own } = small;
+  const [ads] = (own as StaticResources).clusters ?? [];
+  return {
+    ...frame,
+    dynamic_resources: dynamic,
+    static_resources: { ...otherStatic, clusters: [ads ?? null, ...ownClusters] },
+  };
+}
+
+interface Changed {
+  /** The bootstrap without `static_resources` and `dynamic_resources`. */
+  readonly frame: PlainMap;
+  readonly clusters: readonly PlainMap[];
+  readonly listeners: readonly PlainMap[];
+  /** Clusters that only the EnvoyProxy has: its tracing and statistics need them before anything is served by ADS. */
+  readonly ownClusters: readonly PlainMap[];
+  /** `static_resources` without clusters and listeners. */
+  readonly otherStatic: PlainMap;
+}
+
+/** The whole bootstrap with an EnvoyProxy's changes, in its parts. */
+function changed(topology: Topology, options: BootstrapOptions): Changed {
+  const rendered = plainOf({ ...bootstrap(topology, options), ...internalListeners });
+  const { bootstrap: whole } = changeBootstrap(rendered, topology.envoy.bootstrap);
+  const { static_resources: resources = {}, dynamic_resources: _, ...frame } = whole as PlainMap;
+  const { clusters = [], listeners = [], ...otherStatic } = resources as StaticResources;
+  const own = new Set((rendered.static_resources as StaticResources).clusters?.map(nameOf));
+  return {
+    ...{ frame, listeners, otherStatic },
+    clusters: clusters.filter((each) => own.has(nameOf(each))),
+    ownClusters: clusters.filter((each) => !own.has(nameOf(each))),
   };
 }
 
@@ -66,9 +112,7 @@ function poolClustersOf(topology: Topology): ReadonlySet<string> {
 }
 
 /** An EnvoyProxy may have taken parts away. */
-interface Changed {
-  readonly static_resources?: {
-    readonly clusters?: readonly PlainMap[];
-    readonly listeners?: readonly PlainMap[];
-  };
+interface StaticResources extends PlainMap {
+  readonly clusters?: readonly PlainMap[];
+  readonly listeners?: readonly PlainMap[];
 }

@@ -73,7 +73,7 @@ function put(into: Map<string, PlainMap>, name: string, resource: PlainMap): voi
   into.set(name, resource);
 }
 
-function nameOf({ name }: PlainMap): string {
+export function nameOf({ name }: PlainMap): string {
   return String(name);
 }
 
