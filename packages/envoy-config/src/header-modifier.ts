@@ -10,3 +10,6 @@ export function combineModifiers(first: HeaderModifier, second: HeaderModifier):
     remove: [...new Set([...first.remove, ...second.remove])],
   };
 }
+
+/** Changes nothing. */
+export const noModifier: HeaderModifier = { set: [], add: [], remove: [] };

@@ -76,7 +76,7 @@ export {
 export { isPoolCalled } from "./names.ts";
 export { bytesText } from "./quantity.ts";
 export { allPrimaryPools, baselinePoolsOf, routesOf, sharesGate } from "./queries.ts";
-export { readTopology, type TopologyOptions, type TopologyRead } from "./read-topology.ts";
+export { readTopology, type TopologyRead } from "./read-topology.ts";
 export { parseMetricsPlace } from "./resolve/metrics-place.ts";
 export { isPickMode, pickModes } from "./resolve/pick-mode.ts";
 export type { CheckPickerConfig } from "./resolve/picking.ts";
@@ -127,3 +127,4 @@ export type {
   ValueMatch,
   VirtualHost,
 } from "./topology.ts";
+export type { TopologyOptions } from "./topology-options.ts";

@@ -19,6 +19,9 @@ import { byAge } from "./picking.ts";
 export interface EndpointTlsResolver {
   ofPool(pool: InferencePool): Pick<Pool, "tls">;
   ofService(service: Service, port: ServicePort): Pick<Pool, "tls">;
+  /** True if the policy about the endpoints has an error: without it, requests might be readable on their way. */
+  isRefusedForPool(pool: InferencePool): boolean;
+  isRefusedForService(service: Service, port: ServicePort): boolean;
 }
 
 export function createEndpointTlsResolver(
@@ -28,7 +31,7 @@ export function createEndpointTlsResolver(
   const ofPools = new ResourceMap<PolicyBySection>();
   const ofServices = new ResourceMap<PolicyBySection>();
   for (const policy of resources.tlsPolicies.toSorted(byAge)) {
-    const tls = tlsOf(policy, resources, report);
+    const tls = policy.isBroken ? undefined : tlsOf(policy, resources, report);
     for (const target of policy.targets) {
       const problem = problemOf(target, policy.namespace, resources);
       if (problem !== undefined) {
@@ -45,13 +48,20 @@ export function createEndpointTlsResolver(
     }
   }
 
+  function heldFor(service: Service, { name: port }: ServicePort): HeldPolicy | undefined {
+    const bySection = ofServices.get(service);
+    const named = port === "" ? undefined : bySection?.get(port);
+    return named ?? bySection?.get(undefined);
+  }
+
   return {
+    isRefusedForPool: (pool) => isRefused(ofPools.get(pool)?.get(undefined)),
+    isRefusedForService: (service, port) => isRefused(heldFor(service, port)),
     ofPool: (pool) => defined({ tls: ofPools.get(pool)?.get(undefined)?.tls }),
-    ofService(service, { name: port, port: number, isTls, place }) {
-      const bySection = ofServices.get(service);
-      const named = port === "" ? undefined : bySection?.get(port);
-      const held = named ?? bySection?.get(undefined);
-      if (held !== undefined) return { tls: held.tls };
+    ofService(service, port) {
+      const { port: number, isTls, place } = port;
+      const held = heldFor(service, port);
+      if (held !== undefined) return defined({ tls: held.tls });
       if (isTls !== true) return {};
       const message = `TLS to the endpoints of port ${number} of Service "${service.name}" is not verified: appProtocol does not define a CA`;
       report("warning", "UMB0254", place, message);
@@ -60,11 +70,18 @@ export function createEndpointTlsResolver(
   };
 }
 
+interface HeldPolicy {
+  readonly policy: BackendTlsPolicy;
+  /** Undefined if the policy has an error. */
+  readonly tls: EndpointTls | undefined;
+}
+
 /** Policies of one target by port name; undefined: the whole target. */
-type PolicyBySection = Map<
-  string | undefined,
-  { readonly policy: BackendTlsPolicy; readonly tls: EndpointTls }
->;
+type PolicyBySection = Map<string | undefined, HeldPolicy>;
+
+function isRefused(held: HeldPolicy | undefined): boolean {
+  return held !== undefined && held.tls === undefined;
+}
 
 function conflict(
   policy: BackendTlsPolicy,
@@ -125,15 +142,15 @@ function tlsOf(
   { namespace, hostname, authorities }: BackendTlsPolicy,
   resources: Pick<Resources, "configMaps" | "secrets">,
   report: Report,
-): EndpointTls {
+): EndpointTls | undefined {
   if (authorities === undefined) return { hostname };
   const pems = authorities.map((ref) => {
     const pem = authorityOf(ref, namespace, resources);
     if (!("problem" in pem)) return pem.pem;
     report("error", "UMB0253", ref.place, pem.problem);
-    return "";
+    return undefined;
   });
-  return { hostname, caPem: pems.join("") };
+  return pems.includes(undefined) ? undefined : { hostname, caPem: pems.join("") };
 }
 
 /** Only certificates: other content of a Secret or ConfigMap must not be printed. */

@@ -17,14 +17,15 @@ type Tell = (message: string, extras?: { readonly remedy?: string }) => void;
 
 const commandLine: Place = { file: "command line", line: 1, column: 1 };
 
-/** Checks that flags name existing resources, and each only once. */
+/** Checks that flags name existing resources, and each only once. While resources change, this is no error: they may still come. */
 export function checkFlagNames(
-  flags: ResourceFlags,
+  flags: ResourceFlags & { readonly isLive: boolean },
   { pools, gateways }: Pick<Resources, "pools" | "gateways">,
   made: readonly Pool[],
   report: Report,
 ): void {
-  const tell: Tell = (message, extras) => report("error", "UMB0207", commandLine, message, extras);
+  const severity = flags.isLive ? "warning" : "error";
+  const tell: Tell = (message, extras) => report(severity, "UMB0207", commandLine, message, extras);
   const backends = made.map(refOf);
   const kinds = "neither an InferencePool in the files nor a Service that a route refers to";
   const metricsFlags = "--metrics-path, --metrics-port or --metrics-scheme";

@@ -3,11 +3,12 @@ import type { Report } from "../resources/report.ts";
 import type { Gateway } from "../resources/resources.ts";
 import type { Attachment } from "./attachments.ts";
 
-/** Reports listeners on one port that can't be distinguished or use different protocols. */
-export function reportConflicts(
+/** Removes listeners that can't be distinguished from an earlier one on the port, or use another protocol. Reports them. */
+export function withoutConflicts(
   byPort: ReadonlyMap<number, readonly Attachment[]>,
   report: Report,
-): void {
+): ReadonlyMap<number, readonly Attachment[]> {
+  const conflicting = new Set<Attachment>();
   for (const [port, attachments] of byPort) {
     const claimed = new Map<Gateway, Map<string, Attachment>>();
     const [first] = attachments;
@@ -18,6 +19,7 @@ export function reportConflicts(
       const earlier = byHostname.get(hostname);
       byHostname.set(hostname, earlier ?? each);
       const tell = (reason: "ProtocolConflict" | "HostnameConflict", message: string) => {
+        conflicting.add(each);
         const owner = { kind: "Gateway", ...gateway };
         const condition = { ...conditionOf(owner, "Conflicted", reason), listener: listener.name };
         report("error", "UMB0224", listener.place, message, { condition });
@@ -31,6 +33,9 @@ export function reportConflicts(
       }
     }
   }
+  return new Map(
+    [...byPort].map(([port, all]) => [port, all.filter((each) => !conflicting.has(each))]),
+  );
 }
 
 function isTls({ listener }: Attachment): boolean {

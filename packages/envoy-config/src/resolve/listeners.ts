@@ -6,7 +6,7 @@ import type { Listener } from "../topology.ts";
 import { type Attachment, createAttacher, type Refusal } from "./attachments.ts";
 import type { CertificateResolver } from "./certificates.ts";
 import { intersectHostnames } from "./hostnames.ts";
-import { reportConflicts } from "./listener-conflicts.ts";
+import { withoutConflicts } from "./listener-conflicts.ts";
 import { listenerNames, shortestNames } from "./listener-names.ts";
 import { onListener, resolveRoutes } from "./routes.ts";
 import type { RuleResolvers } from "./rule-shares.ts";
@@ -41,19 +41,23 @@ export function resolveListeners(
       return { gateway, listener, hostname, secrets, attached: [] };
     }),
   );
-  const byPort: ByPort = Map.groupBy(
-    all.filter(({ listener, secrets }) => listener.tls === undefined || secrets.length > 0),
+  const written: ByPort = Map.groupBy(
+    all.filter(
+      ({ listener, secrets }) =>
+        !listener.isBroken && (listener.tls === undefined || secrets.length > 0),
+    ),
     ({ gateway, listener }) =>
       listenerNames(gateway, listener)
         .map((name) => ports.get(name))
         .findLast((port) => port !== undefined) ?? listener.port,
   );
-  reportConflicts(byPort, report);
+  const byPort = withoutConflicts(written, report);
   const attach = createAttacher(all, resources);
   const isOwn = ownershipOf(byPort);
   for (const route of resources.routes) {
     const ranked = resolveRoutes(route, resolvers, report);
     const attached = attachRoute(route, attach, report);
+    if (route.isBroken) continue;
     for (const each of attached) {
       const routes = ranked.map((one) => onListener(one, each.listener.port));
       each.attached.push({ hostnames: route.hostnames, routes });

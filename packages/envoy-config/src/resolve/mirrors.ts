@@ -13,7 +13,8 @@ export interface MirrorFilters {
   readonly filters: readonly MirrorFilter[];
   readonly route: HttpRoute;
   readonly origin: Omit<MirrorOrigin, "filter">;
-  readonly policies: ReadonlyMap<MirrorFilter, ResolvedPolicy>;
+  readonly policies: ReadonlyMap<MirrorFilter, ResolvedPolicy | "stopped">;
+  readonly pools: PoolResolver;
   /** Subject and verb of the message for `--strict`, such as `the rule answers`. */
   readonly whose: string;
 }
@@ -26,7 +27,6 @@ export interface ResolvedMirrors {
 }
 
 export interface MirrorOptions {
-  readonly pools: PoolResolver;
   /** True: a rule with an unresolved mirror answers 500. */
   readonly isStrict: boolean;
   /** Timeout of a twin without a ShadowPolicy, in ms. */
@@ -41,16 +41,26 @@ export interface MirrorResolver {
 }
 
 export function createMirrorResolver(
-  { pools, isStrict, plainTimeoutMs }: MirrorOptions,
+  { isStrict, plainTimeoutMs }: MirrorOptions,
   report: Report,
 ): MirrorResolver {
   const byName = new Map<string, Mirror>();
 
+  /** Undefined: the filter or its policy has an error. */
   function mirrorOf(filter: MirrorFilter, origin: MirrorOrigin, from: MirrorFilters) {
+    const { pools } = from;
+    const policy = from.policies.get(filter);
+    if (filter.isBroken || policy === "stopped") {
+      if (filter.backend.name !== "") pools.check(filter.backend, from.route.namespace);
+      return undefined;
+    }
     const pool = pools.resolve(filter.backend, from.route.namespace);
-    if (pool.kind === "unresolved") return pool;
+    if (pool.kind === "unresolved") {
+      const { reason, message } = pool;
+      return reason === "NotServed" ? undefined : { reason, message };
+    }
     const removed = pools.keepsCredentials(pool) ? [] : defaultRemovedHeaders;
-    const { settings, perMillion } = from.policies.get(filter) ?? {
+    const { settings, perMillion } = policy ?? {
       settings: plainMirrorSettings(removed, plainTimeoutMs),
       perMillion: filter.perMillion,
     };
@@ -70,6 +80,7 @@ export function createMirrorResolver(
       let failed: ResolvedMirrors["failed"];
       const mirrors = from.filters.flatMap((filter, index) => {
         const made = mirrorOf(filter, { ...from.origin, filter: index }, from);
+        if (made === undefined) return [];
         if (typeof made === "string") return [made];
         const { reason, message } = made;
         const what = isStrict

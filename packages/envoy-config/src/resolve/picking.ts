@@ -3,12 +3,13 @@ import { groupByResource, ResourceMap } from "../resource-map.ts";
 import { isSameResource, resourceName } from "../resource-ref.ts";
 import { stickyAnnotation } from "../resources/annotations.ts";
 import type { Meta } from "../resources/meta.ts";
-import type { Report } from "../resources/report.ts";
+import type { Place, Report } from "../resources/report.ts";
 import type {
   InferenceModel,
   InferenceModelRewrite,
   InferenceObjective,
   InferencePool,
+  PickerConfigResource,
   Resources,
 } from "../resources/resources.ts";
 import type { ModelRewrite, Objective, Pool } from "../topology.ts";
@@ -80,30 +81,36 @@ export function pickerConfigOf(
   return config === undefined ? {} : { pickerConfig: config.value };
 }
 
-/** Reports problems in configurations, and configurations without a pool. */
+/** Reports problems in configurations, and configurations without a pool. Returns those without a problem. */
 export function checkPickerConfigs(
   { pools, pickerConfigs }: Resources,
   check: CheckPickerConfig,
   report: Report,
-): void {
+): readonly PickerConfigResource[] {
   const seen = new ResourceMap<true>();
   let isOneForAll = false;
-  for (const { pool, value, place, placeOf } of pickerConfigs) {
+  return pickerConfigs.filter(({ pool, value, place, placeOf }) => {
+    let isSound = true;
+    const wrong = (code: "UMB0211" | "UMB0106", at: Place, message: string) => {
+      isSound = false;
+      report("error", code, at, message);
+    };
     for (const { path, message } of check(value)) {
-      report("error", "UMB0211", placeOf(path), `${pathText(path)} ${message}`.trim());
+      wrong("UMB0211", placeOf(path), `${pathText(path)} ${message}`.trim());
     }
     const shown = pool === undefined ? "every pool" : `InferencePool "${resourceName(pool)}"`;
     if (pool === undefined ? isOneForAll : seen.has(pool)) {
-      report("error", "UMB0106", place, `duplicate EndpointPickerConfig for ${shown}: remove one`);
+      wrong("UMB0106", place, `duplicate EndpointPickerConfig for ${shown}: remove one`);
     }
     if (pool === undefined) isOneForAll = true;
     else seen.set(pool, true);
     const isThere = pool === undefined || pools.some((each) => isSameResource(each, pool));
     if (!isThere) {
       const message = `${shown} does not exist: give the EndpointPickerConfig the name of its pool, or remove its metadata to use it for every pool`;
-      report("error", "UMB0211", place, message);
+      wrong("UMB0211", place, message);
     }
-  }
+    return isSound;
+  });
 }
 
 /** `plugins[2].type`. */

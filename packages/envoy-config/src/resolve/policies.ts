@@ -13,11 +13,14 @@ import type {
   ShadowPolicy,
 } from "../resources/resources.ts";
 
-/** Finds the policy of each mirror of a rule and its backends. Mirrors without a policy are not included. */
+/**
+ * Finds the policy of each mirror of a rule and its backends. Mirrors without a policy are not included. Those of a
+ * policy with an error are stopped: without its limits they might mirror more than they should.
+ */
 export type PolicyResolver = (
   route: HttpRoute,
   rule: RouteRule,
-) => ReadonlyMap<MirrorFilter, ResolvedPolicy>;
+) => ReadonlyMap<MirrorFilter, ResolvedPolicy | "stopped">;
 
 export interface ResolvedPolicy {
   readonly settings: MirrorSettings;
@@ -42,12 +45,14 @@ export function createPolicyResolver(
     if (policy === undefined) return new Map();
     const own = mirrorFilters(rule);
     const wanted = policy.candidates;
-    for (const candidate of missedCandidates(policy, route)) {
+    const lost = missedCandidates(policy, route);
+    for (const candidate of lost) {
       if (missed.has(candidate)) continue;
       missed.add(candidate);
       const message = `${candidate.kind} "${candidate.name}" is not the target of any mirror of HTTPRoute "${route.name}": add a RequestMirror filter, or remove the candidate`;
       report("error", "UMB0210", candidate.place, message);
     }
+    if (policy.isBroken || lost.length > 0) return new Map(own.map((each) => [each, "stopped"]));
     const resolved = new Map<MirrorFilter, ResolvedPolicy>();
     for (const mirror of own) {
       const found = wanted?.find((each) => isSame(mirror.backend, each, route.namespace));

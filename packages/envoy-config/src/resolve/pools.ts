@@ -28,6 +28,8 @@ const poolGroups: ReadonlySet<string> = new Set([
 export interface PoolResolver {
   /** Resolves a backend of a route. */
   resolve(ref: BackendRef, routeNamespace: string): Pool | Unresolved;
+  /** Like `resolve`, for a backend that gets no requests: its pool is not served because of it. */
+  check(ref: BackendRef, routeNamespace: string): Pool | Unresolved;
   /** True if the pool's resource wants to keep the credentials of mirrored requests. */
   keepsCredentials(pool: Pool): boolean;
   /** Every pool resolved so far, and every InferencePool; sorted by name. */
@@ -37,7 +39,8 @@ export interface PoolResolver {
 /** The reason why a backend can't be resolved. */
 export interface Unresolved {
   readonly kind: "unresolved";
-  readonly reason: "BackendNotFound" | "RefNotPermitted" | "InvalidKind";
+  /** `NotServed`: the backend, or a policy about it, has an error, which has been reported. */
+  readonly reason: "BackendNotFound" | "RefNotPermitted" | "InvalidKind" | "NotServed";
   readonly message: string;
 }
 
@@ -57,8 +60,46 @@ export function createPoolResolver(options: PoolResolverOptions): PoolResolver {
   const { resources } = options;
   const pools = byResource(resources.pools);
   const services = byResource(resources.services);
+  const store = createPoolStore(options, services);
+  const check = createReferences({ pools, services, store }, resources);
+  const served = new Set<Pool>();
+
+  return {
+    check,
+    resolve(ref, routeNamespace) {
+      const pool = check(ref, routeNamespace);
+      if (pool.kind !== "unresolved") served.add(pool);
+      return pool;
+    },
+    keepsCredentials({ kind, namespace, resourceName: name }) {
+      const all: ResourceMap<InferencePool | Service> = kind === "InferencePool" ? pools : services;
+      return all.get({ namespace, name })?.annotations[credentialsAnnotation] === "keep";
+    },
+    all() {
+      for (const each of resources.pools) {
+        const pool = store.ofInferencePool(pools.get(each) ?? each, "");
+        if (pool.kind !== "unresolved") served.add(pool);
+      }
+      return [...served].toSorted((a, b) => compare(a.name, b.name));
+    },
+  };
+}
+
+/** Returns a function that finds the pool that a backend refers to. */
+function createReferences(
+  {
+    pools,
+    services,
+    store,
+  }: {
+    readonly pools: ResourceMap<InferencePool>;
+    readonly services: ResourceMap<Service>;
+    readonly store: PoolStore;
+  },
+  resources: Resources,
+): PoolResolver["check"] {
   const grouped = groupByResource(resources.pools, (pool) => pool);
-  const { ofInferencePool, ofService, made } = createPoolStore(options, services);
+  const { ofInferencePool, ofService } = store;
 
   function referredPool(ref: BackendRef, at: ResourceRef, shown: string): Pool | Unresolved {
     const pool = pools.get(at);
@@ -72,45 +113,41 @@ export function createPoolResolver(options: PoolResolverOptions): PoolResolver {
       const message = `${shown} is in the group ${pool.group}, not ${ref.group}`;
       return unresolved("BackendNotFound", message);
     }
-    return ofInferencePool(pool);
+    return ofInferencePool(pool, shown);
   }
 
   function referredService(ref: BackendRef, at: ResourceRef, shown: string): Pool | Unresolved {
     const service = services.get(at);
     return service === undefined
       ? notFound(shown, ref.name, services.namesIn(at.namespace))
-      : ofService(service, ref.port ?? 0);
+      : ofService(service, ref.port ?? 0, shown);
   }
 
-  return {
-    resolve(ref, routeNamespace) {
-      const { name, namespace = routeNamespace } = ref;
-      const at = { namespace, name };
-      const shown = `${ref.kind} "${resourceName(at)}"`;
-      const route = { kind: "HTTPRoute", namespace: routeNamespace } as const;
-      if (!mayRefer(route, { ...ref, namespace }, resources.grants)) {
-        const message = `no ReferenceGrant in namespace "${namespace}" allows routes in "${routeNamespace}" to refer to ${shown}`;
-        return unresolved("RefNotPermitted", message);
-      }
-      if (ref.kind === "InferencePool") return referredPool(ref, at, shown);
-      if (ref.kind === "Service" && ref.group === "") return referredService(ref, at, shown);
-      const meant = perhaps(nearest(ref.kind, ["InferencePool", "Service"]));
-      const message = `a backend of kind ${ref.kind.slice(0, 64)} is not supported${meant}`;
-      return unresolved("InvalidKind", message);
-    },
-    keepsCredentials({ kind, namespace, resourceName: name }) {
-      const all: ResourceMap<InferencePool | Service> = kind === "InferencePool" ? pools : services;
-      return all.get({ namespace, name })?.annotations[credentialsAnnotation] === "keep";
-    },
-    all() {
-      for (const pool of resources.pools) ofInferencePool(pools.get(pool) ?? pool);
-      return [...made].toSorted((a, b) => compare(a.name, b.name));
-    },
+  return (ref, routeNamespace) => {
+    const { name, namespace = routeNamespace } = ref;
+    const at = { namespace, name };
+    const shown = `${ref.kind} "${resourceName(at)}"`;
+    const route = { kind: "HTTPRoute", namespace: routeNamespace } as const;
+    if (!mayRefer(route, { ...ref, namespace }, resources.grants)) {
+      const message = `no ReferenceGrant in namespace "${namespace}" allows routes in "${routeNamespace}" to refer to ${shown}`;
+      return unresolved("RefNotPermitted", message);
+    }
+    if (ref.kind === "InferencePool") return referredPool(ref, at, shown);
+    if (ref.kind === "Service" && ref.group === "") return referredService(ref, at, shown);
+    const meant = perhaps(nearest(ref.kind, ["InferencePool", "Service"]));
+    const message = `a backend of kind ${ref.kind.slice(0, 64)} is not supported${meant}`;
+    return unresolved("InvalidKind", message);
   };
 }
 
+/** Pools by their resources. `shown` names the resource in messages. */
+interface PoolStore {
+  ofInferencePool(from: InferencePool, shown: string): Pool | Unresolved;
+  ofService(from: Service, port: number, shown: string): Pool | Unresolved;
+}
+
 /** Creates and stores pools, each once. */
-function createPoolStore(options: PoolResolverOptions, services: ResourceMap<Service>) {
+function createPoolStore(options: PoolResolverOptions, services: ResourceMap<Service>): PoolStore {
   const { resources, endpoints, pickers, report } = options;
   const parts: PoolParts = {
     finder: createEndpointFinder({ resources, endpoints, report }),
@@ -120,20 +157,15 @@ function createPoolStore(options: PoolResolverOptions, services: ResourceMap<Ser
     pickModes: { flags: options.pickModes, report },
     ...{ services, pickers, resources, report },
   };
-  const made: Pool[] = [];
   const ofPools = new ResourceMap<Pool>();
   const ofServices = new ResourceMap<Map<number, Pool>>();
 
-  function kept(pool: Pool): Pool {
-    made.push(pool);
-    return pool;
-  }
-
   return {
-    made,
-    ofInferencePool: (from: InferencePool): Pool =>
-      ofPools.take(from, () => kept(inferencePool(from, parts))),
-    ofService(from: Service, number: number): Pool | Unresolved {
+    ofInferencePool(from: InferencePool, shown: string): Pool | Unresolved {
+      const pool = ofPools.take(from, () => inferencePool(from, parts));
+      return from.isBroken || parts.tls.isRefusedForPool(from) ? notServed(shown) : pool;
+    },
+    ofService(from: Service, number: number, shown: string): Pool | Unresolved {
       const port = from.ports.find((each) => each.port === number);
       if (port === undefined) {
         const has = from.ports.map((each) => each.port).join(", ");
@@ -141,11 +173,15 @@ function createPoolStore(options: PoolResolverOptions, services: ResourceMap<Ser
         return unresolved("BackendNotFound", message);
       }
       const byPort = ofServices.take(from, () => new Map());
-      const pool = byPort.get(number) ?? kept(servicePool(from, port, parts));
+      const pool = byPort.get(number) ?? servicePool(from, port, parts);
       byPort.set(number, pool);
-      return pool;
+      return from.isBroken || parts.tls.isRefusedForService(from, port) ? notServed(shown) : pool;
     },
   };
+}
+
+function notServed(shown: string): Unresolved {
+  return unresolved("NotServed", `${shown}, or a policy about it, has an error`);
 }
 
 /** The number of names to compare, in the order of the files. */

@@ -33,12 +33,13 @@ export function resolveRoutes(
 }
 
 function routeOf(
-  { timeoutMs, backendTimeoutMs, retry, cors }: RouteRule,
+  rule: RouteRule,
   { backend, share, requestHeaders, responseHeaders, rewrite, action, mirrors }: RuleShare,
   of: RouteOrigin,
   { match, session }: Pick<Route, "match"> & { readonly session: Session | undefined },
 ): Route {
   const origin = { ...of, ...defined({ backend }) };
+  const { timeoutMs, backendTimeoutMs, retry, cors } = rule.isBroken ? noSettings : rule;
   return {
     name: routeName(origin),
     origin,
@@ -54,15 +55,18 @@ function routeOf(
   };
 }
 
+const noSettings: Partial<RouteRule> = {};
+
 function sessionOf(
   { rule, route, origin }: RuleOfRoute,
   pools: PoolResolver,
   report: Report,
 ): Session | undefined {
   const { session, redirect, backends } = rule;
+  if (rule.isBroken || rule.hasBrokenMatch || route.isBroken) return undefined;
   if (session === undefined || redirect !== undefined) return undefined;
   const served = backends
-    .filter(({ weight }) => weight > 0)
+    .filter(({ weight, isBroken }) => weight > 0 && !isBroken)
     .flatMap((ref) => {
       const pool = pools.resolve(ref, route.namespace);
       return pool.kind === "unresolved" ? [] : [pool];

@@ -1,5 +1,6 @@
 import { defined } from "@umbra/shadow/defined";
 import { conditionOf } from "../conditions.ts";
+import { noModifier } from "../header-modifier.ts";
 import type { Report } from "../resources/report.ts";
 import type { MirrorFilter, RuleBackend } from "../resources/resources.ts";
 import type { Backend } from "../topology.ts";
@@ -15,8 +16,31 @@ export interface RuleResolvers {
   readonly mirrors: MirrorResolver;
 }
 
-/** Resolves a rule into shares: one for all requests, or one for each backend. */
+/** Resolves a rule into shares: one for all requests, or one for each backend. A rule with an error answers 500. */
 export function resolveRule(
+  from: RuleOfRoute,
+  resolvers: RuleResolvers,
+  report: Report,
+): readonly RuleShare[] {
+  const { rule, route } = from;
+  if (!rule.isBroken && !rule.hasBrokenMatch && !route.isBroken) {
+    return resolveSoundRule(from, resolvers, report);
+  }
+  // It gets no requests, but more may be wrong with it.
+  const { pools } = resolvers;
+  resolveSoundRule(from, { ...resolvers, pools: { ...pools, resolve: pools.check } }, report);
+  if (rule.hasBrokenMatch || route.isBroken) return [];
+  const failing = { kind: "invalid", weight: 1, reason: "UnsupportedValue" } as const;
+  const message = "the rule has an error";
+  return [
+    {
+      ...{ requestHeaders: noModifier, responseHeaders: noModifier, mirrors: [], keepsPort: false },
+      action: { kind: "forward", backends: [{ ...failing, message }] },
+    },
+  ];
+}
+
+function resolveSoundRule(
   from: RuleOfRoute,
   resolvers: RuleResolvers,
   report: Report,
@@ -30,7 +54,8 @@ export function resolveRule(
     const at = { route: origin.route, rule: origin.rule, ...defined({ backend }) };
     const whose =
       backend === undefined ? "the rule answers" : "the backend's share of requests gets";
-    return resolvers.mirrors.resolve({ filters, route, origin: at, policies, whose });
+    const { pools } = resolvers;
+    return resolvers.mirrors.resolve({ filters, route, origin: at, policies, whose, pools });
   };
   const { mirrors, failed } = mirrorsOf(rule.mirrors);
   const backends = rule.backends.map((ref, index): RoutedBackend => {
@@ -57,12 +82,18 @@ function resolveBackend(
   pools: PoolResolver,
   report: Report,
 ): Backend {
+  if (ref.isBroken) {
+    if (ref.name !== "") pools.check(ref, route.namespace);
+    const message = "the backend has an error";
+    return { kind: "invalid", weight: ref.weight, reason: "InvalidKind", message };
+  }
   const pool = pools.resolve(ref, route.namespace);
   if (pool.kind !== "unresolved") {
     const filters = ref.filters === undefined ? {} : { filters: ref.filters };
     return { kind: "pool", pool: pool.name, weight: ref.weight, ...filters };
   }
   const { reason, message } = pool;
+  if (reason === "NotServed") return { kind: "invalid", weight: ref.weight, reason, message };
   report("warning", "UMB0203", ref.place, `its share of requests gets 500: ${message}`, {
     condition: conditionOf({ kind: "HTTPRoute", ...route }, "ResolvedRefs", reason),
   });

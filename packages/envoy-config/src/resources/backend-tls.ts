@@ -6,8 +6,8 @@ import type { Reader } from "./reader.ts";
 import type { BackendTlsPolicy } from "./resources.ts";
 
 /** `gateway.networking.k8s.io` BackendTLSPolicy, v1 and v1alpha3. */
-export function readBackendTlsPolicy(meta: Meta, spec: Reader): BackendTlsPolicy | undefined {
-  const targets = spec.each("targetRefs", (each) => {
+export function readBackendTlsPolicy(meta: Meta, spec: Reader): BackendTlsPolicy {
+  const targets = spec.soundParts("targetRefs", (each) => {
     const ref = readObjectRef(each, each.required("kind"));
     each.needs("group", '; a Service is in the group `""`');
     const sectionName = each.string("sectionName");
@@ -19,7 +19,8 @@ export function readBackendTlsPolicy(meta: Meta, spec: Reader): BackendTlsPolicy
     spec.unsupported("`options` are not supported and are ignored", "options");
   }
   const validation = spec.inner("validation", readValidation);
-  return validation && { ...meta, targets, ...validation };
+  // Without a validation, the policy has an error, and its targets are not served.
+  return { ...meta, targets, ...(validation ?? { hostname: "" }) };
 }
 
 type Validation = Pick<BackendTlsPolicy, "hostname" | "authorities">;

@@ -13,16 +13,27 @@ import type {
 } from "./resources.ts";
 
 export function readService(meta: Meta, spec: Reader): Service {
-  const ports = spec.maps("ports").flatMap((each): readonly ServicePort[] => {
+  const ports = soundOnes(spec.maps("ports"), (each): ServicePort | undefined => {
     const port = each.integer("port", 1, 65_535);
     // Requests use TCP; a Service may have the same port number for UDP as well.
-    if (port === undefined || !isTcp(each)) return [];
+    if (port === undefined || !isTcp(each)) return undefined;
     const name = each.string("name") ?? "";
     const place = each.place();
-    return [{ name, port, ...targetPortOf(each), ...readAppProtocol(each), place }];
+    return { name, port, ...targetPortOf(each), ...readAppProtocol(each), place };
   });
   const isHeadless = spec.scalarText("clusterIP") === "None";
   return { ...meta, selector: spec.texts("selector"), ports, isHeadless };
+}
+
+/** Reads maps of which Umbra knows only some fields, and skips those with an error. */
+function soundOnes<T extends object>(
+  maps: readonly Reader[],
+  read: (from: Reader) => T | undefined,
+): readonly T[] {
+  return maps.flatMap((each) => {
+    const { value, isBroken } = each.part(() => read(each));
+    return isBroken ? [] : (value ?? []);
+  });
 }
 
 function isTcp(port: Reader): boolean {
@@ -71,7 +82,7 @@ function containerPorts(spec: Reader): ReadonlyMap<string, number> {
 }
 
 export function readEndpointSlice(meta: Meta, _spec: Reader, root: Reader): EndpointSlice {
-  const endpoints = root.maps("endpoints").flatMap((endpoint) => {
+  const endpoints = soundOnes(root.maps("endpoints"), (endpoint) => {
     const conditions = endpoint.map("conditions");
     const isEnding = conditions?.boolean("terminating") === true;
     // Unknown conditions count as ready and serving.
@@ -79,14 +90,14 @@ export function readEndpointSlice(meta: Meta, _spec: Reader, root: Reader): Endp
     const serving = conditions?.boolean("serving") ?? ready ?? true;
     const isReady = (ready ?? true) && !isEnding;
     // A terminating endpoint that still serves is better than none.
-    if (!isReady && !(isEnding && serving)) return [];
+    if (!isReady && !(isEnding && serving)) return undefined;
     // All addresses belong to the same endpoint: the first one is enough.
     const address = ipOf(endpoint, "addresses", endpoint.strings("addresses")[0]);
-    return address === undefined ? [] : [{ address, isReady }];
+    return address === undefined ? undefined : { address, isReady };
   });
-  const ports = root.maps("ports").flatMap((each) => {
+  const ports = soundOnes(root.maps("ports"), (each) => {
     const port = each.integer("port", 1, 65_535);
-    return port === undefined ? [] : [{ name: each.string("name") ?? "", port }];
+    return port === undefined ? undefined : { name: each.string("name") ?? "", port };
   });
   return { ...meta, endpoints, ports };
 }
@@ -111,11 +122,11 @@ export function readReferenceGrant(meta: Meta, spec: Reader): ReferenceGrant {
   };
   return {
     ...meta,
-    from: spec.each("from", (each) => ({
+    from: spec.soundParts("from", (each) => ({
       ...kindOf(each),
       namespace: each.required("namespace") ?? "",
     })),
-    to: spec.each("to", (each) => ({ ...kindOf(each), name: each.string("name") })),
+    to: spec.soundParts("to", (each) => ({ ...kindOf(each), name: each.string("name") })),
   };
 }
 

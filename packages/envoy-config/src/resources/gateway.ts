@@ -12,7 +12,7 @@ import type { Gateway, GatewayListener, ListenerTls, RouteNamespaces } from "./r
 export function readGateway(meta: Meta, spec: Reader): Gateway {
   const owner = { kind: "Gateway", namespace: meta.namespace, name: meta.name };
   const names = new Set<string>();
-  const listeners = spec.each("listeners", (each) => {
+  const read = spec.parts("listeners", (each) => {
     const listener = readListener(each, owner);
     if (listener === undefined) return undefined;
     if (names.has(listener.name)) {
@@ -21,6 +21,9 @@ export function readGateway(meta: Meta, spec: Reader): Gateway {
     names.add(listener.name);
     return listener;
   });
+  const listeners = read.flatMap(({ value, isBroken }) =>
+    value === undefined ? [] : isBroken ? { ...value, isBroken } : value,
+  );
   spec.inner("tls", (tls) => {
     if (tls.has("frontend")) clientCertificates(tls, "frontend");
     if (tls.has("backend")) {

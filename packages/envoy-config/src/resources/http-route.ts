@@ -7,7 +7,7 @@ import { isHeaderName } from "./header-name.ts";
 import { readHostnames } from "./hostname.ts";
 import { checkPath, checkRegex } from "./match-values.ts";
 import type { Meta } from "./meta.ts";
-import { readBackendRef, readObjectRef } from "./object-ref.ts";
+import { readBackendRef, readObjectRef, unreadBackend } from "./object-ref.ts";
 import type { Reader } from "./reader.ts";
 import type { HttpRoute, ParentRef, RouteRule, RuleBackend } from "./resources.ts";
 import { readRetry } from "./retry.ts";
@@ -21,7 +21,7 @@ export function readHttpRoute(meta: Meta, spec: Reader): HttpRoute {
   spec.ignore("useDefaultGateways");
   return {
     ...meta,
-    parents: spec.each("parentRefs", (ref) => parentRef(ref, meta.namespace)),
+    parents: spec.soundParts("parentRefs", (ref) => parentRef(ref, meta.namespace)),
     hostnames: readHostnames(spec, "hostnames"),
     rules: readRules(spec, { kind: "HTTPRoute", namespace: meta.namespace, name: meta.name }),
   };
@@ -46,21 +46,26 @@ function readRules(spec: Reader, route: ResourceName): readonly RouteRule[] {
   return spec.maps("rules").map((of, index) => {
     const { namespace, name } = route;
     const each = of.ofRule({ route: { namespace, name }, index });
-    const rule = each.whole(() => readRule(each, route));
-    if (rule.name === undefined) return rule;
-    if (names.has(rule.name)) each.wrong("another rule of the route has this name", "name");
-    names.add(rule.name);
-    return rule;
+    const { value: rule, isBroken } = each.part(() => {
+      const read = each.whole(() => readRule(each, route));
+      if (read.name === undefined) return read;
+      if (names.has(read.name)) each.wrong("another rule of the route has this name", "name");
+      names.add(read.name);
+      return read;
+    });
+    return isBroken ? { ...rule, isBroken } : rule;
   });
 }
 
 function readRule(rule: Reader, route: ResourceName): RouteRule {
   const filters = readRuleFilters(rule, route);
-  const given = rule.maps("matches");
-  const read = given.map((match) => match.whole(readMatch));
-  const matches = read.length > 0 ? read : [anyPath];
+  const given = rule.part(() => rule.maps("matches"));
+  const read = rule.part(() => given.value.map((match) => match.whole(readMatch)));
+  const matches = read.value.length > 0 ? read.value : [anyPath];
   const place = rule.place();
-  const backends = rule.each("backendRefs", (ref) => readBackend(ref, matches, route));
+  const backends = rule
+    .parts("backendRefs", (ref) => readBackend(ref, matches, route))
+    .map(({ value, isBroken }) => (isBroken ? { ...value, isBroken } : value));
   const { redirect, rewrite } = filters;
   if (redirect !== undefined && backends.length > 0) {
     const message = "a rule with a redirect can't have backends: remove one of the two";
@@ -71,7 +76,8 @@ function readRule(rule: Reader, route: ResourceName): RouteRule {
     place,
     name: rule.string("name"),
     matches,
-    matchPlaces: given.length > 0 ? given.map((match) => match.place()) : [place],
+    hasBrokenMatch: given.isBroken || read.isBroken,
+    matchPlaces: read.value.length > 0 ? given.value.map((match) => match.place()) : [place],
     ...filters,
     backends,
     ...rule.inner("timeouts", (timeouts) => readTimeouts(timeouts, route)),
@@ -82,17 +88,13 @@ function readRule(rule: Reader, route: ResourceName): RouteRule {
   };
 }
 
-function readBackend(
-  ref: Reader,
-  matches: RouteRule["matches"],
-  route: ResourceName,
-): RuleBackend | undefined {
+function readBackend(ref: Reader, matches: RouteRule["matches"], route: ResourceName): RuleBackend {
   const weight = ref.integer("weight", 0, million) ?? 1;
   const own = readBackendFilters(ref, route);
   const backend = readBackendRef(ref);
   const { path, redirect } = own.routing ?? {};
   checkReplacement(redirect?.path ?? path, matches, ref, route);
-  return backend && { ...backend, weight, ...own };
+  return { ...(backend ?? unreadBackend(ref)), weight, ...own };
 }
 
 /** `replacePrefixMatch` needs matches with a prefix. */

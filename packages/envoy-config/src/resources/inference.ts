@@ -50,6 +50,11 @@ function targetPorts(spec: Reader): readonly number[] {
   return ports;
 }
 
+/** What remains of a model with an error: its name, so that its requests are not refused as unknown. */
+export function nameOfModel(model: InferenceModel): InferenceModel {
+  return { ...model, targets: [] };
+}
+
 export function readInferenceModel(meta: Meta, spec: Reader): InferenceModel | undefined {
   const modelName = spec.required("modelName");
   const pool = readPoolRef(spec);
@@ -77,7 +82,7 @@ export function readInferenceModelRewrite(
   spec: Reader,
 ): InferenceModelRewrite | undefined {
   const pool = readPoolRef(spec);
-  const rules = spec.maps("rules").flatMap((rule) => rule.whole(readRules));
+  const rules = spec.soundParts("rules", readRules).flat();
   return pool === undefined ? undefined : { ...meta, pool, rules };
 }
 

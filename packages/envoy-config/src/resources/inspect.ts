@@ -9,14 +9,19 @@ const maxDepth = 100;
 /** Maximum fields and items per file, with aliases expanded. */
 const maxRead = 10_000_000;
 
-/** Walks a document once, in order. Resolves aliases and reports invalid keys. */
+/**
+ * Walks a document once, in order. Resolves aliases and reports invalid keys. What it reports does not count as the
+ * document's error: a map with an invalid key counts when it is read, and so does an alias without a value.
+ */
 export function inspectDocument(contents: Node, source: Source): void {
   const anchors = new Map<string, Node>();
   const open = new Set<Node>();
   let isTooDeep = false;
 
-  const tell = (code: DiagnosticCode, node: Node, message: string, remedy?: string) =>
+  const tell = (code: DiagnosticCode, node: Node, message: string, remedy?: string) => {
     source.report("error", code, placeOf(node, source), message, defined({ remedy }));
+    source.faults.count--;
+  };
 
   function visit(node: Node): void {
     if (open.size >= maxDepth) {
@@ -42,21 +47,22 @@ export function inspectDocument(contents: Node, source: Source): void {
     if (anchor !== undefined) anchors.set(anchor, node);
     if (!isMap(node) && !isSeq(node)) return;
     open.add(node);
-    if (isMap(node)) visitFields(node.items);
+    if (isMap(node)) visitFields(node.items, () => source.faults.maps.add(node));
     else for (const item of node.items) if (item !== null) visit(item as Node);
     open.delete(node);
   }
 
-  function visitFields(items: readonly { readonly key: unknown; readonly value: unknown }[]): void {
+  function visitFields(
+    items: readonly { readonly key: unknown; readonly value: unknown }[],
+    markMap: () => void,
+  ): void {
     const seen = new Set<string>();
     for (const { key, value } of items) {
       if (isScalar(key)) {
         const name = String(key.value);
-        if (name === "__proto__")
-          tell("UMB0110", key, "the key `__proto__` is not allowed", "remove it");
-        else if (seen.has(name) && name !== "<<") {
-          tell("UMB0111", key, `duplicate key \`${name.slice(0, 64)}\` in this map`);
-        }
+        const problem = keyProblem(name, seen);
+        if (problem !== undefined) markMap();
+        if (problem !== undefined) tell(problem.code, key, problem.message, problem.remedy);
         seen.add(name);
       }
       if (key !== null) visit(key as Node);
@@ -65,6 +71,20 @@ export function inspectDocument(contents: Node, source: Source): void {
   }
 
   visit(contents);
+}
+
+interface KeyProblem {
+  readonly code: DiagnosticCode;
+  readonly message: string;
+  readonly remedy?: string;
+}
+
+function keyProblem(name: string, seen: ReadonlySet<string>): KeyProblem | undefined {
+  if (name === "__proto__") {
+    return { code: "UMB0110", message: "the key `__proto__` is not allowed", remedy: "remove it" };
+  }
+  if (!seen.has(name) || name === "<<") return undefined;
+  return { code: "UMB0111", message: `duplicate key \`${name.slice(0, 64)}\` in this map` };
 }
 
 /** The budget of one file. */

@@ -12,15 +12,16 @@ import { readEnvoySettings } from "./envoy-settings.ts";
 import { readGateway } from "./gateway.ts";
 import { readHttpRoute } from "./http-route.ts";
 import {
+  nameOfModel,
   readInferenceModel,
   readInferenceModelRewrite,
   readInferenceObjective,
   readInferencePool,
 } from "./inference.ts";
-import type { Meta } from "./meta.ts";
+import type { Breakable, Meta } from "./meta.ts";
 import { readPickerDeployment } from "./picker-deployment.ts";
 import type { Reader } from "./reader.ts";
-import type { Resources } from "./resources.ts";
+import type { EndpointSlice, Gateway, Resources } from "./resources.ts";
 import { readSecret } from "./secret.ts";
 import { readShadowPolicy } from "./shadow-policy.ts";
 
@@ -69,14 +70,26 @@ const unserved: ReadonlyMap<string, string> = new Map([
   ["ListenerSet", "its listeners do not exist"],
 ]);
 
-/** Adds the resource to `list`. Does not report unknown fields. */
+/** Returns what remains of an object with an error; undefined: nothing. */
+type Remains<T> = (found: T) => T | undefined;
+
+const nothing = (): undefined => undefined;
+
+/** The object still exists, so that others may refer to it, but it is not served. */
+function broken<T extends Breakable>(found: T): T {
+  return { ...found, isBroken: true };
+}
+
+/** Adds the resource to `list`, or what remains of it if it has an error. Does not report unknown fields. */
 function into<K extends keyof Resources>(
   list: K,
   read: (meta: Meta, spec: Reader, root: Reader) => Resources[K][number] | undefined,
+  remains: Remains<Resources[K][number]> = nothing,
 ): Read {
   return (meta, spec, root, resources) => {
-    const found = read(meta, spec, root);
-    if (found !== undefined) (resources[list] as Resources[K][number][]).push(found);
+    const { value, isBroken } = root.part(() => read(meta, spec, root));
+    const kept = value !== undefined && (isBroken || meta.isBroken) ? remains(value) : value;
+    if (kept !== undefined) (resources[list] as Resources[K][number][]).push(kept);
   };
 }
 
@@ -84,15 +97,24 @@ function into<K extends keyof Resources>(
 function wholeInto<K extends keyof Resources>(
   list: K,
   read: (meta: Meta, spec: Reader) => Resources[K][number] | undefined,
+  remains?: Remains<Resources[K][number]>,
 ): Read {
-  return into(list, (meta, spec) => spec.whole(() => read(meta, spec)));
+  return into(list, (meta, spec) => spec.whole(() => read(meta, spec)), remains);
 }
 
+const withoutListeners: Remains<Gateway> = (gateway) => ({
+  ...gateway,
+  listeners: gateway.listeners.map(broken),
+});
+
 const readGatewayAndParameters: Read = (meta, spec, root, resources) => {
-  wholeInto("gateways", readGateway)(meta, spec, root, resources);
+  wholeInto("gateways", readGateway, withoutListeners)(meta, spec, root, resources);
   const infrastructure = spec.map("infrastructure");
   resources.parametersRefs.push(...readParametersRef("Gateway", infrastructure, meta.namespace));
 };
+
+/** The Service still has an EndpointSlice, so that its endpoints are not looked for elsewhere. */
+const withoutEndpoints: Remains<EndpointSlice> = (slice) => ({ ...slice, endpoints: [] });
 
 const readDeployments: Read = (...given) => {
   into("deployments", readDeployment)(...given);
@@ -101,38 +123,44 @@ const readDeployments: Read = (...given) => {
 
 /** One reader per group: resources of different groups may have the same name. */
 const inference = (): Readonly<Record<string, Read>> => ({
-  InferenceObjective: wholeInto("objectives", readInferenceObjective),
+  InferenceObjective: wholeInto("objectives", readInferenceObjective, (found) => found),
   InferenceModelRewrite: wholeInto("rewrites", readInferenceModelRewrite),
 });
 
 const groups: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
   [gatewayApi]: {
     Gateway: readGatewayAndParameters,
-    HTTPRoute: wholeInto("routes", readHttpRoute),
+    HTTPRoute: wholeInto("routes", readHttpRoute, broken),
     ReferenceGrant: wholeInto("grants", readReferenceGrant),
-    BackendTLSPolicy: wholeInto("tlsPolicies", readBackendTlsPolicy),
+    BackendTLSPolicy: wholeInto("tlsPolicies", readBackendTlsPolicy, broken),
   },
   "inference.networking.k8s.io": {
-    InferencePool: wholeInto("pools", (...given) => readInferencePool(...given, "v1")),
+    InferencePool: wholeInto("pools", (...given) => readInferencePool(...given, "v1"), broken),
   },
   "llm-d.ai": inference(),
   "inference.networking.x-k8s.io": {
-    InferencePool: wholeInto("pools", (...given) => readInferencePool(...given, "v1alpha2")),
-    InferenceModel: wholeInto("models", readInferenceModel),
+    InferencePool: wholeInto(
+      "pools",
+      (...given) => readInferencePool(...given, "v1alpha2"),
+      broken,
+    ),
+    InferenceModel: wholeInto("models", readInferenceModel, nameOfModel),
     ...inference(),
   },
   "umbra.dev": {
-    ShadowPolicy: wholeInto("policies", readShadowPolicy),
-    EnvoySettings: wholeInto("envoySettings", readEnvoySettings),
+    ShadowPolicy: wholeInto("policies", readShadowPolicy, broken),
+    EnvoySettings: wholeInto("envoySettings", readEnvoySettings, broken),
   },
-  "gateway.envoyproxy.io": { EnvoyProxy: wholeInto("envoyProxies", readEnvoyProxy) },
+  "gateway.envoyproxy.io": {
+    EnvoyProxy: wholeInto("envoyProxies", readEnvoyProxy, broken),
+  },
   "": {
     Namespace: into("namespaces", (meta) => meta),
     Secret: into("secrets", readSecret),
-    Service: into("services", readService),
+    Service: into("services", readService, broken),
     Pod: into("pods", readPod),
   },
-  "discovery.k8s.io": { EndpointSlice: into("slices", readEndpointSlice) },
+  "discovery.k8s.io": { EndpointSlice: into("slices", readEndpointSlice, withoutEndpoints) },
   apps: { Deployment: readDeployments },
 };
 

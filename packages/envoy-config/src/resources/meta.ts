@@ -1,8 +1,14 @@
 import type { ResourceRef } from "../resource-ref.ts";
 import type { Place } from "./report.ts";
 
+/** A resource, or a part of one. */
+export interface Breakable {
+  /** True if it has an error, so that it must not be served. The errors of its parts are not its own. */
+  readonly isBroken?: boolean;
+}
+
 /** Metadata that every resource has. */
-export interface Meta extends ResourceRef {
+export interface Meta extends ResourceRef, Breakable {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   /** ISO 8601; empty if the resource was never applied. */

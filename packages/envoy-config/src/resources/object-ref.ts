@@ -9,6 +9,18 @@ export function readObjectRef(from: Reader, kind: string | undefined): ObjectRef
   return { group, kind, name, place: from.place("name") };
 }
 
+/** A reference to a backend that can't be read. It keeps its position among others. */
+export function unreadBackend(from: Reader): BackendRef {
+  return {
+    group: "",
+    kind: "",
+    name: "",
+    namespace: undefined,
+    port: undefined,
+    place: from.place(),
+  };
+}
+
 /** Reads a reference to a backend. Reports a missing name and returns undefined. */
 export function readBackendRef(from: Reader): BackendRef | undefined {
   const kind = from.string("kind") ?? "Service";

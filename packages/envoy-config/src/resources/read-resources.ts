@@ -18,7 +18,7 @@ import { isPickerConfig, readPickerConfigResource } from "./picker-config.ts";
 import { Reader } from "./reader.ts";
 import { createReport, type Report, type ReportSink } from "./report.ts";
 import { Resources } from "./resources.ts";
-import { placeAt, type Source } from "./source.ts";
+import { createSource, placeAt } from "./source.ts";
 import { readUnread } from "./unread.ts";
 
 /** The path that the user gave. */
@@ -80,8 +80,7 @@ function readFile(
       continue;
     }
     const isSecret = mayHoldSecret(text.slice(start, end));
-    const aliases = new Map<Node, Node>();
-    const source: Source = { file, lines, text, report, aliases, spend, isSecret };
+    const source = createSource({ file, lines, text, report, spend, isSecret });
     inspectDocument(contents, source);
     readDocument(new Reader(source, contents), into);
   }
@@ -112,7 +111,7 @@ function readDocument(root: Reader, reading: Reading): void {
     root.report("error", "UMB0102", message);
     return;
   }
-  const values = readChartValues(root);
+  const { value: values, isBroken } = root.part(() => readChartValues(root));
   if (values !== undefined) {
     into.configMaps.push(values.configMap);
     if (values.picker !== undefined) into.pickerDeployments.push(values.picker);
@@ -125,16 +124,24 @@ function readDocument(root: Reader, reading: Reading): void {
   const group = apiVersion.slice(0, Math.max(0, apiVersion.indexOf("/")));
   if (kind === "List") {
     for (const item of root.maps("items")) readDocument(item, reading);
-  } else if (isPickerConfig(group, kind)) into.pickerConfigs.push(readPickerConfigResource(root));
-  else if (group === "" && kind === "ConfigMap") into.configMaps.push(readConfigMap(root));
-  else {
+  } else if (isPickerConfig(group, kind)) {
+    into.pickerConfigs.push(...sound(root, readPickerConfigResource));
+  } else if (group === "" && kind === "ConfigMap") {
+    into.configMaps.push(...sound(root, readConfigMap));
+  } else {
     if (kind === "GatewayClass") {
       into.parametersRefs.push(...readParametersRef(kind, root.map("spec"), "default"));
     }
     const read = readerOf(group, kind);
     if (read === undefined) readOther(root, { group, apiVersion, kind }, into);
-    else readKnown(root, read, kind, reading);
+    else readKnown(root, { read, kind, isBroken }, reading);
   }
+}
+
+/** Reads an object; empty if it has an error. */
+function sound<T>(root: Reader, read: (root: Reader) => T): readonly T[] {
+  const { value, isBroken } = root.part(() => read(root));
+  return isBroken ? [] : [value];
 }
 
 /** Handles a kind that Umbra does not read. */
@@ -151,9 +158,15 @@ function readOther(root: Reader, of: Parameters<typeof readUnread>[1], into: Res
 /** Resources that were read, by the reader of their kind. */
 type Seen = Map<Read, ResourceMap<true>>;
 
-function readKnown(root: Reader, read: Read, kind: string, { into, seen }: Reading): void {
-  const meta = readMeta(root);
-  if (meta === undefined) return;
+function readKnown(
+  root: Reader,
+  of: { readonly read: Read; readonly kind: string; readonly isBroken: boolean },
+  { into, seen }: Reading,
+): void {
+  const { read, kind } = of;
+  const { value, isBroken } = root.part(() => readMeta(root));
+  if (value === undefined) return;
+  const meta = of.isBroken || isBroken ? { ...value, isBroken: true } : value;
   const known = seen.get(read) ?? new ResourceMap<true>();
   seen.set(read, known);
   if (known.has(meta)) {

@@ -17,6 +17,13 @@ import {
 /** Maximum length of a value other than an annotation. The Gateway API's longest are header values with 4096. */
 const maxLength = 4_096;
 
+/** What a part of a resource says. */
+export interface Part<T> {
+  readonly value: T;
+  /** True if an error was found in it: the value may be read only in part. */
+  readonly isBroken: boolean;
+}
+
 /** Reads a map of a YAML document field by field, and reports problems at their place. */
 export class Reader {
   readonly #source: Source;
@@ -133,6 +140,26 @@ export class Reader {
   /** Reads a map completely; undefined if the field is absent. */
   inner<T>(key: string, read: (map: Reader) => T): T | undefined {
     return this.map(key)?.whole(read);
+  }
+
+  /** Reads a part. Its errors count only for the part, not for what contains it. */
+  part<T>(read: () => T): Part<T> {
+    const { faults } = this.#source;
+    const before = faults.count;
+    const value = read();
+    const isBroken = faults.count > before;
+    faults.count = before;
+    return { value, isBroken };
+  }
+
+  /** Reads each map of a list completely, as a part of its own. */
+  parts<T>(key: string, read: (map: Reader) => T): readonly Part<T>[] {
+    return this.maps(key).map((map) => map.part(() => map.whole(read)));
+  }
+
+  /** Reads each map of a list completely, as a part of its own, and skips those with an error. */
+  soundParts<T extends object>(key: string, read: (map: Reader) => T | undefined): readonly T[] {
+    return this.parts(key, read).flatMap(({ value, isBroken }) => (isBroken ? [] : (value ?? [])));
   }
 
   /** Reads each map of a list completely, and skips those read as undefined. */

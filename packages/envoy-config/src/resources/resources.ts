@@ -11,7 +11,7 @@ import type {
   RouteMatch,
   UrlRewrite,
 } from "../topology.ts";
-import type { LabelRequirement, Meta } from "./meta.ts";
+import type { Breakable, LabelRequirement, Meta } from "./meta.ts";
 import type { Place } from "./report.ts";
 
 /** A reference to another resource. */
@@ -29,7 +29,7 @@ export interface Gateway extends Meta {
   readonly listeners: readonly GatewayListener[];
 }
 
-export interface GatewayListener {
+export interface GatewayListener extends Breakable {
   readonly name: string;
   readonly port: number;
   readonly hostname: string | undefined;
@@ -251,12 +251,16 @@ export interface Filters {
   readonly cors?: CorsPolicy;
 }
 
+/** A rule. If it is broken, it answers 500. */
 export interface RouteRule
   extends Filters,
+    Breakable,
     Pick<Route, "timeoutMs" | "backendTimeoutMs" | "retry"> {
   readonly place: Place;
   readonly name: string | undefined;
   readonly matches: readonly RouteMatch[];
+  /** True if a match has an error. It may be wider than it was meant to be, so the rule gets no requests. */
+  readonly hasBrokenMatch: boolean;
   /** The place of each match; without matches, the place of the rule. */
   readonly matchPlaces: readonly Place[];
   readonly backends: readonly RuleBackend[];
@@ -273,7 +277,8 @@ export interface SessionPersistence {
   readonly place: Place;
 }
 
-export interface RuleBackend extends BackendRef {
+/** A backend of a rule. If it is broken, its share of requests gets 500. */
+export interface RuleBackend extends BackendRef, Breakable {
   readonly weight: number;
   readonly filters?: BackendFilters;
   /** Routing that needs a separate route: the rule is rendered as one route for each of its backends. */
@@ -293,7 +298,8 @@ export interface RedirectFilter {
   readonly statusCode: number;
 }
 
-export interface MirrorFilter {
+/** A RequestMirror filter. If it is broken, it mirrors nothing. */
+export interface MirrorFilter extends Breakable {
   readonly backend: BackendRef;
   readonly perMillion: number;
 }

@@ -1,11 +1,12 @@
 import { defined } from "@umbra/shadow/defined";
 import { conditionOf } from "../conditions.ts";
 import type { ResourceName } from "../diagnostic.ts";
+import { noModifier } from "../header-modifier.ts";
 import type { HeaderEntry, HeaderModifier, UrlRewrite } from "../topology.ts";
 import { readCors } from "./cors.ts";
 import { framesMessages, isHeaderName } from "./header-name.ts";
 import { readHostname } from "./hostname.ts";
-import { readBackendRef } from "./object-ref.ts";
+import { readBackendRef, unreadBackend } from "./object-ref.ts";
 import type { Reader } from "./reader.ts";
 import type { Filters, MirrorFilter, RedirectFilter, RuleBackend } from "./resources.ts";
 
@@ -78,7 +79,13 @@ function readFilters(owner: Reader, route: ResourceName, refusal: Refusal): Filt
   const [responseHeaders = noModifier] = all("ResponseHeaderModifier", headerModifier);
   const [rewrite] = all("URLRewrite", urlRewrite);
   const [redirect] = all("RequestRedirect", readRedirect);
-  const mirrors = all("RequestMirror", mirrorFilter);
+  const mirrors = (given.get("RequestMirror") ?? []).map((filter) => {
+    const { value, isBroken } = filter.part(() =>
+      filter.whole(() => settings(filter, settingsOf("RequestMirror"), mirrorFilter)),
+    );
+    const read = value ?? { backend: unreadBackend(filter), perMillion: 0 };
+    return isBroken ? { ...read, isBroken } : read;
+  });
   const [cors] = all("CORS", (from) =>
     readCors(from, (message, key) =>
       notSupported(from, route, message, { remedy: "list the headers", key }),
@@ -157,8 +164,6 @@ function settings<T>(filter: Reader, key: string, read: (from: Reader) => T): T 
 function settingsOf(type: FilterType): string {
   return type.replace(/^[A-Z]+(?=[A-Z]|$)|^[A-Z]/, (start) => start.toLowerCase());
 }
-
-const noModifier: HeaderModifier = { set: [], add: [], remove: [] };
 
 function headerModifier(from: Reader): HeaderModifier {
   return {

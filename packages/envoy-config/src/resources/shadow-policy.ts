@@ -28,7 +28,7 @@ import type { PolicyCandidate, PolicyTarget, ShadowPolicy } from "./resources.ts
 
 /** Reads a `umbra.dev/v1alpha1` ShadowPolicy. Every field except `targetRefs` has a default. */
 export function readShadowPolicy(meta: Meta, spec: Reader): ShadowPolicy {
-  const targets = spec.each("targetRefs", targetRef);
+  const targets = spec.soundParts("targetRefs", targetRef);
   spec.needs("targetRefs");
   const candidates = spec.each("candidates", (each) => candidate(each, meta.namespace));
   const sampling = spec.map("sampling");

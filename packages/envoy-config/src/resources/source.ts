@@ -18,10 +18,28 @@ export interface Source {
   /** The value of each alias. */
   readonly aliases: Map<Node, Node>;
   readonly spend: Spend;
+  readonly faults: Faults;
   /** The text of the whole file. */
   readonly text: string;
   /** The document may contain a secret: never show its lines. */
   readonly isSecret: boolean;
+}
+
+/** Counts the errors of a document, so that a reader can tell which part they are in. */
+export interface Faults {
+  count: number;
+  /** Maps with an invalid key. They count when they are read. */
+  readonly maps: Set<Node>;
+}
+
+/** Creates the source of a document, whose errors are counted. */
+export function createSource(of: Omit<Source, "aliases" | "faults">): Source {
+  const faults: Faults = { count: 0, maps: new Set() };
+  const report: Report = (severity, ...rest) => {
+    if (severity === "error") faults.count++;
+    of.report(severity, ...rest);
+  };
+  return { ...of, report, aliases: new Map(), faults };
 }
 
 /**
@@ -58,6 +76,7 @@ export interface Field {
 export function fieldsOf(node: Node, source: Source, depth = 0): ReadonlyMap<string, Field> {
   const fields = new Map<string, Field>();
   if (!isMap(node) || !canRead(node, source, depth)) return fields;
+  if (source.faults.maps.has(node)) source.faults.count++;
   const merged: Node[] = [];
   for (const { key, value } of node.items) {
     if (!isScalar(key)) continue;

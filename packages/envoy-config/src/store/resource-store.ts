@@ -1,11 +1,12 @@
 import type { Certificate } from "../certificate.ts";
 import { compare } from "../compare.ts";
 import type { Diagnostic } from "../diagnostic.ts";
-import { readTopology, type TopologyOptions, type TopologyRead } from "../read-topology.ts";
+import { type ResolvedTopology, resolveTopology } from "../resolve-topology.ts";
 import { parseProblems } from "../resources/parse-problems.ts";
-import type { SourceFile } from "../resources/read-resources.ts";
+import { readResources, type SourceFile } from "../resources/read-resources.ts";
 import type { RouteAttachment } from "../route-attachment.ts";
 import type { Topology } from "../topology.ts";
+import type { TopologyOptions } from "../topology-options.ts";
 
 export interface ResourceStoreOptions extends TopologyOptions {
   /** True: the topology is served while it changes, so an error costs only what it concerns. */
@@ -26,6 +27,7 @@ export interface ResourceStore {
 
 /** What all files mean together. */
 export interface Resolution {
+  /** Always servable: an error costs only what it concerns, which is left out. */
   readonly topology: Topology;
   /** Certificates and keys of the listeners, by Secret `<namespace>/<name>`. Never print them. */
   readonly certificates: ReadonlyMap<string, Certificate>;
@@ -35,7 +37,7 @@ export interface Resolution {
   /** Resources that were read. */
   readonly objects: number;
   readonly staleFiles: readonly StaleFile[];
-  /** The error for which the whole topology must not be served; undefined: it can be served. */
+  /** An error about Envoy as a whole, for which the last topology should continue to serve: in an EnvoySettings, an EnvoyProxy or its memory. */
   readonly refusal: string | undefined;
 }
 
@@ -76,26 +78,25 @@ export function createResourceStore(options: ResourceStoreOptions = {}): Resourc
     resolve() {
       const files = [...held].toSorted(([a], [b]) => compare(a, b));
       const good = files.flatMap(([, { good }]) => good ?? []);
-      return resolutionOf(readTopology(good, options), files);
+      const firstFile = files[0]?.[0] ?? "-";
+      return resolutionOf(resolveTopology(readResources(good), { ...options, firstFile }), files);
     },
   };
 }
 
 function resolutionOf(
-  read: TopologyRead,
+  resolved: ResolvedTopology,
   files: readonly (readonly [string, HeldFile])[],
 ): Resolution {
-  const refused = read.diagnostics.find(({ severity }) => severity === "error");
   const findings = files.flatMap(([, each]) => each.findings);
   return {
-    ...read,
-    diagnostics: [...read.diagnostics, ...findings].toSorted(
+    ...resolved,
+    diagnostics: [...resolved.diagnostics, ...findings].toSorted(
       (a, b) => compare(a.file, b.file) || a.line - b.line || a.column - b.column,
     ),
     attachments: [],
     staleFiles: files.flatMap(([file, { problem }]) =>
       problem === undefined ? [] : { file, problem },
     ),
-    refusal: refused?.message,
   };
 }
