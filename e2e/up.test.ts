@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { request } from "undici";
 import { chat, post } from "./harness/client.ts";
 import { addresses, startModelServers, stopModelServers } from "./harness/model-servers.ts";
 import { freePorts } from "./harness/ports.ts";
@@ -14,7 +15,7 @@ async function startUp(
   primary: string,
   shadow: string,
   ...flags: readonly string[]
-): Promise<{ up: Running; origin: string; admin: string }> {
+): Promise<{ up: Running; origin: string; admin: string; envoyAdmin: string }> {
   const [http, grpc, admin, envoyAdmin] = await freePorts(4);
   const up = startUmbra(
     ...["up", "--primary", primary, "--shadow", shadow, "--bind", "127.0.0.1"],
@@ -23,7 +24,12 @@ async function startUp(
     ...flags,
   );
   await until("umbra up is ready", () => up.output().includes("umbra: ready"), 30_000);
-  return { up, origin: `http://127.0.0.1:${http}`, admin: `127.0.0.1:${admin}` };
+  return {
+    up,
+    origin: `http://127.0.0.1:${http}`,
+    admin: `127.0.0.1:${admin}`,
+    envoyAdmin: `127.0.0.1:${envoyAdmin}`,
+  };
 }
 
 /** Process ids of the children whose command line matches. */
@@ -40,6 +46,31 @@ function childrenOf(pid: number | undefined, pattern: RegExp): number[] {
 
 function envoysOf(up: Running): number[] {
   return childrenOf(up.process.pid, /--disable-hot-restart/);
+}
+
+/** What Envoy was started with. */
+function bootstrapOf(up: Running): string {
+  const [envoy] = envoysOf(up);
+  const { stdout } = spawnSync("ps", ["-o", "args=", "-p", String(envoy)], { encoding: "utf8" });
+  return readFileSync(/-c (\S+)/.exec(stdout)?.[1] ?? "", "utf8");
+}
+
+/** True if the sidecar has given Envoy all of its configuration. */
+async function isConfigured(admin: string): Promise<boolean> {
+  const { body } = await request(`http://${admin}/v1/config`);
+  const { envoys } = (await body.json()) as { envoys: readonly { isUpToDate: boolean }[] };
+  return envoys.length === 1 && envoys[0]?.isUpToDate === true;
+}
+
+/** How often Envoy has changed a cluster or a listener. */
+async function changesIn(envoyAdmin: string): Promise<string> {
+  const names = "cluster_modified|listener_modified|listener_in_place_updated";
+  const { body } = await request(`http://${envoyAdmin}/stats?filter=manager.(${names})$`);
+  return body.text();
+}
+
+function adsSocketOf(up: Running): string {
+  return /path: (\S+ads\.sock)/.exec(bootstrapOf(up))?.[1] ?? "";
 }
 
 function isAlive(pid: number): boolean {
@@ -142,6 +173,51 @@ describe("umbra up", () => {
     await stopModelServers(servers);
   }, 60_000);
 
+  test("a listener that Envoy refuses ends it, with what Envoy says about it", async () => {
+    const servers = await startModelServers(1);
+    const holder = createServer((socket) => socket.destroy());
+    await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
+    const { port } = holder.address() as AddressInfo;
+    const [grpc, admin, envoyAdmin] = await freePorts(3);
+    const { status, stderr } = await runUmbra(
+      ...["up", "--primary", addresses(servers), "--bind", "127.0.0.1"],
+      ...["--listener", `http=${port}`, "--grpc", `127.0.0.1:${grpc}`],
+      ...["--admin", `127.0.0.1:${admin}`, "--envoy-admin", `127.0.0.1:${envoyAdmin}`],
+    );
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /error: Envoy refuses its configuration[\s\S]*listener "http": .*(cannot bind|Address already in use)/,
+    );
+    expect(stderr).not.toContain("umbra: ready");
+    await new Promise((resolve) => holder.close(resolve));
+    await stopModelServers(servers);
+  }, 60_000);
+
+  test.each(["SIGINT", "SIGTERM"] as const)(
+    "keeps the socket of ADS from others, and removes it on %s",
+    async (signal) => {
+      const servers = await startModelServers(1);
+      const { up } = await startUp(addresses(servers), addresses(servers));
+      const socket = adsSocketOf(up);
+      const folder = dirname(socket);
+      expect(statSync(folder).mode & 0o777).toBe(0o700);
+      expect(statSync(socket).mode & 0o777).toBe(0o600);
+      await up.stop(signal);
+      expect(existsSync(folder)).toBe(false);
+      await stopModelServers(servers);
+    },
+    60_000,
+  );
+
+  test("with --static Envoy has its whole configuration in a file", async () => {
+    const servers = await startModelServers(1);
+    const { up, origin } = await startUp(addresses(servers), addresses(servers), "--static");
+    expect(bootstrapOf(up)).not.toContain("umbra-ads");
+    expect((await post(origin, chat())).status).toBe(200);
+    await up.stop();
+    await stopModelServers(servers);
+  }, 60_000);
+
   test.each(["SIGINT", "SIGTERM"] as const)(
     "ends at once on %s while it waits to start Envoy again",
     async (signal) => {
@@ -188,16 +264,19 @@ describe("umbra up", () => {
     await stopModelServers(servers);
   }, 60_000);
 
-  test("starts the sidecar again when it dies", async () => {
+  test("starts the sidecar again when it dies, and Envoy keeps its clusters and listeners", async () => {
     const servers = await startModelServers(1);
-    const { up, origin } = await startUp(addresses(servers), addresses(servers));
+    const { up, origin, admin, envoyAdmin } = await startUp(addresses(servers), addresses(servers));
+    const before = await changesIn(envoyAdmin);
     const [sidecar] = childrenOf(up.process.pid, / serve /);
     process.kill(sidecar ?? 0, "SIGKILL");
     await until("another sidecar runs", () => {
       const now = childrenOf(up.process.pid, / serve /);
       return now.length === 1 && now[0] !== sidecar;
     });
+    await until("Envoy has its configuration from it", () => isConfigured(admin));
     expect((await post(origin, chat())).status).toBe(200);
+    expect(await changesIn(envoyAdmin)).toEqual(before);
     await up.stop();
     await stopModelServers(servers);
   }, 60_000);

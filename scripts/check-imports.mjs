@@ -24,7 +24,7 @@ const allowed = {
     node: true,
   },
   cli: {
-    own: ["scheduler", "openai", "shadow", "envoy-config", "simulator", "sidecar"],
+    own: ["scheduler", "xds", "openai", "shadow", "envoy-config", "simulator", "sidecar"],
     others: ["@clack/prompts", "cli-table3", "commander", "pino", "undici", "yaml"],
     node: true,
   },

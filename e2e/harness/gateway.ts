@@ -24,6 +24,8 @@ export interface GatewayOptions {
   readonly workers?: number;
   /** Envoy can't reach the sidecar: only Envoy is waited for. */
   readonly isCutOff?: boolean;
+  /** Both flags name where ADS is served: `render` prints the small bootstrap. */
+  readonly isByAds?: boolean;
   /** Changes the bootstrap: for faults that no resource asks for. */
   readonly edit?: (bootstrap: string) => string;
 }
@@ -52,6 +54,7 @@ export async function startGateway({
   httpPort,
   workers = 1,
   isCutOff = false,
+  isByAds = false,
   edit = (bootstrap) => bootstrap,
 }: GatewayOptions): Promise<Gateway> {
   const folder = mkdtempSync(join(tmpdir(), "umbra-e2e-"));
@@ -82,8 +85,7 @@ export async function startGateway({
   const rendered = await runUmbra(
     "render",
     ...resourceFlags,
-    "--sidecar",
-    grpc,
+    ...(isByAds ? [] : ["--sidecar", grpc]),
     "--envoy-admin",
     envoyAdmin,
     ...renderFlags,

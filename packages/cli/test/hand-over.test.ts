@@ -30,6 +30,15 @@ describe("the sidecar gets the same topology that umbra up read", () => {
   });
 });
 
+test("the sidecar gets the certificates for Envoy", async () => {
+  const topology = topologyOf("https");
+  const certificates = new Map([["default/chat", { chain: "chain", privateKey: "key" }]]);
+  const envoy = { ads: { address: "unix:/ads.sock" }, bootstrap: { certificates } };
+  const { input } = sidecarProcess({ topology, flags: {}, envoy });
+  const read = await readHandOver({ streamStdin: () => Readable.from([input]) });
+  expect(read.envoy?.bootstrap.certificates).toEqual(certificates);
+});
+
 test.each([
   "",
   "kind: Gateway",

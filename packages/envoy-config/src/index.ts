@@ -1,4 +1,4 @@
-export type { AdsProtocol } from "./bootstrap/ads.ts";
+export { type AdsProtocol, adsClusterName } from "./bootstrap/ads.ts";
 export {
   crashingGuardEffect,
   hasCrashingGuardOn,

@@ -1,8 +1,14 @@
-import { renderBootstrap, type Topology } from "@umbra/envoy-config";
+import {
+  type BootstrapOptions,
+  renderAdsBootstrap,
+  renderBootstrap,
+  type Topology,
+} from "@umbra/envoy-config";
 import { defined } from "@umbra/shadow/defined";
 import { printable, printableLines } from "@umbra/shadow/printable";
 import type { Command } from "commander";
 import { obtainEnvoy } from "../envoy/find-envoy.ts";
+import { firstAnswer } from "../envoy/refused-parts.ts";
 import { runEnvoy } from "../envoy/run-envoy.ts";
 import { usesSystemAuthorities } from "../envoy/system-authorities.ts";
 import { systemCaFile } from "../envoy/system-ca.ts";
@@ -11,8 +17,9 @@ import { commandOf, flagsFor } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { isReady } from "../process/admin-client.ts";
 import { startChild } from "../process/child.ts";
-import { sidecarProcess } from "../process/hand-over.ts";
+import { type HandOver, sidecarProcess } from "../process/hand-over.ts";
 import { type KeptProcess, keepRunning } from "../process/keep-running.ts";
+import { createSocketFolder } from "../process/socket-folder.ts";
 import { checkReadable } from "../process/usable-file.ts";
 import { waitUntil } from "../process/wait-until.ts";
 import { authorizationFrom } from "../resources/endpoint-key.ts";
@@ -29,7 +36,7 @@ export function upCommand(io: Io): Command {
   return commandOf("up", {
     summary: "run Envoy and the sidecar together",
     description:
-      "Renders the bootstrap, runs Envoy and the sidecar as child processes, and stops both on exit. Restarts a child that dies, after a delay of up to 10 s. Exits if a child fails within 5 s of its start four times in a row.",
+      "Runs Envoy and the sidecar as child processes, and stops both on exit. Envoy gets its configuration from the sidecar, over a Unix socket in a private folder. Restarts a child that dies, after a delay of up to 10 s. Exits if a child fails within 5 s of its start four times in a row, or if Envoy refuses its first configuration.",
     examples: [
       "umbra up --primary 10.0.0.1:8000,10.0.0.2:8000 --shadow 10.0.1.1:8000 --listener http=8080",
       "umbra up -f examples/mirror --listener http=8080",
@@ -49,16 +56,52 @@ async function runUp(flags: Flags, io: Io): Promise<void> {
   const isSystemCaUsed = usesSystemAuthorities(topology);
   if (isSystemCaUsed) checkReadable(systemCa, "the environment's SSL_CERT_FILE");
   const { sidecar: grpc, grpcTlsCert, envoyAdmin, statsListener } = flags;
-  const bootstrap = renderBootstrap(topology, {
+  const options = {
     sidecar: grpc,
     ...sidecarTlsOf({ ...flags, ...(grpcTlsCert === undefined ? {} : { sidecarTls: true }) }),
     envoyAdmin,
     certificates,
     systemCaFile: systemCa,
     ...defined({ statsListener }),
-  });
+  };
   const own = isSystemCaUsed ? { grpc, systemCa } : { grpc };
-  const handedOver = { topology, flags: { ...flagsFor("serve", flags, runFlags), ...own } };
+  const handOver = { topology, flags: { ...flagsFor("serve", flags, runFlags), ...own } };
+  if (flags.static === true) {
+    const bootstrap = renderBootstrap(topology, options);
+    return runBoth({ binary, bootstrap, handOver }, flags, io);
+  }
+  const folder = createSocketFolder(io.env);
+  try {
+    const link = linkBy(`unix:${folder.socket}`, topology, options);
+    await runBoth({ binary, handOver: { ...handOver, envoy: link.envoy }, ...link }, flags, io);
+  } finally {
+    folder.remove();
+  }
+}
+
+/** Envoy starts faster than the sidecar, and then asks again after 100 ms on average. */
+const retryWithinMs = 200;
+
+/** Both ends of ADS over a Unix socket. TLS to the sidecar is for the network. */
+function linkBy(address: string, topology: Topology, bootstrap: Partial<BootstrapOptions>) {
+  const { sidecarTls: _, ...plain } = bootstrap;
+  return {
+    bootstrap: renderAdsBootstrap(topology, { address, retryWithinMs }, plain),
+    envoy: { ads: { address }, bootstrap },
+  };
+}
+
+interface Started {
+  readonly binary: string;
+  readonly bootstrap: string;
+  readonly handOver: HandOver;
+}
+
+async function runBoth(
+  { binary, bootstrap, handOver }: Started,
+  flags: Flags,
+  io: Io,
+): Promise<void> {
   const kept = {
     say: (words: string) => io.stderr(`umbra: ${printableLines(words)}\n`),
     isRestarted: flags.restart,
@@ -69,7 +112,7 @@ async function runUp(flags: Flags, io: Io): Promise<void> {
     name: "the sidecar",
     start: () =>
       startChild({
-        ...sidecarProcess(handedOver),
+        ...sidecarProcess(handOver),
         onLine: (line) => io.stderr(`${printable(line)}\n`),
       }),
   });
@@ -90,38 +133,55 @@ async function runUp(flags: Flags, io: Io): Promise<void> {
       }),
   });
   try {
-    await untilEnd([envoy, sidecar], { flags, topology, io });
+    await untilEnd([envoy, sidecar], { flags, topology: handOver.topology, io });
   } finally {
     await Promise.all([envoy.stop(), sidecar.stop()]);
   }
 }
 
-/** Reports when everything is ready and waits until the command should end. Throws CommandError if a process can't be kept running. */
+/**
+ * Reports when everything is ready and waits until the command should end. Throws CommandError if a process can't be
+ * kept running, or if Envoy refuses a part of its first configuration.
+ */
 async function untilEnd(
   processes: readonly KeptProcess[],
-  { flags: { admin }, topology, io }: { flags: UpFlags; topology: Topology; io: Io },
+  { flags, topology, io }: { flags: UpFlags; topology: Topology; io: Io },
 ): Promise<void> {
+  const { admin } = flags;
   const stopped = new Promise<"stopped">((resolve) => {
     if (io.signal.aborted) resolve("stopped");
     io.signal.addEventListener("abort", () => resolve("stopped"), { once: true });
   });
   const watching = new AbortController();
-  const ready = waitUntil(() => isReady(admin), {
+  const start = waitUntil(() => startOf(admin, flags.static === true), {
     timeoutMs: readyTimeoutMs,
     signal: watching.signal,
   })
-    .then((isUp) => {
+    .then((found) => {
+      if (found !== undefined && found.kind === "refused") return { words: found.words };
       const words =
-        isUp === true
-          ? `ready; ${entrances(topology.listeners)}, admin at http://${admin}`
-          : `not ready after 30 s; for the reason see http://${admin}/readyz`;
+        found === undefined
+          ? `not ready after 30 s; for the reason see http://${admin}/readyz`
+          : `ready; ${entrances(topology.listeners)}, admin at http://${admin}`;
       io.stderr(`umbra: ${words}\n`);
+      return undefined;
     })
     .catch(() => undefined);
-  const end = await Promise.race([stopped, ...processes.map(({ gaveUp }) => gaveUp)]);
+  const refused = start.then((end) => end ?? new Promise<never>(() => {}));
+  const end = await Promise.race([stopped, refused, ...processes.map(({ gaveUp }) => gaveUp)]);
   watching.abort();
-  await ready;
+  await start;
   if (end !== "stopped") throw new CommandError(end.words);
+}
+
+/** Undefined while something is missing. */
+async function startOf(
+  admin: string,
+  isStatic: boolean,
+): Promise<{ readonly kind: "taken" } | { readonly kind: "refused"; words: string } | undefined> {
+  const answer = isStatic ? ({ kind: "taken" } as const) : await firstAnswer(admin);
+  if (answer.kind === "refused") return answer;
+  return answer.kind === "taken" && (await isReady(admin)) ? answer : undefined;
 }
 
 function entrances(listeners: readonly { readonly name: string; readonly port: number }[]): string {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { adsClusterName } from "@umbra/envoy-config";
 import { type Child, type ChildOptions, startChild } from "../process/child.ts";
 
 export interface EnvoyOptions {
@@ -15,6 +16,9 @@ export interface EnvoyOptions {
 /** Enough for the backtrace of a crash. */
 const keptLines = 40;
 
+/** Envoy says so of each try while the sidecar is away; the sidecar's end is reported already. */
+const linkClosed = `gRPC config stream to ${adsClusterName} closed`;
+
 /** Starts Envoy with the given bootstrap. Several instances may run at once. */
 export function runEnvoy({ binary, bootstrap, concurrency, onLine }: EnvoyOptions): Child {
   const folder = mkdtempSync(join(tmpdir(), "umbra-envoy-"));
@@ -28,6 +32,7 @@ export function runEnvoy({ binary, bootstrap, concurrency, onLine }: EnvoyOption
       ...["--log-level", "warning", "--disable-hot-restart"],
     ],
     onLine: (line, from) => {
+      if (line.includes(linkClosed)) return;
       if (from === "stderr") errors.push(line);
       if (errors.length > keptLines) errors.shift();
       onLine?.(line, from);

@@ -41,6 +41,7 @@ export interface UpFlags extends RunFlags {
   readonly envoyAdmin: string;
   readonly concurrency: number;
   readonly statsListener?: string;
+  readonly static?: true;
   readonly restart: boolean;
   readonly accessLog: boolean;
 }
@@ -153,6 +154,11 @@ export const runFlags: FlagTable<ServeFlags & UpFlags & DemoFlags> = {
     help: "address where Envoy serves only GET /stats/prometheus",
     read: checked(hostPort),
     of: { up: undefined, render: undefined },
+  },
+  static: {
+    flag: "--static",
+    help: "give Envoy its whole configuration in a file at start, instead of by ADS from the sidecar",
+    of: { up: undefined },
   },
   samples: {
     flag: "--samples <file>",

@@ -13,7 +13,7 @@ export interface SidecarTlsFlags {
   readonly sidecarName?: string;
 }
 
-const of = { up: undefined, render: undefined, doctor: undefined };
+const of = { up: undefined, render: undefined, doctor: undefined, serve: undefined };
 
 export const sidecarTlsFlags: FlagTable<SidecarTlsFlags> = {
   sidecarTls: {
@@ -57,7 +57,7 @@ export function sidecarTlsOf(flags: SidecarTlsFlags): { readonly sidecarTls?: Si
 }
 
 /** Maximum length of a Unix socket's path, in bytes. */
-const maxSocketPath = 107;
+export const maxSocketPath = 107;
 
 /** Checks the sidecar's address: `host:port` or `unix:/path`. Throws UsageError. */
 export function sidecarAddress(text: string, flag: string): string {

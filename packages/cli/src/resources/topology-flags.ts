@@ -290,12 +290,13 @@ interface InterfaceFlags {
   readonly grpc?: string | undefined;
   readonly sidecar?: string | undefined;
   readonly statsListener?: string | undefined;
+  readonly ads?: string | undefined;
 }
 
 /** Rejects endpoints that are Umbra's own interfaces: the author of a resource must not be able to send client requests to an admin interface. */
 function refuseOwnInterfaces({ pools }: Topology, flags: InterfaceFlags): void {
-  const { admin, envoyAdmin, grpc, sidecar, statsListener } = flags;
-  const own = [admin, envoyAdmin, grpc, sidecar, statsListener].filter(
+  const { admin, envoyAdmin, grpc, sidecar, statsListener, ads } = flags;
+  const own = [admin, envoyAdmin, grpc, sidecar, statsListener, ads].filter(
     (each) => each !== undefined,
   );
   for (const { name, endpoints } of pools) {

@@ -1,17 +1,22 @@
 import { grpcCluster } from "./cluster-parts.ts";
-import { because, type EnvoyObject } from "./envoy-object.ts";
+import { because, duration, type EnvoyObject } from "./envoy-object.ts";
 import type { SidecarTls } from "./options.ts";
 
 /** Where a resource refers to another one: it comes by the same stream. */
 export const fromAds = { ads: {}, resource_api_version: "V3" } as const;
 
-const adsClusterName = "umbra-ads";
+/** The cluster of the sidecar as the source of the configuration. */
+export const adsClusterName = "umbra-ads";
 
 /** How Envoy asks for resources. */
 export type AdsProtocol = "GRPC" | "DELTA_GRPC";
 
-/** Everything comes by one stream, in the order in which the sidecar sends it. */
-export function dynamicResources(protocol: AdsProtocol): EnvoyObject {
+/**
+ * Everything comes by one stream, in the order in which the sidecar sends it.
+ *
+ * @param retryWithinMs longest pause between two tries to reach the sidecar
+ */
+export function dynamicResources(protocol: AdsProtocol, retryWithinMs: number): EnvoyObject {
   return {
     ads_config: {
       api_type: protocol,
@@ -22,8 +27,8 @@ export function dynamicResources(protocol: AdsProtocol): EnvoyObject {
             cluster_name: adsClusterName,
             retry_policy: {
               retry_back_off: because(
-                "A sidecar that is back is found within a second; Envoy's own back-off grows to 30 s.",
-                { base_interval: "0.1s", max_interval: "1s" },
+                "A sidecar that is back is found soon; Envoy's own back-off grows to 30 s.",
+                { base_interval: "0.1s", max_interval: duration(retryWithinMs) },
               ),
             },
           },

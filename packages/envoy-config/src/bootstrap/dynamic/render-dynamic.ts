@@ -22,6 +22,8 @@ export interface AdsOptions {
   readonly address: string;
   /** State of the world when absent. */
   readonly protocol?: AdsProtocol;
+  /** Longest pause between two tries to reach the sidecar, in ms, from 100; 1,000 when absent. */
+  readonly retryWithinMs?: number;
 }
 
 /**
@@ -32,7 +34,7 @@ export interface AdsOptions {
  */
 export function renderAdsBootstrap(
   topology: Topology,
-  { address, protocol = "GRPC" }: AdsOptions,
+  { address, protocol = "GRPC", retryWithinMs = 1_000 }: AdsOptions,
   options: Partial<BootstrapOptions> = {},
   { hasComments = false }: RenderFormat = {},
 ): string {
@@ -41,7 +43,7 @@ export function renderAdsBootstrap(
     ...processPart(all),
     // A lane may come later, and Envoy takes internal listeners only if it was started with the extension.
     ...internalListeners,
-    dynamic_resources: dynamicResources(protocol),
+    dynamic_resources: dynamicResources(protocol, retryWithinMs),
     static_resources: { clusters: [adsCluster(address, all.sidecarTls)] },
   };
   const plain = withOwnParts(plainOf(message), topology, all);
