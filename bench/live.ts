@@ -5,6 +5,7 @@ import { coldStart } from "./live/cold-start.ts";
 import { endpointChanges } from "./live/endpoint-changes.ts";
 import type { Figure } from "./live/figure.ts";
 import { killedSidecar } from "./live/killed-sidecar.ts";
+import { manyClients } from "./live/many-clients.ts";
 import { memoryOfChanges } from "./live/memory-of-changes.ts";
 import { pickWhileResolving } from "./live/pick-while-resolving.ts";
 import { routeChanges } from "./live/route-changes.ts";
@@ -17,6 +18,7 @@ const rows: readonly Row[] = [
   coldStart,
   pickWhileResolving,
   killedSidecar,
+  manyClients,
   memoryOfChanges,
 ];
 

@@ -37,6 +37,8 @@ export interface Testbed {
   readonly folder: ResourceFolder;
   readonly endpoints: readonly string[];
   readonly origin: string;
+  /** Where the sidecar serves ADS. */
+  readonly ads: string;
   /** Of the sidecar's ext_proc server. */
   readonly grpcPort: number;
   readonly sidecarPid: () => number;
@@ -45,6 +47,8 @@ export interface Testbed {
   startEnvoy(): void;
   killSidecar(): Promise<void>;
   metrics(): Promise<SidecarMetrics>;
+  /** Waits until the sidecar answers. */
+  up(): Promise<void>;
   /** Waits until Envoy has all of the newest configuration of this generation or a later one. */
   settled(generation?: number): Promise<void>;
   generation(): Promise<number>;
@@ -80,7 +84,7 @@ export async function createTestbed(options: TestbedOptions): Promise<Testbed> {
   const config = () => json<Config>(`http://127.0.0.1:${adminPort}/v1/config`);
 
   return {
-    ...{ folder, endpoints, grpcPort },
+    ...{ folder, endpoints, ads, grpcPort },
     origin: `http://127.0.0.1:${port}`,
     sidecarPid: () => sidecar?.child.pid ?? 0,
     envoyPid: () => envoy?.process.pid ?? 0,
@@ -103,6 +107,7 @@ export async function createTestbed(options: TestbedOptions): Promise<Testbed> {
       await until("the sidecar has ended", () => child?.signalCode === "SIGKILL");
     },
     metrics: async () => readMetrics(await text(`http://127.0.0.1:${adminPort}/metrics`)),
+    up: () => until("the sidecar answers", async () => (await config()).generation > 0, 60_000),
     async settled(least = 1) {
       const isSettled = async () => {
         const { generation, envoys } = await config();

@@ -171,6 +171,8 @@ class Stream {
   #onClose: (() => void) | undefined;
   #wasUpToDate = false;
   #heardAtMs = 0;
+  /** Undefined after whatever may have changed it: all clients are asked for at each request of one. */
+  #state: ClientState | undefined;
 
   constructor(call: Call, options: StreamOptions) {
     this.call = call;
@@ -178,8 +180,11 @@ class Stream {
   }
 
   get state(): ClientState | undefined {
-    const session = this.#session;
-    if (session === undefined) return undefined;
+    if (this.#session !== undefined) this.#state ??= this.#stateOf(this.#session);
+    return this.#state;
+  }
+
+  #stateOf(session: Session): ClientState {
     const rejections = kinds.flatMap((kind) =>
       session.rejections(kind).map((rejection) => ({ ...rejection, kind })),
     );
@@ -203,6 +208,7 @@ class Stream {
       return;
     }
     this.#heardAtMs = this.#options.now();
+    this.#state = undefined;
     const session = this.#session ?? this.#open(read.nodeId);
     const kind = kindOf(read.typeUrl);
     if (kind === undefined) {
@@ -232,6 +238,7 @@ class Stream {
   }
 
   #send(answers: readonly Answer[]): void {
+    this.#state = undefined;
     this.call.send(answers.map((answer) => this.#options.protocol.write(answer)));
     const isUpToDate = this.#session?.isUpToDate === true;
     if (isUpToDate && !this.#wasUpToDate) this.#options.observer.upToDate?.(this.#nodeId);

@@ -5,6 +5,7 @@ import {
 } from "./gen/xds/discovery_pb.ts";
 import { typeUrlOf } from "./kind.ts";
 import type { Protocol } from "./protocol.ts";
+import { createSharedBodies, headed } from "./shared-bodies.ts";
 
 /** Delta: an answer has what has changed, each resource with a version of its own. */
 export const deltaProtocol: Protocol = {
@@ -26,20 +27,21 @@ export const deltaProtocol: Protocol = {
       },
     };
   },
-  write({ kind, nonce, resources, removed }) {
-    const typeUrl = typeUrlOf(kind);
-    return toBinary(
-      DeltaDiscoveryResponseSchema,
-      create(DeltaDiscoveryResponseSchema, {
-        typeUrl,
-        nonce,
-        removedResources: [...removed],
-        resources: resources.map(({ name, version, value }) => ({
-          name,
-          version,
-          resource: { typeUrl, value },
-        })),
-      }),
-    );
+  write(answer) {
+    const head = create(DeltaDiscoveryResponseSchema, { nonce: answer.nonce });
+    return headed(toBinary(DeltaDiscoveryResponseSchema, head), bodyOf(answer).body);
   },
 };
+
+const bodyOf = createSharedBodies(({ kind, resources, removed }) => {
+  const typeUrl = typeUrlOf(kind);
+  const message = {
+    typeUrl,
+    removedResources: [...removed],
+    resources: resources.map(({ name, version, value }) => ({
+      ...{ name, version },
+      resource: { typeUrl, value },
+    })),
+  };
+  return toBinary(DeltaDiscoveryResponseSchema, create(DeltaDiscoveryResponseSchema, message));
+});

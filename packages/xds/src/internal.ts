@@ -2,9 +2,14 @@
 // resolves only under the condition `@umbra/source`, which this repository sets and an application does not.
 
 export {
+  AggregatedDiscoveryService,
+  type DeltaDiscoveryRequest,
   DeltaDiscoveryRequestSchema,
+  type DeltaDiscoveryResponse,
   DeltaDiscoveryResponseSchema,
+  type DiscoveryRequest,
   DiscoveryRequestSchema,
+  type DiscoveryResponse,
   DiscoveryResponseSchema,
 } from "./gen/xds/discovery_pb.ts";
 export { Rollout } from "./rollout.ts";
