@@ -40,6 +40,8 @@ export interface AdsHarness {
   readonly ads: AdsServer;
   readonly socket: string;
   readonly folder: string;
+  /** Ends the server. */
+  leave(): Promise<void>;
   /** Ends the server and starts another one on the same socket. */
   restart(): Promise<void>;
   close(): Promise<void>;
@@ -55,6 +57,7 @@ export async function startAds(observer: AdsObserver = {}): Promise<AdsHarness> 
     },
     socket,
     folder,
+    leave: () => grpc.close(0),
     async restart() {
       await grpc.close(0);
       [ads, grpc] = await listen(socket, observer);

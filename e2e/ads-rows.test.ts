@@ -1,0 +1,182 @@
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { connect as connectTls, type TLSSocket } from "node:tls";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import type { AdsProtocol, DynamicResources } from "@umbra/envoy-config";
+import { rssMbOf } from "../bench/harness/usage.ts";
+import {
+  type AdsGateway,
+  changesOf,
+  edited,
+  plainWorld,
+  startAdsGateway,
+  without,
+} from "./harness/ads-gateway.ts";
+import { type EchoServer, startEchoServer } from "./harness/echo-server.ts";
+import { until } from "./harness/until.ts";
+
+describe.each<AdsProtocol>(["GRPC", "DELTA_GRPC"])("a real Envoy by %s", (protocol) => {
+  let gateway: AdsGateway;
+  let echo: EchoServer;
+
+  beforeAll(async () => {
+    echo = await startEchoServer("echo");
+    gateway = await startAdsGateway({ protocol });
+    gateway.apply({ yaml: world() });
+    await gateway.upToDate();
+    await until("it serves", async () => (await gateway.get())[0] === 200);
+  }, 30_000);
+
+  afterAll(async () => {
+    await gateway.stop();
+    await echo.close();
+  });
+
+  /** `/` and `/b` to two clusters of one server. */
+  function world(header = "") {
+    const services = { a: [echo.address], b: [echo.address] };
+    return plainWorld({ port: gateway.port, services, routes: { "/": "a", [`/b${header}`]: "b" } });
+  }
+
+  const withoutCluster = (name: string) => (resources: DynamicResources) => ({
+    ...resources,
+    cds: without(resources.cds, name),
+    eds: without(resources.eds, name),
+  });
+
+  test("12: a route to a cluster that Envoy does not have is accepted and answers 503: order is the server's part", async () => {
+    gateway.apply({ yaml: world("/c"), edit: withoutCluster("primary/service:default/b:80") });
+    await gateway.upToDate();
+    expect(gateway.client()?.rejections).toEqual([]);
+    await until("the cluster is gone", async () => (await gateway.get("/b/c"))[0] === 503);
+    expect((await gateway.get("/"))[0]).toBe(200);
+    gateway.apply({ yaml: world() });
+    await gateway.upToDate();
+    expect((await gateway.get("/b"))[0]).toBe(200);
+  });
+
+  test("14: a second listener on an address that is taken is refused; the first one serves on", async () => {
+    gateway.apply({
+      yaml: world(),
+      edit: (resources) => ({
+        ...resources,
+        lds: new Map([...resources.lds, ...renamed(resources.lds, "second")]),
+      }),
+    });
+    await until("Envoy refuses it", () => gateway.client()?.rejections.length === 1);
+    expect(gateway.client()?.rejections).toMatchObject([{ kind: "lds", name: "second" }]);
+    expect(gateway.client()?.rejections[0]?.message).toMatch(/duplicate address/);
+    expect((await gateway.get())[0]).toBe(200);
+    gateway.apply({ yaml: world() });
+    await until("nothing is refused", () => gateway.client()?.rejections.length === 0);
+    await gateway.upToDate();
+    expect((await gateway.get())[0]).toBe(200);
+  });
+
+  test("29: 400 changes of a single route leave Envoy's memory where it was after 100", async () => {
+    const rss = () => rssMbOf(gateway.envoy().process.pid ?? 0);
+    let early = rss();
+    for (let i = 1; i <= 400; i++) {
+      gateway.apply({ yaml: world(`/${i}`) });
+      await gateway.upToDate();
+      if (i === 100) early = rss();
+    }
+    expect(rss() / early).toBeLessThan(1.15);
+    expect((await changesOf(gateway.envoy()))[0]).toBe(0);
+  }, 120_000);
+});
+
+describe.each<AdsProtocol>(["GRPC", "DELTA_GRPC"])(
+  "25: a changed certificate by %s",
+  (protocol) => {
+    const file = (path: string) =>
+      readFileSync(new URL(`../envoy/https/tls/${path}`, import.meta.url), "utf8");
+    let gateway: AdsGateway;
+    let echo: EchoServer;
+
+    beforeAll(async () => {
+      echo = await startEchoServer("echo");
+      gateway = await startAdsGateway({ protocol });
+      gateway.apply({ yaml: httpsWorld("default/chat") });
+      await gateway.upToDate();
+    }, 30_000);
+
+    afterAll(async () => {
+      await gateway.stop();
+      await echo.close();
+    });
+
+    function httpsWorld(certificate: string): string {
+      const indented = (text: string) => text.replaceAll(/^/gm, "    ");
+      return `${plainWorld({
+        port: gateway.port,
+        services: { a: [echo.address] },
+        routes: { "/": "a" },
+      }).replace("protocol: HTTP}", "protocol: HTTPS, tls: {certificateRefs: [{name: chat}]}}")}---
+apiVersion: v1
+kind: Secret
+metadata: {name: chat}
+type: kubernetes.io/tls
+stringData:
+  tls.crt: |
+${indented(file(`${certificate}/tls.crt`))}
+  tls.key: |
+${indented(file(`${certificate}/tls.key`))}
+`;
+    }
+
+    async function connected(): Promise<TLSSocket> {
+      const socket = connectTls({
+        host: "127.0.0.1",
+        port: gateway.port,
+        rejectUnauthorized: false,
+      });
+      await once(socket, "secureConnect");
+      return socket;
+    }
+
+    /** Status line of an answer on an open connection. */
+    async function ask(socket: TLSSocket): Promise<string> {
+      socket.write("GET / HTTP/1.1\r\nhost: chat.example.com\r\n\r\n");
+      const [bytes] = (await once(socket, "data")) as [Buffer];
+      return bytes.toString("latin1").split("\r\n")[0] ?? "";
+    }
+
+    const nameOf = (socket: TLSSocket) => socket.getPeerX509Certificate()?.subjectAltName;
+
+    test("serves new connections, and drains none", async () => {
+      await until("it serves", async () => {
+        const socket = await connected();
+        const line = await ask(socket);
+        socket.destroy();
+        return line === "HTTP/1.1 200 OK";
+      });
+      const old = await connected();
+      expect(await ask(old)).toBe("HTTP/1.1 200 OK");
+      const first = nameOf(old);
+      const before = await changesOf(gateway.envoy());
+      gateway.apply({ yaml: httpsWorld("certificates/wildcard") });
+      await gateway.upToDate();
+      await until("new connections have it", async () => {
+        const socket = await connected();
+        const isNew = nameOf(socket) !== first;
+        socket.destroy();
+        return isNew;
+      });
+      expect(await ask(old)).toBe("HTTP/1.1 200 OK");
+      expect(await ask(old)).toBe("HTTP/1.1 200 OK");
+      old.destroy();
+      expect(await changesOf(gateway.envoy())).toEqual(before);
+      expect(await gateway.envoy().stat("listener_manager.total_listeners_draining")).toBe(0);
+    });
+  },
+);
+
+/** The first listener under another name. */
+function renamed<T>(resources: ReadonlyMap<string, T>, name: string): ReadonlyMap<string, T> {
+  const [first] = resources.keys();
+  const copy = edited(resources, first ?? "", (text) =>
+    text.replace(`"name":${JSON.stringify(first)}`, `"name":${JSON.stringify(name)}`),
+  );
+  return new Map([[name, copy.get(first ?? "") as T]]);
+}
