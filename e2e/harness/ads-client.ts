@@ -1,21 +1,27 @@
 import { create } from "@bufbuild/protobuf";
-import { Client, type ClientDuplexStream, credentials, type ServiceError } from "@grpc/grpc-js";
+import {
+  Client,
+  type ClientDuplexStream,
+  credentials,
+  type MethodDefinition,
+  type ServiceError,
+} from "@grpc/grpc-js";
 import { type Kind, kinds, typeUrlOf } from "@umbra/xds";
 import {
   AggregatedDiscoveryService,
-  type DeltaDiscoveryRequest,
   DeltaDiscoveryRequestSchema,
   type DeltaDiscoveryResponse,
-  type DiscoveryRequest,
   DiscoveryRequestSchema,
   type DiscoveryResponse,
 } from "@umbra/xds/internal";
 import { methodDefinition } from "../../packages/grpc/test/method-definition.ts";
 
+const methods = AggregatedDiscoveryService.method;
+
 export interface AdsClient {
   /** Resolves once it has routes; rejects if its stream ends before. */
   readonly hasRoutes: Promise<void>;
-  /** Bytes of resources that have come. */
+  /** Bytes of resources received. */
   readonly bytes: () => number;
   close(): void;
 }
@@ -60,7 +66,7 @@ interface AskingStream {
 }
 
 function openFull(client: Client): AskingStream {
-  const stream = open<DiscoveryRequest, DiscoveryResponse>(client, "streamAggregatedResources");
+  const stream = open(client, methodDefinition(methods.streamAggregatedResources));
   const named = new Map<Kind, readonly string[]>();
   const nodeOf = (id: string | undefined) => (id === undefined ? {} : { node: { id } });
   return {
@@ -84,10 +90,7 @@ function openFull(client: Client): AskingStream {
 }
 
 function openDelta(client: Client): AskingStream {
-  const stream = open<DeltaDiscoveryRequest, DeltaDiscoveryResponse>(
-    client,
-    "deltaAggregatedResources",
-  );
+  const stream = open(client, methodDefinition(methods.deltaAggregatedResources));
   return {
     ask(kind, names, node) {
       const message = {
@@ -112,16 +115,9 @@ function openDelta(client: Client): AskingStream {
 
 function open<I, O>(
   client: Client,
-  name: "streamAggregatedResources" | "deltaAggregatedResources",
+  { path, requestSerialize, responseDeserialize }: MethodDefinition<I, O>,
 ): ClientDuplexStream<I, O> {
-  const { path, requestSerialize, responseDeserialize } = methodDefinition(
-    AggregatedDiscoveryService.method[name],
-  );
-  return client.makeBidiStreamRequest(
-    path,
-    requestSerialize as (message: I) => Buffer,
-    responseDeserialize as (bytes: Buffer) => O,
-  );
+  return client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
 }
 
 function kindOf(typeUrl: string): Kind {
