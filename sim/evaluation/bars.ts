@@ -109,10 +109,10 @@ function timeBar({ cell, runs, decidedAtS }: Tally, beforeS: number): Bar {
   const found = median ?? Number.POSITIVE_INFINITY;
   return {
     cell: cell.name,
-    demand: `median time to FAIL: at most ${beforeS} s`,
+    demand: `median time to FAIL: before ${beforeS} s`,
     found: `${found.toFixed(0)} s`,
     error: `${low?.toFixed(0)} to ${high?.toFixed(0)} s`,
-    status: found <= beforeS ? "met" : (low ?? 0) > beforeS ? "missed" : "near",
+    status: found < beforeS ? "met" : (low ?? 0) >= beforeS ? "missed" : "near",
   };
 }
 

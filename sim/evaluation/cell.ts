@@ -11,7 +11,7 @@ export interface Cell {
   readonly truth: Truth;
   readonly settings?: EvaluationSettings;
   /**
-   * `live`: an interim analysis each minute. `end`: one at the planned end, where only a PASS is asked about. `stages`: the
+   * `live`: an interim analysis each 5 s, as live. `end`: one at the planned end, where only a PASS is asked about. `stages`: the
    * same, and as long as the verdict is INCONCLUSIVE another at twice and at four times the planned length.
    */
   readonly looks: "live" | "end" | "stages";

@@ -7,6 +7,7 @@ import type {
   VerdictStatus,
 } from "@umbra/shadow";
 import { judgePart } from "@umbra/shadow/internal";
+import { createCouldFail } from "./could-fail.ts";
 import { startMs, type TimedSample } from "./traffic/samples.ts";
 
 /** What one simulated evaluation came to. */
@@ -42,9 +43,12 @@ export interface Looks {
   readonly goesOn?: boolean;
 }
 
+/** No gate fails earlier: each needs a dozen blocks of 10 s behind the warm-up, of which the last may be short. */
+const firstFailMs = 110_000;
+
 /**
  * Judges a run as the sidecar does: interim analyses that keep their state, up to the first FAIL, INVALID or final one.
- * That one is the verdict.
+ * That one is the verdict. Interim analyses in which no gate can fail are left out.
  */
 export function evaluate(
   samples: readonly TimedSample[],
@@ -53,14 +57,21 @@ export function evaluate(
 ): Outcome {
   const firsts = createFirsts();
   const known: Sample[] = [];
+  const couldFail = createCouldFail(config, startMs + config.warmupMs);
+  // Where some requests are not mirrored, each interim analysis checks what mirroring costs the primary.
+  const canSkip = sampling === undefined && onlyGate === undefined;
   let next = 0;
   let earlier: ShadowReport | undefined;
   for (const now of atS) {
     for (let each = samples[next]; each !== undefined && each.knownAtS <= now; ) {
       known.push(each.sample);
+      couldFail.add(each.sample);
       next++;
       each = samples[next];
     }
+    const isInterim = now * 1_000 < config.horizonMs;
+    const isEarly = now * 1_000 < config.warmupMs + firstFailMs;
+    if (canSkip && isInterim && (isEarly || !couldFail.isPossible())) continue;
     const facts = {
       startedAtMs: startMs,
       nowMs: startMs + now * 1_000,

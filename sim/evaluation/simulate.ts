@@ -14,8 +14,10 @@ export interface Run {
   readonly decisions: Readonly<Record<string, Decision>>;
 }
 
-/** Interim analyses of a live cell until its planned end, and behind it where pairs are still missing. */
-const [looksPerHorizon, looksBehind] = [30, 15];
+/** A sidecar analyses so often while nothing else is set (`evaluateEveryMs`). */
+const everyS = 5;
+/** Analyses of a live cell after its planned end, if pairs are missing then: one a minute, for half of its length. */
+const [behindEveryS, behindShare] = [60, 0.5];
 /** Stages of a run that continues: each ends at twice the time of the one before. */
 const stages = [1, 2, 4];
 /** How many gates share the error of a FAIL, for the methods that judge one. */
@@ -55,9 +57,23 @@ function analysesOf({ looks }: Cell, horizonS: number): readonly number[] {
     case "stages":
       return stages.map((factor) => factor * horizonS);
     case "live":
-      return Array.from(
-        { length: looksPerHorizon + looksBehind },
-        (_, i) => ((i + 1) * horizonS) / looksPerHorizon,
-      );
+      return [
+        ...multiples(everyS, 0, lastInterim * horizonS),
+        horizonS,
+        ...multiples(behindEveryS, horizonS, (1 + behindShare) * horizonS),
+      ];
   }
+}
+
+/**
+ * Interim analyses end a little before the planned end. From there on a sidecar waits for answers in flight, and the
+ * simulation continues when they have arrived.
+ */
+const lastInterim = 0.985;
+
+/** Multiples of `step` over `above`, up to `to`. */
+function multiples(step: number, above: number, to: number): readonly number[] {
+  const first = Math.floor(above / step) + 1;
+  const last = Math.floor(to / step);
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => (first + i) * step);
 }

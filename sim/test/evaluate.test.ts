@@ -48,6 +48,25 @@ describe("a simulated evaluation", () => {
     expect(going.pairs).toBeGreaterThan(1.5 * once.pairs);
   });
 
+  /** With a sampling rate no interim analysis is left out. */
+  test.each<[string, Partial<Traffic>, Truth]>([
+    ["equal lanes under lasting load", { load: { memoryS: 60, share: 0.6 } }, equal],
+    ["a slower shadow", {}, slower(1.4)],
+    ["whole answers that are slower", { streamed: 0.3 }, { whole: 3 }],
+    ["lost twins", { lost: { atRandom: 0.1, slowestRatio: Number.POSITIVE_INFINITY } }, equal],
+    ["outages", { outages: { primary: 10, shadow: 10, seconds: 20 } }, equal],
+    ["clients that leave", { patienceMs: 300 }, slower(1.5)],
+  ])(
+    "is the same when analyses in which no gate can fail are left out: %s",
+    (_, traffic, truth) => {
+      const each5s = { atS: Array.from({ length: 118 }, (__, i) => (i + 1) * 5).concat(600) };
+      const run = samples(traffic, truth);
+      const limited = evaluationConfig({ ...config, slo: { ttft: 500 } });
+      const everyTime = { ...each5s, sampling: { percent: 100, by: "request" } } as const;
+      expect(evaluate(run, limited, each5s)).toEqual(evaluate(run, limited, everyTime));
+    },
+  );
+
   test("sees at each analysis only what has ended by then", () => {
     const { pairs } = evaluate(samples({ seconds: 1_200 }, equal), config, { atS: [600] });
     expect(pairs).toBeLessThan(1_200);

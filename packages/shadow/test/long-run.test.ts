@@ -3,6 +3,8 @@ import { createRandom } from "@umbra/shadow/statistics";
 import { anytimeBounds, cosineBounds, cosineSd, longRunSd } from "../src/statistics/long-run.ts";
 
 const blockS = 10;
+/** Standard deviation of a pair's log ratio. */
+const pairSd = 0.35;
 
 /**
  * Mean log ratios of blocks of 20 pairs, around 0: 30 % of a pair's variance is load of the given memory, an
@@ -20,8 +22,8 @@ function blockMeans(seed: number, memoryS: number, count: number): Float64Array 
       load = keep * load + step * normal();
       sum += load;
     }
-    const lasting = 0.35 * Math.sqrt(0.3) * (sum / blockS);
-    return lasting + (0.35 * Math.sqrt(0.7) * normal()) / Math.sqrt(20);
+    const lasting = pairSd * Math.sqrt(0.3) * (sum / blockS);
+    return lasting + (pairSd * Math.sqrt(0.7) * normal()) / Math.sqrt(20);
   });
 }
 
@@ -68,26 +70,45 @@ test("the spread is raised for load that lasts, by at most a half of its power, 
 });
 
 describe("bounds that hold at every analysis", () => {
-  /** Whether some look each minute finds the mean, of which `shift` is true, over the margin. */
+  /** Whether some look after each block finds the mean, of which `shift` is true, over the margin. */
   const fails = (seed: number, memoryS: number, shift: number, until: number) => {
     const means = blockMeans(seed, memoryS, 168);
-    for (let count = 6; count <= until; count += 6) {
+    for (let count = 20; count <= until; count++) {
       const { mean, influences } = centred(means.subarray(0, count));
-      const bounds = anytimeBounds(mean + shift, influences, 0.02);
+      const bounds = anytimeBounds({ mean: mean + shift, valueSd: pairSd }, influences, 0.02);
       if (bounds !== undefined && bounds.lower > 0) return true;
     }
     return false;
   };
 
-  test("there are none before four minutes", () => {
-    const { mean, influences } = centred(blockMeans(1, 0, 23));
-    const later = centred(blockMeans(1, 0, 24));
-    expect(anytimeBounds(mean, influences, 0.02)).toBeUndefined();
-    expect(anytimeBounds(later.mean, later.influences, 0.02)).toBeDefined();
+  test("there are none before 20 blocks", () => {
+    const few = centred(blockMeans(1, 0, 19));
+    const enough = centred(blockMeans(1, 0, 20));
+    const bounds = ({ mean, influences }: ReturnType<typeof centred>) =>
+      anytimeBounds({ mean, valueSd: pairSd }, influences, 0.02);
+    expect(bounds(few)).toBeUndefined();
+    expect(bounds(enough)).toBeDefined();
   });
 
-  test("a shadow 1.3x slower fails within six minutes in most runs, with load of 5 s", () => {
-    const found = shareOfRuns(100, (seed) => fails(seed, 5, Math.log(1.3 / 1.1), 24));
+  test("a shadow 1.3x slower fails within four minutes in most runs, with load of 5 s", () => {
+    const found = shareOfRuns(300, (seed) => fails(seed, 5, Math.log(1.3 / 1.1), 24));
     expect(found).toBeGreaterThan(0.5);
+  });
+
+  // A load that lasts as long as the run so far is in their mean, and not in their deviation.
+  test("blocks that hardly deviate are not trusted while they are few", () => {
+    const radius = (count: number, valueSd: number) => {
+      const influences = Float64Array.from({ length: count }, (_, k) =>
+        k % 2 === 0 ? 0.01 : -0.01,
+      );
+      return anytimeBounds({ mean: 0, valueSd }, influences, 0.02)?.upper ?? Number.NaN;
+    };
+    expect(radius(24, 0.4) / radius(24, 0)).toBeCloseTo(20, 6);
+    expect(radius(96, 0.4) / radius(96, 0)).toBeCloseTo(20 / Math.SQRT2, 6);
+  });
+
+  test("equal lanes hardly ever fail with load of 120 s, looked at each ten seconds", () => {
+    const failed = shareOfRuns(400, (seed) => fails(seed, 120, -Math.log(1.1), 168));
+    expect(failed).toBeLessThanOrEqual(0.05);
   });
 });

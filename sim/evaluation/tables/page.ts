@@ -5,7 +5,8 @@ const introduction = `# How often a verdict is wrong
 
 Written by \`npm run sim:evaluation -- --page\`: do not edit.
 Each number is a share of simulated evaluations.
-Traffic and truth are drawn from known processes, and the samples go through the same judge as live ones: each minute, or once at the planned end where only a PASS can be wrong.
+Traffic and truth are drawn from known processes, and the samples go through the same judge as live ones: every 5 s, as a sidecar does by default, or once at the planned end where only a PASS can be wrong.
+Interim analyses in which no gate's estimate is over its margin are left out, because no gate can fail in them.
 A shadow at the margin of a gate is judged by that gate alone, at the error that it has among all of them.
 Nothing but the traffic is simulated: pairing, gates, checks and verdict are the product's own.
 
@@ -17,7 +18,8 @@ Rows that begin with a kind of traffic, such as \`independent:\` or \`spread 1.0
 "not run" means that this combination was not simulated, and "–" that the gate was not judged or that too few runs decide.
 Columns of which nothing was simulated are left out, even if the text above the table names them.
 
-A sample is known when both of its legs have ended: the slowest of the last seconds are missing at the planned end, as they are live.
+A sample is known when both of its legs have ended.
+The slowest of the last seconds are missing at the planned end; a sidecar waits for them.
 `;
 
 /** The page of the documentation: the run that made it, and its tables. */

@@ -40,15 +40,16 @@ export function timelineOf(
 
 /** Bounds of the typical gate for an analysis after block `k`. */
 function lookAt(
-  { counts, sums }: Blocks,
+  { counts, sums, squares }: Blocks,
   k: number,
   alpha: number,
 ): { readonly mean: number; readonly bounds: Bounds | undefined } {
-  const seen = moments(counts.subarray(0, k + 1), sums.subarray(0, k + 1));
+  const until = (of: Float64Array) => of.subarray(0, k + 1);
+  const seen = moments(until(counts), until(sums), until(squares));
   const size = seen.counts.reduce((sum, each) => sum + each, 0);
   return {
     mean: seen.mean,
-    bounds: anytimeBounds(seen.mean, influencesOf({ ...seen, size }), alpha),
+    bounds: anytimeBounds(seen, influencesOf({ ...seen, size }), alpha),
   };
 }
 

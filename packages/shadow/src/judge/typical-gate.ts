@@ -60,7 +60,7 @@ export function typicalGate(id: GateId, values: PairedValues, context: GateConte
   }
   const influences = influencesOf(blocks);
   const once = cosineBounds(blocks.mean, influences, alpha);
-  const shown = isFinal ? once : anytimeBounds(blocks.mean, influences, alpha);
+  const shown = isFinal ? once : anytimeBounds(blocks, influences, alpha);
   const fail = failBounds(blocks, influences, { alpha: failAlpha.typical, isFinal });
   const limit = Math.log(1 + margin);
   const floor = isTwoSided ? Math.log(1 - margin) : Number.NEGATIVE_INFINITY;
@@ -96,7 +96,7 @@ export function failBounds(
   influences: Influences,
   { alpha, isFinal }: Pick<GateContext, "alpha" | "isFinal">,
 ): Bounds | undefined {
-  const always = anytimeBounds(blocks.mean, influences, alpha * (1 - endShare));
+  const always = anytimeBounds(blocks, influences, alpha * (1 - endShare));
   if (!isFinal) return always;
   const once = cosineBounds(blocks.mean, influences, alpha * endShare);
   if (always === undefined) return once;

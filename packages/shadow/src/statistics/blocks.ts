@@ -11,12 +11,16 @@ export interface Blocks {
   /** Number and sum of the values of each block. */
   readonly counts: Float64Array;
   readonly sums: Float64Array;
+  /** Sum of the squared values of each block. */
+  readonly squares: Float64Array;
   /** Start of each block, on the values' clock. */
   readonly startsMs: Float64Array;
   /** Block of each value. */
   readonly blockOf: Int32Array;
   /** Mean of all values. */
   readonly mean: number;
+  /** Standard deviation of all values around the mean, whatever their block. */
+  readonly valueSd: number;
   /** s_psi: standard deviation of the blocks' influence values; with equal counts, of the blocks' means. */
   readonly sd: number;
   /** Lag-1 autocorrelation of the influence values. */
@@ -41,6 +45,7 @@ export function cutBlocks(
   const blockOf = new Int32Array(size);
   const counts: number[] = [];
   const sums: number[] = [];
+  const squares: number[] = [];
   const startsMs: number[] = [];
   const first = atMs[0] ?? 0;
   let slot = Number.NaN;
@@ -50,62 +55,72 @@ export function cutBlocks(
     if (last < 0 || (at !== slot && (counts[last] ?? 0) >= minPerBlock)) {
       counts.push(0);
       sums.push(0);
+      squares.push(0);
       startsMs.push(first + at * lengthMs);
     }
     slot = at;
     const block = counts.length - 1;
     counts[block] = (counts[block] ?? 0) + 1;
     sums[block] = (sums[block] ?? 0) + (values[i] ?? 0);
+    squares[block] = (squares[block] ?? 0) + (values[i] ?? 0) ** 2;
     blockOf[i] = block;
   }
-  joinShortTail(counts, sums, startsMs, blockOf);
+  joinShortTail([counts, sums, squares], startsMs, blockOf);
   return {
     lengthMs,
     size,
     startsMs: Float64Array.from(startsMs),
     blockOf,
-    ...moments(counts, sums),
+    ...moments(counts, sums, squares),
   };
 }
 
 /** The last block has no next one, so if it is too small it is merged with the previous one. */
-function joinShortTail(counts: number[], sums: number[], startsMs: number[], blockOf: Int32Array) {
+function joinShortTail(
+  columns: readonly [counts: number[], ...number[][]],
+  startsMs: number[],
+  blockOf: Int32Array,
+) {
+  const [counts] = columns;
   const last = counts.length - 1;
   if (last < 1 || (counts[last] ?? 0) >= minPerBlock) return;
-  counts[last - 1] = (counts[last - 1] ?? 0) + (counts.pop() ?? 0);
-  sums[last - 1] = (sums[last - 1] ?? 0) + (sums.pop() ?? 0);
+  for (const column of columns) column[last - 1] = (column[last - 1] ?? 0) + (column.pop() ?? 0);
   startsMs.pop();
   for (let i = blockOf.length - 1; i >= 0 && blockOf[i] === last; i--) blockOf[i] = last - 1;
 }
 
-/** Computes mean, deviation and autocorrelation of blocks from their counts and sums. */
+/** Computes mean, deviations and autocorrelation of blocks from their counts, sums and sums of squares. */
 export function moments(
   counts: ArrayLike<number>,
   sums: ArrayLike<number>,
-): Pick<Blocks, "count" | "counts" | "sums" | "mean" | "sd" | "lag1"> {
+  squares: ArrayLike<number>,
+): Pick<Blocks, "count" | "counts" | "sums" | "squares" | "mean" | "valueSd" | "sd" | "lag1"> {
   const count = counts.length;
-  let [n, total] = [0, 0];
+  let [n, total, ofValues] = [0, 0, 0];
   for (let k = 0; k < count; k++) {
     n += counts[k] ?? 0;
     total += sums[k] ?? 0;
+    ofValues += squares[k] ?? 0;
   }
   const mean = n === 0 ? Number.NaN : total / n;
-  let [squares, products, before] = [0, 0, 0];
+  let [ofBlocks, products, before] = [0, 0, 0];
   for (let k = 0; k < count; k++) {
     const psi = (count / n) * ((sums[k] ?? 0) - (counts[k] ?? 0) * mean);
-    squares += psi * psi;
+    ofBlocks += psi * psi;
     products += psi * before;
     before = psi;
   }
   // Rounding errors of equal values are not a deviation.
-  const isFlat = squares <= count * (1e-12 * Math.max(1, Math.abs(mean))) ** 2;
+  const isFlat = ofBlocks <= count * (1e-12 * Math.max(1, Math.abs(mean))) ** 2;
   return {
     count,
     counts: Float64Array.from(counts),
     sums: Float64Array.from(sums),
+    squares: Float64Array.from(squares),
     mean,
-    sd: isFlat || count < 2 ? 0 : Math.sqrt(squares / (count - 1)),
-    lag1: isFlat ? 0 : products / squares,
+    valueSd: n === 0 ? 0 : Math.sqrt(Math.max(0, ofValues / n - mean ** 2)),
+    sd: isFlat || count < 2 ? 0 : Math.sqrt(ofBlocks / (count - 1)),
+    lag1: isFlat ? 0 : products / ofBlocks,
   };
 }
 

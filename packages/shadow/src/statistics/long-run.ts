@@ -9,7 +9,7 @@ import { studentQuantile } from "./student-t.ts";
  */
 export type Influences = Float64Array;
 
-/** Fewest blocks for estimating their correlation. */
+/** Fewest blocks for estimating their correlation, and so for any decision about a mean. */
 export const minBlocks = 20;
 
 /** Contribution of each block to the mean; `sum(influences) / K` is 0. */
@@ -84,16 +84,20 @@ export function cosineBounds(mean: number, influences: Influences, alpha: number
 /**
  * Long-run standard deviation by a first-order autoregression. More stable than `cosineSd` with few blocks, and
  * therefore used for interim analyses. The correlation is corrected for its small-sample bias (Kendall 1954), more so
- * if it is strong.
+ * if it is strong. `leastSd`: what the blocks deviate by at least.
  */
-function autoregressiveSd(influences: Influences): {
+function autoregressiveSd(
+  influences: Influences,
+  leastSd: number,
+): {
   readonly sd: number;
   readonly freedom: number;
 } {
   const blocks = influences.length;
-  const variance = autocovariance(influences, 0);
+  const own = autocovariance(influences, 0);
+  const variance = Math.max(own, leastSd ** 2);
   if (variance === 0) return { sd: 0, freedom: blocks - 1 };
-  const found = autocovariance(influences, 1) / variance;
+  const found = own === 0 ? 0 : autocovariance(influences, 1) / own;
   const lag1 = Math.min(0.97, Math.max(0, corrected(found, blocks)));
   const sd = Math.sqrt(((variance * blocks) / (blocks - 1)) * ((1 + lag1) / (1 - lag1)));
   // As many independent blocks would tell the variance as well: Bartlett (1935).
@@ -102,10 +106,16 @@ function autoregressiveSd(influences: Influences): {
 }
 
 /**
- * Least time blocks for a FAIL before the planned end: four minutes. With fewer, sustained load is mistaken for a
- * difference.
+ * What few blocks hide: a load that lasts as long as they do moves their mean and not their deviation. So they are
+ * taken to deviate as if a load made at least this share of the variance of single values.
  */
-const minBlocksToFail = 24;
+const assumedShare = 1 / 4;
+/** Blocks from which on the assumed share decreases, as one over their number: eight minutes. */
+const assumedUntil = 48;
+
+function assumedSd(valueSd: number, blocks: number): number {
+  return valueSd * Math.sqrt(assumedShare * Math.min(1, assumedUntil / blocks));
+}
 
 /** Blocks after which the sequence is narrowest: early, so that a clearly slower shadow is stopped soon. */
 const narrowestAt = 24;
@@ -115,20 +125,20 @@ const narrowestAt = 24;
  * Undefined while there are too few blocks, or too few swings of the load in them.
  */
 export function anytimeBounds(
-  mean: number,
+  { mean, valueSd }: Pick<Blocks, "mean" | "valueSd">,
   influences: Influences,
   alpha: number,
 ): Bounds | undefined {
   const blocks = influences.length;
-  if (blocks < minBlocksToFail || blocks < minSwings * memoryOf(influences)) return undefined;
-  const { sd, freedom } = autoregressiveSd(influences);
+  if (blocks < minBlocks || blocks < minSwings * memoryOf(influences)) return undefined;
+  const { sd, freedom } = autoregressiveSd(influences, assumedSd(valueSd, blocks));
   const widened = studentQuantile(1 - alpha, freedom) / normalQuantile(1 - alpha);
   const radius = sd * unitHalfWidth(blocks, alpha, narrowestAt) * widened;
   return { lower: mean - radius, upper: mean + radius };
 }
 
 /** Swings of the load needed for an early bound. */
-const minSwings = 8;
+const minSwings = 12;
 
 /**
  * Time constant of the load in blocks, from the decay of the autocovariance; 0 if blocks are uncorrelated. Corrected
