@@ -11,7 +11,7 @@ const report = "umbra-demo-report-of-a-test.html";
 beforeAll(() => writeFileSync(join(root, report), '<div onclick="go()"><img></div>\n'));
 afterAll(() => rmSync(join(root, report), { force: true }));
 
-test("the linter ignores what git ignores", () => {
+test("the linter reads nothing that git ignores", () => {
   const biome = join(root, "node_modules", ".bin", "biome");
   const args = ["ci", "--colors=off", report];
   const { stderr, stdout } = spawnSync(biome, args, { cwd: root, encoding: "utf8" });
