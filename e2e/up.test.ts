@@ -3,10 +3,15 @@ import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { request } from "undici";
 import { chat, post } from "./harness/client.ts";
-import { addresses, startModelServers, stopModelServers } from "./harness/model-servers.ts";
+import {
+  addresses,
+  type ModelServer,
+  startModelServers,
+  stopModelServers,
+} from "./harness/model-servers.ts";
 import { freePorts } from "./harness/ports.ts";
 import { type Running, runUmbra, startUmbra } from "./harness/processes.ts";
 import { until } from "./harness/until.ts";
@@ -83,52 +88,16 @@ function isAlive(pid: number): boolean {
 }
 
 describe("umbra up", () => {
-  test.each(["SIGINT", "SIGTERM"] as const)(
-    "ends its children on %s",
-    async (signal) => {
-      const servers = await startModelServers(2);
-      const [first, second] = servers.map(({ address }) => address);
-      const { up, origin } = await startUp(first ?? "", second ?? "");
-      expect((await post(origin, chat(), { host: "any.example" })).status).toBe(200);
-      const children = childrenOf(up.process.pid, /envoy|serve/);
-      expect(children).toHaveLength(2);
-      await up.stop(signal);
-      expect(up.process.exitCode).toBe(0);
-      expect(children.filter(isAlive)).toEqual([]);
-      await stopModelServers(servers);
-    },
-    60_000,
-  );
-
-  test.each(["SIGSEGV", "SIGKILL"] as const)(
-    "starts Envoy again when it dies of %s, and shows how",
-    async (signal) => {
-      const servers = await startModelServers(1);
-      const { up, origin } = await startUp(addresses(servers), addresses(servers));
-      const [envoy = 0] = envoysOf(up);
-      process.kill(envoy, signal);
-      await until("another Envoy runs", () => envoysOf(up).some((pid) => pid !== envoy));
-      await until("it serves", async () => (await post(origin, chat())).status === 200);
-      expect(up.output()).toMatch(
-        new RegExp(`umbra: Envoy ended \\(signal ${signal}\\); restarting it in 0.2 s; it`),
-      );
-      expect(up.process.exitCode).toBeNull();
-      await up.stop();
-      expect(up.process.exitCode).toBe(0);
-      await stopModelServers(servers);
-    },
-    60_000,
-  );
-
-  test("shows the backtrace that Envoy prints when it crashes", async () => {
-    const servers = await startModelServers(1);
-    const { up } = await startUp(addresses(servers), addresses(servers));
-    const [envoy = 0] = envoysOf(up);
-    process.kill(envoy, "SIGSEGV");
-    await until("the end is reported", () => up.output().includes("umbra: Envoy ended"));
-    const told = up.output().slice(up.output().indexOf("umbra: Envoy ended"));
-    expect(told).toMatch(/its last lines:\n {2}.*Caught Segmentation fault/);
-    await up.stop();
+  test("ends its children on SIGINT", async () => {
+    const servers = await startModelServers(2);
+    const [first, second] = servers.map(({ address }) => address);
+    const { up, origin } = await startUp(first ?? "", second ?? "");
+    expect((await post(origin, chat(), { host: "any.example" })).status).toBe(200);
+    const children = childrenOf(up.process.pid, /envoy|serve/);
+    expect(children).toHaveLength(2);
+    await up.stop("SIGINT");
+    expect(up.process.exitCode).toBe(0);
+    expect(children.filter(isAlive)).toEqual([]);
     await stopModelServers(servers);
   }, 60_000);
 
@@ -263,10 +232,38 @@ describe("umbra up", () => {
     expect(up.output()).toContain("Envoy ended (exit status 0)");
     await stopModelServers(servers);
   }, 60_000);
+});
+
+/** In this order: each leaves it serving, and the last ends it. */
+describe("umbra up that keeps serving", () => {
+  let primary: ModelServer[] = [];
+  let shadow: ModelServer[] = [];
+  let started: Awaited<ReturnType<typeof startUp>>;
+
+  beforeAll(async () => {
+    primary = await startModelServers(2);
+    shadow = await startModelServers(2);
+    started = await startUp(addresses(primary), addresses(shadow));
+  }, 60_000);
+
+  afterAll(async () => {
+    await started?.up.stop();
+    await stopModelServers([...primary, ...shadow]);
+  });
+
+  test("verify proves the mirroring and report shows both lanes", async () => {
+    const { origin, admin } = started;
+    const url = ["--url", origin, "--admin", admin, "--model", "/model/llama2"];
+    const proof = await runUmbra("verify", ...url);
+    expect(proof.stderr).toBe("");
+    expect(proof.status).toBe(0);
+    const report = await runUmbra("report", "--admin", admin);
+    expect(report.status).toBe(0);
+    expect(report.stdout).toMatch(/primary[\s\S]*shadow/i);
+  }, 60_000);
 
   test("starts the sidecar again when it dies, and Envoy keeps its clusters and listeners", async () => {
-    const servers = await startModelServers(1);
-    const { up, origin, admin, envoyAdmin } = await startUp(addresses(servers), addresses(servers));
+    const { up, origin, admin, envoyAdmin } = started;
     const before = await changesIn(envoyAdmin);
     const [sidecar] = childrenOf(up.process.pid, / serve /);
     process.kill(sidecar ?? 0, "SIGKILL");
@@ -277,30 +274,40 @@ describe("umbra up", () => {
     await until("Envoy has its configuration from it", () => isConfigured(admin));
     expect((await post(origin, chat())).status).toBe(200);
     expect(await changesIn(envoyAdmin)).toEqual(before);
-    await up.stop();
-    await stopModelServers(servers);
   }, 60_000);
 
-  test("verify proves the mirroring and report shows both lanes", async () => {
-    const primary = await startModelServers(2);
-    const shadow = await startModelServers(2);
-    const { up, origin, admin } = await startUp(addresses(primary), addresses(shadow));
-    const proof = await runUmbra(
-      "verify",
-      "--url",
-      origin,
-      "--admin",
-      admin,
-      "--model",
-      "/model/llama2",
-    );
-    expect(proof.stderr).toBe("");
-    expect(proof.status).toBe(0);
-    const report = await runUmbra("report", "--admin", admin);
-    expect(report.status).toBe(0);
-    expect(report.stdout).toMatch(/primary[\s\S]*shadow/i);
-    await up.stop();
-    await stopModelServers([...primary, ...shadow]);
+  test.each([
+    { signal: "SIGSEGV", wait: "0.2" },
+    { signal: "SIGKILL", wait: "0.4" },
+  ] as const)(
+    "starts Envoy again when it dies of $signal, and shows how",
+    async ({ signal, wait }) => {
+      const { up, origin } = started;
+      const [envoy = 0] = envoysOf(up);
+      process.kill(envoy, signal);
+      await until("another Envoy runs", () => envoysOf(up).some((pid) => pid !== envoy));
+      await until("it serves", async () => (await post(origin, chat())).status === 200);
+      expect(up.output()).toContain(
+        `umbra: Envoy ended (signal ${signal}); restarting it in ${wait} s; it`,
+      );
+      expect(up.process.exitCode).toBeNull();
+    },
+    60_000,
+  );
+
+  test("shows the backtrace that Envoy prints when it crashes", () => {
+    const { up } = started;
+    const told = up.output().slice(up.output().indexOf("Envoy ended (signal SIGSEGV)"));
+    expect(told).toMatch(/its last lines:\n(?: {2}.*\n)* {2}.*Caught Segmentation fault/);
+  });
+
+  test("ends its children on SIGTERM", async () => {
+    const { up } = started;
+    const children = childrenOf(up.process.pid, /envoy|serve/);
+    expect(children).toHaveLength(2);
+    await up.stop("SIGTERM");
+    expect(up.process.exitCode).toBe(0);
+    expect(children.filter(isAlive)).toEqual([]);
   }, 60_000);
 });
 
