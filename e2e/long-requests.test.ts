@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { request } from "undici";
 import { chat, post, type Seen } from "./harness/client.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { type AnotherEnvoy, type Gateway, startGateway } from "./harness/gateway.ts";
 import { gatewayAndRoute, pool, scenario } from "./harness/resources.ts";
 import { type SlowServer, startSlowServer } from "./harness/slow-server.ts";
 import { until } from "./harness/until.ts";
@@ -28,7 +28,7 @@ function nameOf({ isStream, isMirrored, isLeft }: Case): string {
   return `${what} ${end}, ${isMirrored ? "mirrored" : "not mirrored"}`;
 }
 
-/** What has happened to one request that had a gateway of its own. */
+/** What has happened to one request that had an Envoy of its own. */
 interface Outcome {
   readonly long: Seen;
   readonly next: Seen;
@@ -46,22 +46,19 @@ beforeAll(async () => {
   const ref = "{group: inference.networking.k8s.io, kind: InferencePool, name: pool}";
   const rules = `spec: {parentRefs: [{name: gateway}], rules: [{backendRefs: [${ref}]}]}\n`;
   const plain = gatewayAndRoute + rules + pool("pool", primary.address);
-  const started: Gateway[] = [];
-  gateways = started;
-  const running: Promise<void>[] = [];
-  // Two at a time: starting is most of the work, and the machine may be small.
-  const startEach = async (some: readonly Case[]) => {
-    for (const each of some) {
-      const gateway = await startGateway({ resources: each.isMirrored ? mirrored : plain });
-      started.push(gateway);
-      const outcome = outcomeOf(gateway, each).then((seen) => {
-        outcomes.set(nameOf(each), seen);
-      });
-      running.push(outcome);
-    }
-  };
-  await Promise.all([startEach(cases.slice(0, 4)), startEach(cases.slice(4))]);
-  await Promise.all(running);
+  const both = [
+    await startGateway({ resources: mirrored }),
+    await startGateway({ resources: plain }),
+  ] as const;
+  gateways = both;
+  await Promise.all(
+    both.map((gateway, index) =>
+      outlive(
+        gateway,
+        cases.filter(({ isMirrored }) => isMirrored === (index === 0)),
+      ),
+    ),
+  );
 }, 240_000);
 
 afterAll(async () => {
@@ -69,20 +66,32 @@ afterAll(async () => {
   await Promise.all(servers.map((server) => server.close()));
 }, 60_000);
 
-async function outcomeOf(gateway: Gateway, { isStream, isLeft }: Case): Promise<Outcome> {
-  const long = await post(gateway.origin, chat({ isStream }), {
-    headers: { "x-take-ms": String(longMs) },
-    signal: AbortSignal.timeout(isLeft ? leaveMs : 2 * longMs),
-  });
-  const next = await post(gateway.origin, chat({ isStream }));
+/** Each request is the only one of an Envoy; those ask one sidecar. */
+async function outlive(gateway: Gateway, some: readonly Case[]): Promise<void> {
+  const [first, ...rest] = some;
+  if (first === undefined) return;
+  const running = [answersOf(gateway, first)];
+  for (const each of rest) running.push(answersOf(await gateway.startAnotherEnvoy(), each));
+  const answered = await Promise.all(running);
   // What crashes Envoy may come after the answer has gone out: the streams must have ended.
   await until("no ext_proc stream is open", async () => {
     const { body } = await request(`http://${gateway.admin}/metrics`);
     const open = (await body.text()).matchAll(/^umbra_open_streams\{[^}]*\} (\d+)$/gm);
     return [...open].every(([, count]) => count === "0");
   });
-  const { exitCode, signalCode } = gateway.envoy.process;
-  return { long, next, envoyEnd: signalCode ?? exitCode };
+  for (const { name, long, next, envoy } of answered) {
+    const { exitCode, signalCode } = envoy.process;
+    outcomes.set(name, { long, next, envoyEnd: signalCode ?? exitCode });
+  }
+}
+
+async function answersOf({ origin, envoy }: AnotherEnvoy, { isStream, isLeft, ...more }: Case) {
+  const long = await post(origin, chat({ isStream }), {
+    headers: { "x-take-ms": String(longMs) },
+    signal: AbortSignal.timeout(isLeft ? leaveMs : 2 * longMs),
+  });
+  const next = await post(origin, chat({ isStream }));
+  return { name: nameOf({ isStream, isLeft, ...more }), long, next, envoy };
 }
 
 describe("Envoy outlives a request that is alone for more than 50 s", () => {

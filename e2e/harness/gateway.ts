@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -40,10 +40,17 @@ export interface Gateway {
   readonly envoy: Running;
   /** Starts a sidecar again after the last one was ended. */
   restartSidecar(): Promise<void>;
+  /** Another Envoy with the same bootstrap, at ports of its own, that asks the same sidecar. */
+  startAnotherEnvoy(): Promise<AnotherEnvoy>;
   /** Sums every Envoy counter or gauge whose name matches. */
   stat(pattern: RegExp): Promise<number>;
   json<T>(path: string): Promise<T>;
   stop(): Promise<void>;
+}
+
+export interface AnotherEnvoy {
+  readonly origin: string;
+  readonly envoy: Running;
 }
 
 export async function startGateway({
@@ -97,18 +104,8 @@ export async function startGateway({
   const bootstrap = join(folder, "envoy.yaml");
   writeFileSync(bootstrap, edit(rendered.stdout));
 
-  const envoy = startProcess(
-    envoyBinary,
-    ...[
-      "-c",
-      bootstrap,
-      "--concurrency",
-      String(workers),
-      "--log-level",
-      "warning",
-      "--disable-hot-restart",
-    ],
-  );
+  const envoy = startEnvoy(bootstrap, workers);
+  const others: Running[] = [];
   const isReady = async () => {
     if (envoy.process.exitCode !== null) throw new Error(`Envoy ended: ${envoy.output()}`);
     if (sidecar.process.exitCode !== null)
@@ -132,6 +129,17 @@ export async function startGateway({
       sidecar = startSidecar();
       await until("the sidecar is ready again", isReady, 45_000);
     },
+    async startAnotherEnvoy() {
+      const [otherHttp, otherAdmin] = await freePorts(2);
+      const file = join(folder, `envoy-${otherHttp}.yaml`);
+      const text = withPort(readFileSync(bootstrap, "utf8"), http, otherHttp);
+      writeFileSync(file, withPort(text, envoyAdminPort, otherAdmin));
+      const other = startEnvoy(file, workers);
+      others.push(other);
+      const url = `http://127.0.0.1:${otherAdmin}/ready`;
+      await until("another Envoy is ready", async () => (await statusOf(url)) === 200, 45_000);
+      return { origin: `http://127.0.0.1:${otherHttp}`, envoy: other };
+    },
     async stat(pattern) {
       const { body } = await request(`http://${envoyAdmin}/stats?format=json`);
       const { stats } = (await body.json()) as {
@@ -148,10 +156,20 @@ export async function startGateway({
       return (await body.json()) as T;
     },
     async stop() {
-      await Promise.all([envoy.stop(), sidecar.stop()]);
+      await Promise.all([envoy, ...others, sidecar].map((each) => each.stop()));
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function startEnvoy(bootstrap: string, workers: number): Running {
+  const flags = ["--concurrency", String(workers), "--log-level", "warning"];
+  return startProcess(envoyBinary, "-c", bootstrap, ...flags, "--disable-hot-restart");
+}
+
+/** The bootstrap with another port in the place of one of its listeners'. */
+function withPort(bootstrap: string, from: number | undefined, to: number | undefined): string {
+  return bootstrap.replaceAll(new RegExp(`port_value: ${from}\\b`, "g"), `port_value: ${to}`);
 }
 
 async function statusOf(url: string): Promise<number> {
