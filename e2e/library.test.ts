@@ -45,6 +45,12 @@ function run(command: string, args: readonly string[], cwd: string): string {
   return stdout;
 }
 
+function checkTypes(args: readonly string[]): void {
+  const tsc = join(root, "node_modules/typescript/bin/tsc");
+  const strict = ["--noEmit", "--strict", "--skipDefaultLibCheck", "--module", "nodenext"];
+  run(process.execPath, [tsc, ...strict, "--target", "es2023", ...args], home);
+}
+
 beforeAll(() => {
   for (const name of packages) {
     const pack = ["pack", "--silent", "--pack-destination", home];
@@ -75,28 +81,22 @@ describe("the packed libraries", () => {
     30_000,
   );
 
-  test.each(entries)(
-    "@umbra/scheduler%s loads with import and with require, the same names",
-    (entry) => {
-      const name = `@umbra/scheduler${entry}`;
-      const names = (code: string, ...flags: string[]) =>
-        JSON.parse(run(process.execPath, [...flags, "-e", code], home)) as string[];
-      const esm = names(
-        `const all = await import("${name}"); console.log(JSON.stringify(Object.keys(all).sort()))`,
-        "--input-type=module",
-      );
-      const cjs = names(
-        `console.log(JSON.stringify(Object.keys(require("${name}")).sort()))`,
-        "--input-type=commonjs",
-      );
-      expect(cjs.filter((each) => each !== "default" && each !== "module.exports")).toEqual(
-        esm.filter((each) => each !== "default" && each !== "module.exports"),
-      );
-      expect(esm.length).toBeGreaterThan(0);
-    },
-  );
+  test("each entry of the scheduler loads with import and with require, the same names", () => {
+    const names = (load: string, type: string) => {
+      const code = `const names = {};
+for (const entry of ${JSON.stringify(entries)})
+  names[entry] = Object.keys(${load}("@umbra/scheduler" + entry)).filter((each) => each !== "default" && each !== "module.exports").sort();
+console.log(JSON.stringify(names));`;
+      const said = run(process.execPath, [`--input-type=${type}`, "-e", code], home);
+      return JSON.parse(said) as Readonly<Record<string, readonly string[]>>;
+    };
+    const esm = names("await import", "module");
+    expect(names("require", "commonjs")).toEqual(esm);
+    expect(Object.keys(esm)).toEqual(entries);
+    expect(Object.values(esm).filter((each) => each.length === 0)).toEqual([]);
+  });
 
-  test("has types for both, under strict settings", () => {
+  test("has types for both, under strict settings, and the code of its README runs", () => {
     const imports = entries
       .map(
         (entry, i) =>
@@ -112,28 +112,6 @@ else picked.endpoint.length;
 `;
     for (const file of ["types.mts", "types.cts"])
       writeFileSync(join(home, file), `${imports}\n${use}`);
-    const tsc = join(root, "node_modules/typescript/bin/tsc");
-    run(
-      process.execPath,
-      [
-        tsc,
-        "--noEmit",
-        "--strict",
-        "--skipDefaultLibCheck",
-        "--module",
-        "nodenext",
-        "--target",
-        "es2023",
-        "--lib",
-        "es2023,webworker",
-        "types.mts",
-        "types.cts",
-      ],
-      home,
-    );
-  });
-
-  test("the code of the scheduler's README has right types and runs", () => {
     const readme = readFileSync(join(root, "packages/scheduler/README.md"), "utf8");
     const [start = "", own = ""] = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(
       ([, code]) => code as string,
@@ -144,41 +122,20 @@ console.log(refused.ok ? refused.endpoint : refused.code);
 `;
     writeFileSync(join(home, "start.mts"), `${start}\nscraping.stop();\n`);
     writeFileSync(join(home, "own.mts"), own + ask);
-    const check = ["--noEmit", "--strict", "--skipDefaultLibCheck", "--module", "nodenext"];
-    const types = [
-      "--lib",
-      "es2023,webworker,webworker.iterable",
-      "--target",
-      "es2023",
-      "start.mts",
-      "own.mts",
-    ];
-    run(
-      process.execPath,
-      [join(root, "node_modules/typescript/bin/tsc"), ...check, ...types],
-      home,
-    );
+    const files = ["types.mts", "types.cts", "start.mts", "own.mts"];
+    checkTypes(["--lib", "es2023,webworker,webworker.iterable", ...files]);
     const node = (file: string) =>
       run(process.execPath, ["--disable-warning=ExperimentalWarning", file], home);
     expect(node("start.mts")).toBe("");
     expect(node("own.mts")).toBe("10.0.0.3:8000\nNO_ELIGIBLE_ENDPOINT\n");
-  });
+  }, 60_000);
 
   test("the code of openai's README has right types, runs and says what it promises", () => {
     const readme = readFileSync(join(root, "packages/openai/README.md"), "utf8");
     const code = /```ts\n(.*?)```/s.exec(readme)?.[1] ?? "";
     writeFileSync(join(home, "openai.mts"), code);
-    const types = [
-      "--target",
-      "es2023",
-      "--typeRoots",
-      join(root, "node_modules/@types"),
-      "--types",
-      "node",
-    ];
-    const check = ["--noEmit", "--strict", "--skipDefaultLibCheck", "--module", "nodenext"];
-    const tsc = join(root, "node_modules/typescript/bin/tsc");
-    run(process.execPath, [tsc, ...check, ...types, "openai.mts"], home);
+    const typeRoots = join(root, "node_modules/@types");
+    checkTypes(["--typeRoots", typeRoots, "--types", "node", "openai.mts"]);
     const said = run(
       process.execPath,
       ["--disable-warning=ExperimentalWarning", "openai.mts"],
