@@ -1,13 +1,9 @@
 // What reading, checking and rendering cost as the number of HTTPRoutes grows. `npm run bench:render`
 import { readTopology, renderBootstrap } from "@umbra/envoy-config";
+import { cpuMs } from "./harness/cpu.ts";
+import { gateway, pool, route } from "./harness/many-routes.ts";
 
 const counts = [500, 1_000, 2_000, 4_000];
-const gateway = `apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gateway}
-spec: {gatewayClassName: umbra, listeners: [{name: http, port: 8080, protocol: HTTP}]}
-`;
-
 /** 2,000 HTTPRoutes must be rendered in this many seconds, and twice as many in about twice the time. */
 const barSeconds = 3;
 const barRatio = 2.6;
@@ -65,47 +61,6 @@ function measure(shape: (index: number) => string, count: number) {
   const wrong = diagnostics.filter(({ severity }) => severity !== "info");
   if (wrong.length > 0) throw new Error(JSON.stringify(wrong[0]));
   return { readMs: read - start, renderMs: end - read, bytes: bootstrap.length };
-}
-
-/** The processor's time, so that what else the machine does is not counted. */
-function cpuMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1_000;
-}
-
-/** Two rules, of which one mirrors. */
-function route(index: number, host: string, pool: string): string {
-  const ref = (name: string) =>
-    `{group: inference.networking.k8s.io, kind: InferencePool, name: ${name}}`;
-  return `---
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: route-${index}}
-spec:
-  parentRefs: [{name: gateway}]
-  hostnames: [${host}]
-  rules:
-    - matches: [{path: {type: PathPrefix, value: /team-${index}/v1/chat}}]
-      backendRefs: [${ref(pool)}]
-      filters:
-        - {type: RequestMirror, requestMirror: {percent: 10, backendRef: ${ref(`shadow-${pool}`)}}}
-    - matches: [{path: {type: Exact, value: /team-${index}/v1/models}}]
-      backendRefs: [${ref(pool)}]
-`;
-}
-
-/** A pool and its shadow. */
-function pool(index: number): string {
-  return [`pool-${index}`, `shadow-pool-${index}`]
-    .map(
-      (name, side) => `---
-apiVersion: inference.networking.k8s.io/v1
-kind: InferencePool
-metadata: {name: ${name}, annotations: {umbra.dev/endpoints: "10.${side}.${index >> 8}.${index & 255}:8000"}}
-spec: {selector: {matchLabels: {app: ${name}}}, targetPorts: [{number: 8000}], endpointPickerRef: {name: umbra, port: {number: 9002}}}
-`,
-    )
-    .join("");
 }
 
 /** What may stand with each route besides. */

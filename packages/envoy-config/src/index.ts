@@ -82,7 +82,7 @@ export { isPickMode, pickModes } from "./resolve/pick-mode.ts";
 export type { CheckPickerConfig } from "./resolve/picking.ts";
 export { isCalled, type ResourceRef, resourceName } from "./resource-ref.ts";
 export { costLabel, gpusLabel } from "./resources/annotations.ts";
-export type { SourceFile } from "./resources/read-resources.ts";
+export type { SourceFile } from "./resources/read-file.ts";
 export { type PathRewriter, pathRewriterOf } from "./rewritten-path.ts";
 export type { RouteAttachment } from "./route-attachment.ts";
 export {

@@ -1,7 +1,8 @@
 import type { Certificate } from "./certificate.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { resolveTopology } from "./resolve-topology.ts";
-import { readResources, type SourceFile } from "./resources/read-resources.ts";
+import type { SourceFile } from "./resources/read-file.ts";
+import { readResources } from "./resources/read-resources.ts";
 import type { Topology } from "./topology.ts";
 import type { TopologyOptions } from "./topology-options.ts";
 

@@ -89,4 +89,23 @@ describe("createResourceStore", () => {
       refusal: undefined,
     });
   });
+
+  test("shows no line that can't be parsed of a file with a Secret", () => {
+    const secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData:\n  key: |\n";
+    const { diagnostics } = storeOf({ "s.yaml": `${secret}---\nmy password: [\n` }).resolve();
+    expect(JSON.stringify(diagnostics)).not.toContain("password");
+    expect(diagnostics).toContainEqual(expect.objectContaining({ code: "UMB0101", line: 8 }));
+  });
+
+  test("finds the new place of an object below a change", () => {
+    const bad = route("no-path", "bad");
+    const store = storeOf({ ...files, "b.yaml": `${route("/a")}---\n${bad}` });
+    const linesOf = () =>
+      store.resolve().diagnostics.flatMap(({ code, line }) => (code === "UMB0104" ? line : []));
+    expect(linesOf()).toEqual([9]);
+    store.put({ name: "b.yaml", text: `# one\n# two\n${route("/b")}---\n${bad}` });
+    expect(linesOf()).toEqual([11]);
+    store.put({ name: "b.yaml", text: `# broken\n---\n${bad}---\nkind: [` });
+    expect(linesOf()).toEqual([11]);
+  });
 });

@@ -5,11 +5,13 @@ import type { ConfigMap } from "./resources.ts";
 /** Reads a ConfigMap's texts. Reports nothing, because most ConfigMaps are not for Umbra. */
 export function readConfigMap(root: Reader): ConfigMap {
   const { name, namespace } = asJsonMap(root.jsonValue("metadata"));
+  const places = root.placesIn("data");
+  const place = root.place("kind");
   return {
     name: typeof name === "string" ? name : "",
     namespace: typeof namespace === "string" ? namespace : "default",
     data: textsOf(root.jsonValue("data")),
-    place: root.place("kind"),
-    placeOf: (key) => root.placeIn("data", key) ?? root.place("kind"),
+    place,
+    placeOf: (key) => places.get(key) ?? place,
   };
 }

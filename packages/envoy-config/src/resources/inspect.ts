@@ -7,7 +7,7 @@ import { placeOf, type Source, type Spend } from "./source.ts";
 const maxDepth = 100;
 
 /** Maximum fields and items per file, with aliases expanded. */
-const maxRead = 10_000_000;
+export const maxRead = 10_000_000;
 
 /**
  * Walks a document once, in order. Resolves aliases and reports invalid keys. What it reports does not count as the
@@ -87,15 +87,26 @@ function keyProblem(name: string, seen: ReadonlySet<string>): KeyProblem | undef
   return { code: "UMB0111", message: `duplicate key \`${name.slice(0, 64)}\` in this map` };
 }
 
-/** The budget of one file. */
-export function createBudget(): Spend {
+export interface Budget {
+  readonly spend: Spend;
+  /** Fields and items read. */
+  spent(): number;
+  isExceeded(): boolean;
+}
+
+/** Creates the budget of a file, or of a part of it. */
+export function createBudget(): Budget {
   let left = maxRead;
-  return (count, depth, tooMuch) => {
-    if (left < 0) return false;
-    left = depth > maxDepth ? -1 : left - count;
-    if (left >= 0) return true;
-    left = -1;
-    tooMuch();
-    return false;
+  return {
+    spent: () => maxRead - left,
+    isExceeded: () => left < 0,
+    spend(count, depth, tooMuch) {
+      if (left < 0) return false;
+      left = depth > maxDepth ? -1 : left - count;
+      if (left >= 0) return true;
+      left = -1;
+      tooMuch();
+      return false;
+    },
   };
 }

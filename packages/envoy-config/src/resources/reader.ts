@@ -216,11 +216,11 @@ export class Reader {
     return Object.fromEntries(read);
   }
 
-  /** Returns the place of a field in a nested map; undefined if it does not exist. */
-  placeIn(key: string, name: string): Place | undefined {
+  /** Returns the places of all fields of a nested map, for later: to look one up then would keep the whole document. */
+  placesIn(key: string): ReadonlyMap<string, Place> {
     const map = this.#value(key);
-    const field = isMap(map) ? new Reader(this.#source, map).#field(name) : undefined;
-    return field === undefined ? undefined : this.#placeOf(field.value ?? field.key);
+    const fields = isMap(map) ? [...new Reader(this.#source, map).#entries()] : [];
+    return new Map(fields.map(([name, { key, value }]) => [name, this.#placeOf(value ?? key)]));
   }
 
   /** Returns a field as plain data, whatever its type. */

@@ -1,5 +1,4 @@
 import { defined } from "@umbra/shadow/defined";
-import type { LineCounter } from "yaml";
 import { type DiagnosticCode, diagnosticCodes } from "../codes.ts";
 import type { Diagnostic, RuleRef, Severity } from "../diagnostic.ts";
 
@@ -7,6 +6,19 @@ import type { Diagnostic, RuleRef, Severity } from "../diagnostic.ts";
 export interface Place extends Pick<Diagnostic, "file" | "line" | "column" | "endColumn"> {
   /** The line may contain a secret and must not be shown. */
   readonly isSecret?: boolean;
+  /** Lines count from here; absent: from the top of the file. */
+  readonly start?: Start;
+}
+
+/** The start of a part of a file. It moves when text above it is added or removed. */
+export interface Start {
+  /** Lines above it. */
+  linesAbove: number;
+}
+
+/** Returns the line of a place in its file. */
+export function lineOf({ line, start }: Pick<Place, "line" | "start">): number {
+  return line + (start?.linesAbove ?? 0);
 }
 
 /** Optional parts of a diagnostic. */
@@ -31,7 +43,7 @@ export interface ReportSink {
   readonly report: Report;
   readonly diagnostics: Diagnostic[];
   /** Makes diagnostics of the file show their source line. */
-  readonly show: (file: string, text: string, lines: LineCounter) => void;
+  readonly show: (file: string, text: string) => void;
 }
 
 /** Maximum findings to show per severity. */
@@ -51,11 +63,12 @@ function bounded(text: string): string {
 export function createReport(): ReportSink {
   const diagnostics: Diagnostic[] = [];
   const counts: Record<Severity, number> = { error: 0, warning: 0, info: 0 };
-  const lineOf = new Map<string, (line: number) => string | undefined>();
+  const textOf = new Map<string, (line: number) => string | undefined>();
 
   const add: Report = (severity, code, place, message, { remedy, condition, rule } = {}) => {
-    const { file, line, column, endColumn, isSecret } = place;
-    const sourceLine = isSecret === true ? undefined : lineOf.get(file)?.(line);
+    const { file, column, endColumn, isSecret } = place;
+    const line = lineOf(place);
+    const sourceLine = isSecret === true ? undefined : textOf.get(file)?.(line);
     diagnostics.push({
       ...{ severity, code, message: bounded(message) },
       remedy: bounded(remedy ?? diagnosticCodes[code].remedy),
@@ -69,13 +82,16 @@ export function createReport(): ReportSink {
       const count = ++counts[severity];
       if (count <= maxFindings) add(severity, code, place, message, extras);
       if (count === maxFindings + 1) {
-        const { file, line, column } = place;
+        const { file, column } = place;
+        const line = lineOf(place);
         const more = `only the first ${maxFindings} findings of severity ${severity} are shown`;
         add("info", "UMB0109", { file, line, column }, more);
       }
     },
-    show(file, text, { lineStarts }) {
-      lineOf.set(file, (line) => {
+    show(file, text) {
+      let lineStarts: readonly number[] | undefined;
+      textOf.set(file, (line) => {
+        lineStarts ??= startsOfLines(text);
         const start = lineStarts[line - 1];
         const end = lineStarts[line] ?? text.length;
         if (start === undefined || end - start > maxLine) return undefined;
@@ -83,4 +99,10 @@ export function createReport(): ReportSink {
       });
     },
   };
+}
+
+function startsOfLines(text: string): readonly number[] {
+  const starts = [0];
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
+  return starts;
 }

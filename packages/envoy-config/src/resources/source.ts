@@ -8,18 +8,20 @@ import {
   type YAMLMap,
   type YAMLSeq,
 } from "yaml";
-import type { Place, Report } from "./report.ts";
+import type { Place, Report, Start } from "./report.ts";
 
 /** One document, with the data that all its readers share. */
 export interface Source {
   readonly file: string;
+  /** Lines of the text, which begins at `start` in the file. */
   readonly lines: LineCounter;
+  readonly start: Start;
   readonly report: Report;
   /** The value of each alias. */
   readonly aliases: Map<Node, Node>;
   readonly spend: Spend;
   readonly faults: Faults;
-  /** The text of the whole file. */
+  /** The text of the part of the file. */
   readonly text: string;
   /** The document may contain a secret: never show its lines. */
   readonly isSecret: boolean;
@@ -48,20 +50,24 @@ export function createSource(of: Omit<Source, "aliases" | "faults">): Source {
  */
 export type Spend = (count: number, depth: number, tooMuch: () => void) => boolean;
 
-/** Returns the place where a part of a file begins. */
-export function placeAt(offset: number, { file, lines }: Pick<Source, "file" | "lines">): Place {
+/** Returns the place of an offset in the text. */
+export function placeAt(
+  offset: number,
+  { file, lines, start }: Pick<Source, "file" | "lines" | "start">,
+): Place {
   const { line, col } = lines.linePos(offset);
-  return { file, line: Math.max(1, line), column: Math.max(1, col) };
+  return { file, line: Math.max(1, line), column: Math.max(1, col), start };
 }
 
 /** Returns the place of a document's node. */
-export function placeOf(node: Node, { file, lines, isSecret }: Source): Place {
-  const [start = 0, end = start] = node.range ?? [];
-  const from = lines.linePos(start);
+export function placeOf(node: Node, source: Source): Place {
+  const { lines, isSecret } = source;
+  const [begin = 0, end = begin] = node.range ?? [];
+  const from = lines.linePos(begin);
   const to = lines.linePos(end);
   const isOneLine = to.line === from.line && to.col > from.col;
   return {
-    ...placeAt(start, { file, lines }),
+    ...placeAt(begin, source),
     ...(isOneLine ? { endColumn: to.col } : {}),
     ...(isSecret ? { isSecret } : {}),
   };

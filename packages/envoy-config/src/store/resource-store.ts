@@ -1,9 +1,10 @@
+import { defined } from "@umbra/shadow/defined";
 import type { Certificate } from "../certificate.ts";
 import { compare } from "../compare.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import { type ResolvedTopology, resolveTopology } from "../resolve-topology.ts";
-import { parseProblems } from "../resources/parse-problems.ts";
-import { readResources, type SourceFile } from "../resources/read-resources.ts";
+import { problemsOf, type ReadFile, readFile, type SourceFile } from "../resources/read-file.ts";
+import { joinFiles } from "../resources/read-resources.ts";
 import type { RouteAttachment } from "../route-attachment.ts";
 import type { Topology } from "../topology.ts";
 import type { TopologyOptions } from "../topology-options.ts";
@@ -47,14 +48,14 @@ export interface StaleFile {
   readonly problem: string;
 }
 
-/** A file with its last good text. */
+/** A file as it was last read. */
 interface HeldFile {
-  /** Absent: the file was never good. */
-  readonly good?: SourceFile;
+  /** The last reading that can be used; absent: the file was never good. */
+  readonly good?: ReadFile;
+  /** The last reading, if it can't be used. */
+  readonly bad?: ReadFile;
   /** Why the present content is not used. */
   readonly problem?: string;
-  /** What is wrong with the present content. */
-  readonly findings: readonly Diagnostic[];
 }
 
 /** Creates an empty store. Its files count in the order of their names, whatever the order in which they came. */
@@ -62,24 +63,22 @@ export function createResourceStore(options: ResourceStoreOptions = {}): Resourc
   const held = new Map<string, HeldFile>();
   return {
     put(file) {
-      const findings = parseProblems(file);
-      const [first] = findings;
-      if (first === undefined) held.set(file.name, { good: file, findings });
-      else {
-        const { good } = held.get(file.name) ?? {};
-        held.set(file.name, { ...(good && { good }), problem: first.message, findings });
-      }
+      const { good, bad } = held.get(file.name) ?? {};
+      const read = readFile(file, bad ?? good);
+      const { problem } = read;
+      if (problem === undefined) held.set(file.name, { good: read });
+      else held.set(file.name, { ...defined({ good }), bad: read, problem });
     },
     keep(name, problem) {
       const { good } = held.get(name) ?? {};
-      held.set(name, { ...(good && { good }), problem, findings: [] });
+      held.set(name, { ...defined({ good }), problem });
     },
     remove: (name) => void held.delete(name),
     resolve() {
       const files = [...held].toSorted(([a], [b]) => compare(a, b));
-      const good = files.flatMap(([, { good }]) => good ?? []);
+      const good = files.flatMap(([, each]) => each.good ?? []);
       const firstFile = files[0]?.[0] ?? "-";
-      return resolutionOf(resolveTopology(readResources(good), { ...options, firstFile }), files);
+      return resolutionOf(resolveTopology(joinFiles(good), { ...options, firstFile }), files);
     },
   };
 }
@@ -88,7 +87,7 @@ function resolutionOf(
   resolved: ResolvedTopology,
   files: readonly (readonly [string, HeldFile])[],
 ): Resolution {
-  const findings = files.flatMap(([, each]) => each.findings);
+  const findings = files.flatMap(([, { bad }]) => (bad === undefined ? [] : problemsOf(bad)));
   return {
     ...resolved,
     diagnostics: [...resolved.diagnostics, ...findings].toSorted(
