@@ -12,9 +12,14 @@ import {
  */
 export interface CouldFail {
   add(sample: Sample): void;
-  /** True also where it is not known. */
-  isPossible(): boolean;
+  /** `judgedMs`: since the end of the warm-up. True also where it is not known. */
+  isPossible(judgedMs: number): boolean;
 }
+
+/** Blocks of 10 s that a FAIL takes: of a ratio, a rate and a clear difference of rates. The last may be short. */
+const blocksMs = { ratio: 190_000, rate: 590_000, clear: 110_000 };
+/** A clear difference of rates is so many margins. */
+const clearMargins = 10;
 
 /** Gates that fail before the planned end and whose estimates are followed. Tails are judged at the planned end only. */
 const ratios = {
@@ -46,10 +51,12 @@ export function createCouldFail(config: EvaluationConfig, fromMs: number): Could
       noteRatios(sample, note);
       noteRates(sample, config.slo, note);
     },
-    isPossible: () =>
+    isPossible: (judgedMs) =>
       [...means].some(([id, { sum, n }]) => {
         const { margin } = config.gates[id];
-        return sum / n > (id in ratios ? Math.log1p(margin) : margin);
+        if (id in ratios) return judgedMs >= blocksMs.ratio && sum / n > Math.log1p(margin);
+        const margins = judgedMs >= blocksMs.rate ? 1 : clearMargins;
+        return judgedMs >= blocksMs.clear && sum / n > margins * margin;
       }),
   };
 }

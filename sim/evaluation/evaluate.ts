@@ -43,9 +43,6 @@ export interface Looks {
   readonly goesOn?: boolean;
 }
 
-/** No gate fails earlier: each needs a dozen blocks of 10 s behind the warm-up, of which the last may be short. */
-const firstFailMs = 110_000;
-
 /**
  * Judges a run as the sidecar does: interim analyses that keep their state, up to the first FAIL, INVALID or final one.
  * That one is the verdict. Interim analyses in which no gate can fail are left out.
@@ -70,8 +67,8 @@ export function evaluate(
       each = samples[next];
     }
     const isInterim = now * 1_000 < config.horizonMs;
-    const isEarly = now * 1_000 < config.warmupMs + firstFailMs;
-    if (canSkip && isInterim && (isEarly || !couldFail.isPossible())) continue;
+    const judgedMs = now * 1_000 - config.warmupMs;
+    if (canSkip && isInterim && !couldFail.isPossible(judgedMs)) continue;
     const facts = {
       startedAtMs: startMs,
       nowMs: startMs + now * 1_000,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { type EvaluationFacts, evaluationConfig, judge, type Sample } from "@umbra/shadow";
+import { lossesOf } from "../src/render/run-words.ts";
 import { traffic } from "./fixtures.ts";
 
 const startedAtMs = Date.UTC(2026, 0, 1);
@@ -47,6 +48,21 @@ describe("counts of the process and of the samples", () => {
     );
     const { funnel } = reportOf(some, {});
     expect(funnel).toMatchObject({ dispatched: 400, paired: 392, lost: 4, unmeasured: 4 });
+  });
+
+  test("twins that were never sent are not counted with lost ones", () => {
+    const twins = [{}, { shadow: null }, { shadow: null, unsent: true }, {}];
+    const some = pairs.map((each, i) => ({ ...each, ...twins[i % 4] }));
+    const leftOut = { paired: 4, lost: 3, unsent: 2, unmeasured: 1 };
+    const { funnel } = reportOf(some, { leftOut });
+    expect(funnel).toMatchObject({ dispatched: 410, paired: 204, lost: 103, unsent: 102 });
+    expect(lossesOf(funnel).map(({ where, total }) => [where, total])).toEqual(
+      expect.arrayContaining([
+        ["no shadow response", 103],
+        ["never sent to the shadow", 102],
+        ["no room to measure the shadow", 1],
+      ]),
+    );
   });
 
   test("twins that were lost or never sent are not what the shadow answered", () => {

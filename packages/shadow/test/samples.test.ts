@@ -112,6 +112,8 @@ describe("a samples file's line", () => {
   });
 });
 
+const noneLeftOut = { paired: 0, lost: 0, unsent: 0, unmeasured: 0 };
+
 describe("the store", () => {
   const names = { route: "default/route", candidate: "default/pool-b" };
 
@@ -122,6 +124,7 @@ describe("the store", () => {
       sample(2, { shadow: null, mirrored: false, drop: "rate" }),
       sample(2.5, { shadow: null, unsent: true }),
       sample(2.6, { shadow: null, unmeasured: true }),
+      sample(2.7, { primary: leg({ class: "client_cancelled", ttft: null, cut: 750 }) }),
       sample(3, { primary: leg({ ttft: null, class: null, stream: null, tokenSource: null }) }),
     ];
     for (const each of samples) store.add(each);
@@ -141,13 +144,29 @@ describe("the store", () => {
     expect(store.size).toBeLessThanOrEqual(8_192);
     expect(store.size).toBeGreaterThan(4_096);
     expect(store.size + store.evicted).toBe(40_000);
-    expect(store.evictedPairs).toEqual({ paired: store.evicted, lost: 0 });
+    expect(store.evictedPairs).toEqual({ ...noneLeftOut, paired: store.evicted });
     // Evenly over the run: a quarter of what was kept in each quarter of it.
     const quarters = [0, 1, 2, 3].map(
       (q) => kept.filter(({ t0 }) => Math.floor((t0 - (kept[0]?.t0 ?? 0)) / 10_000) === q).length,
     );
     for (const quarter of quarters) expect(quarter / kept.length).toBeCloseTo(0.25, 1);
     expect((kept[0]?.t0 ?? 0) - sample(0).t0).toBeLessThan(100);
+  });
+
+  test("counts what it leaves out by the outcome of the twin", () => {
+    const store = createSampleStore(names, 4_096);
+    const twins = [
+      {},
+      { shadow: null },
+      { shadow: null, unsent: true },
+      { shadow: null, unmeasured: true },
+    ];
+    for (let i = 0; i < 40_000; i++) store.add(sample(i, twins[i % 4]));
+    const { paired, lost, unsent, unmeasured } = store.evictedPairs;
+    expect(paired + lost + unsent + unmeasured).toBe(store.evicted);
+    for (const count of [paired, lost, unsent, unmeasured]) {
+      expect(count / store.evicted).toBeCloseTo(0.25, 1);
+    }
   });
 
   test("knows the endpoint of every sample it has, whatever came before: 10,000 endpoints over time", () => {
@@ -183,6 +202,6 @@ describe("the store", () => {
       store.add(sample(i, more));
     }
     expect([...store.all()].filter(({ mirrored }) => mirrored)).toHaveLength(3_000);
-    expect(store.evictedPairs).toEqual({ paired: 0, lost: 0 });
+    expect(store.evictedPairs).toEqual(noneLeftOut);
   });
 });

@@ -111,6 +111,8 @@ export const verdictCells: readonly Cell[] = [
       truth,
       looks: "live",
       claim: { kind: "worse", ...claim },
+      // A median takes more runs than a share.
+      ...(claim?.beforeS === undefined ? {} : { runs: 4 }),
       table: "verdicts",
     }),
   ),

@@ -1,4 +1,5 @@
-import type { LaneBehaviour, ReportBehaviour } from "../report/behaviour.ts";
+import type { LaneBehaviour, ReportBehaviour, SurvivalSummary } from "../report/behaviour.ts";
+import { survivalQuantiles } from "../statistics/kaplan-meier.ts";
 import { quantile, sorted } from "../statistics/quantile.ts";
 import { indicesOf, type LaneColumns, type PairTable } from "./table.ts";
 
@@ -7,7 +8,36 @@ const stallMs = 1_000;
 /** Describes how both lanes stream, think and cache. */
 export function describeBehaviour(table: PairTable): ReportBehaviour {
   const used = indicesOf(table, (index) => table.isUsed[index] === 1);
-  return { primary: lane(used, table.baseline), shadow: lane(used, table.shadow) };
+  const cut = { primary: firstTokens(table, "baseline"), shadow: firstTokens(table, "shadow") };
+  const isCut = Math.max(cut.primary.cut_share, cut.shadow.cut_share) > leastCutShare;
+  return {
+    primary: {
+      ...lane(used, table.baseline),
+      ...(isCut ? { ttft_kaplan_meier: cut.primary } : {}),
+    },
+    shadow: { ...lane(used, table.shadow), ...(isCut ? { ttft_kaplan_meier: cut.shadow } : {}) },
+  };
+}
+
+/** So few that are cut short do not move a quantile that is shown. */
+const leastCutShare = 0.01;
+
+/** Times to the first token of one lane's streams. A twin that never arrived is later than all. */
+function firstTokens(table: PairTable, lane: "baseline" | "shadow"): SurvivalSummary {
+  const { ttft, cut, isOk } = table[lane];
+  const streams = indicesOf(table, (i) => table.isTimed[i] === 1 && table.isStream[i] === 1);
+  const isLost = (i: number) => lane === "shadow" && table.isLost[i] === 1;
+  const isSeen = (i: number) => (ttft[i] ?? 0) > 0;
+  const unseen = Array.from(streams).filter((i) => !isSeen(i) && (isLost(i) || isOk[i] !== 1));
+  const cutAt = unseen.flatMap((i) => (isLost(i) ? Number.POSITIVE_INFINITY : known(cut[i])));
+  const seen = streams.filter(isSeen);
+  const [p50 = null, p90 = null, p99 = null] = survivalQuantiles(
+    Array.from(seen, (i) => ttft[i] ?? 0),
+    cutAt,
+    [0.5, 0.9, 0.99],
+  );
+  const cutShort = unseen.filter((i) => !isLost(i)).length;
+  return { cut_share: streams.length === 0 ? 0 : cutShort / streams.length, p50, p90, p99 };
 }
 
 function lane(used: Uint32Array, columns: LaneColumns): LaneBehaviour {

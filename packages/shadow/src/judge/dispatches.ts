@@ -71,15 +71,16 @@ function unusedFor(baseline: SampleLeg, shadow: SampleLeg): string | undefined {
 export function lossesOf(
   { atMs, outcome }: Dispatches,
   fromMs: number,
-): Required<Pick<ReportFunnel, "lost" | "unmeasured" | "warmup" | "not_used">> {
+): Required<Pick<ReportFunnel, "lost" | "unsent" | "unmeasured" | "warmup" | "not_used">> {
   const notUsed: Record<string, number> = {};
-  let [lostCount, unmeasuredCount, warmup] = [0, 0, 0];
+  const count = { lost: 0, unsent: 0, unmeasured: 0, dropped: 0, paired: 0 };
+  let warmup = 0;
   outcome.forEach((each, i) => {
-    if (each.kind === "lost" || each.kind === "unsent") lostCount++;
-    if (each.kind === "unmeasured") unmeasuredCount++;
+    count[each.kind]++;
     if (each.kind !== "paired") return;
     if ((atMs[i] ?? 0) < fromMs) warmup++;
     else if (each.unused !== undefined) notUsed[each.unused] = (notUsed[each.unused] ?? 0) + 1;
   });
-  return { lost: lostCount, unmeasured: unmeasuredCount, warmup, not_used: notUsed };
+  const { lost, unsent, unmeasured } = count;
+  return { lost, unsent, unmeasured, warmup, not_used: notUsed };
 }

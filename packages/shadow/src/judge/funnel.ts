@@ -1,4 +1,5 @@
 import type { ReportFunnel } from "../report/shadow-report.ts";
+import type { LeftOut } from "../samples/sample-store.ts";
 import type { EvaluationFacts } from "./input.ts";
 import type { Partition } from "./partition.ts";
 import { countOf, type PairTable } from "./table.ts";
@@ -6,10 +7,13 @@ import { countOf, type PairTable } from "./table.ts";
 /** Number of mirrored requests with an outcome, including those left out to save memory. */
 export function measuredOf(
   { counts }: Pick<Partition, "counts">,
-  { leftOut = { paired: 0, lost: 0 } }: EvaluationFacts,
+  { leftOut = noneLeftOut }: EvaluationFacts,
 ): number {
-  return counts.mirrored + leftOut.paired + leftOut.lost;
+  const { paired, lost, unsent, unmeasured } = leftOut;
+  return counts.mirrored + paired + lost + unsent + unmeasured;
 }
+
+const noneLeftOut: LeftOut = { paired: 0, lost: 0, unsent: 0, unmeasured: 0 };
 
 /**
  * True if the process has counted the whole evaluation. Counts are in memory and samples on disk, so after a restart
@@ -25,7 +29,7 @@ export function isCountedInFull(part: Pick<Partition, "counts">, facts: Evaluati
  */
 export function funnelOf(part: Partition, table: PairTable, facts: EvaluationFacts): ReportFunnel {
   const { counts } = part;
-  const { counts: known, leftOut = { paired: 0, lost: 0 } } = facts;
+  const { counts: known, leftOut = noneLeftOut } = facts;
   const censored: Record<string, number> = {};
   for (let i = 0; i < table.size; i++) {
     if (table.isJudged[i] === 1) continue;
@@ -42,7 +46,8 @@ export function funnelOf(part: Partition, table: PairTable, facts: EvaluationFac
     dropped: atLeast(counts.dropped, known?.dropped ?? {}),
     paired: counts.paired + leftOut.paired,
     lost: counts.lost + leftOut.lost,
-    unmeasured: counts.unmeasured,
+    unsent: counts.unsent + leftOut.unsent,
+    unmeasured: counts.unmeasured + leftOut.unmeasured,
     warmup: counts.warmup,
     used: countOf(table.isUsed),
     censored,

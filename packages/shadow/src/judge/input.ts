@@ -1,6 +1,7 @@
 import type { Utilisation } from "../report/report-cost.ts";
 import type { ReportFunnel, ShadowReport } from "../report/shadow-report.ts";
 import type { Sample } from "../samples/sample.ts";
+import type { LeftOut } from "../samples/sample-store.ts";
 import type { EvaluationConfig } from "./config.ts";
 
 /** Input of a verdict. */
@@ -42,7 +43,7 @@ export interface EvaluationFacts {
   /** 99th percentile of the primary's requests per second, over blocks of 10 s. */
   readonly peakPerSecond?: number;
   /** Measured pairs that were left out at random to save memory. */
-  readonly leftOut?: { readonly paired: number; readonly lost: number };
+  readonly leftOut?: LeftOut;
   readonly captured?: number;
   readonly limitsHit?: readonly string[];
   /** Report of the previous analysis of the same evaluation. */

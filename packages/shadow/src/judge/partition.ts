@@ -17,8 +17,10 @@ export interface Partition {
     readonly samples: number;
     readonly mirrored: number;
     readonly paired: number;
-    /** Mirrored requests whose twin never arrived. */
+    /** Mirrored requests whose twin was sent and never arrived. */
     readonly lost: number;
+    /** Mirrored requests whose twin the gateway never sent. */
+    readonly unsent: number;
     readonly unmeasured: number;
     /** Pairs before the judged time. */
     readonly warmup: number;

@@ -4,7 +4,7 @@ import type { Sample, SampleLeg } from "../samples/sample.ts";
 import type { EvaluationConfig } from "./config.ts";
 import { numbersAt } from "./numbers.ts";
 
-const times = ["ttft", "ttfo", "tpot", "e2e", "stall"] as const;
+const times = ["ttft", "ttfo", "tpot", "e2e", "stall", "cut"] as const;
 const sizes = ["length", "promptTokens", "cachedTokens", "outTokens"] as const;
 const pairNumbers = ["atMs", "promptBytes", "lag"] as const;
 const kindNames = ["model", "path", "shape", "priority"] as const;
@@ -135,6 +135,7 @@ class LaneBuilder {
     of.tpot.push(tpot ?? Number.NaN);
     of.e2e.push(leg.e2e ?? Number.NaN);
     of.stall.push(leg.stall ?? Number.NaN);
+    of.cut.push(leg.cut ?? Number.NaN);
     of.length.push(lengthOf(leg, isOneWay) ?? Number.NaN);
     of.promptTokens.push(leg.promptTokens ?? Number.NaN);
     of.cachedTokens.push(leg.cachedTokens ?? Number.NaN);

@@ -1,7 +1,7 @@
 import { type AnswerMeasures, answerForm, noAnswer } from "@umbra/openai/answers";
 import type { DropReason } from "../samples/sample.ts";
 import type { AnswerReading, ReadAnswer } from "./answer-reading.ts";
-import type { Lane, Leg } from "./leg.ts";
+import { isCensored, type Lane, type Leg } from "./leg.ts";
 import { legClassOf } from "./leg-class.ts";
 import type { RequestKind } from "./request-kind.ts";
 
@@ -143,6 +143,7 @@ class OneLeg implements LegRecorder {
       ...optional("kind", kind),
       ...optional("attempts", attempts),
       ...optional("model", model ?? measures?.model),
+      ...optional("cutMs", isCensored(legClass) ? endedAt - t0 : undefined),
       ...measured(measures ?? noAnswer, { isStream, t0, bodyEndedAt }),
     };
   }

@@ -29,6 +29,8 @@ export interface Leg {
   readonly tpocMs?: number;
   /** Dispatch to last token event; without streaming, to the end of the body. */
   readonly e2eMs?: number;
+  /** Dispatch to the moment when it was cut short from outside; only for such legs. */
+  readonly cutMs?: number;
   /** Dispatch to the end of the body. */
   readonly streamEndMs?: number;
   readonly outTokens?: number;

@@ -1,3 +1,4 @@
+import type { SurvivalSummary } from "../report/behaviour.ts";
 import { changeWords } from "../report/change-words.ts";
 import type { Estimate, LaneCost, ReportCost } from "../report/report-cost.ts";
 import type { ShadowReport } from "../report/shadow-report.ts";
@@ -104,5 +105,32 @@ export function behaviourRows({ behaviour }: ShadowReport): readonly SideRow[] {
     ...row("streams with a gap over 1 s", primary.stalled_share, shadow.stalled_share, share),
     ...row("time spent on reasoning", primary.reasoning_share, shadow.reasoning_share, share),
     ...row("prompt tokens from the cache", primary.cached_share, shadow.cached_share, share),
+    ...survivalRows(primary.ttft_kaplan_meier, shadow.ttft_kaplan_meier),
+  ];
+}
+
+/** Rows on TTFT where clients left before the first token. */
+function survivalRows(
+  primary: SurvivalSummary | undefined,
+  shadow: SurvivalSummary | undefined,
+): readonly SideRow[] {
+  if (primary === undefined || shadow === undefined) return [];
+  const levels = ["p50", "p90", "p99"] as const;
+  const ms = (value: number | null) => (value === null ? "not seen" : `${count(value)} ms`);
+  return [
+    [
+      "cut short before the first token",
+      percent(primary.cut_share, 1),
+      percent(shadow.cut_share, 1),
+      "",
+    ],
+    ...levels.map(
+      (level): SideRow => [
+        `TTFT with those, ${level} (Kaplan-Meier)`,
+        ms(primary[level]),
+        ms(shadow[level]),
+        "",
+      ],
+    ),
   ];
 }

@@ -113,10 +113,18 @@ export interface Loss {
 
 /** Lists every loss with its reasons, warm-up first. */
 export function lossesOf(funnel: ReportFunnel): readonly Loss[] {
-  const { warmup, lost, unmeasured = 0, in_flight: inFlight = 0, not_used: notUsed } = funnel;
+  const {
+    warmup,
+    lost,
+    unsent = 0,
+    unmeasured = 0,
+    in_flight: inFlight = 0,
+    not_used: notUsed,
+  } = funnel;
   return [
     alone("warm-up left out", warmup),
     alone("no shadow response", lost),
+    alone("never sent to the shadow", unsent),
     alone("no room to measure the shadow", unmeasured),
     alone("still in flight", inFlight),
     ...(notUsed === undefined

@@ -15,4 +15,18 @@ export interface LaneBehaviour {
   readonly reasoning_share: number | null;
   /** Share of prompt tokens found in the prefix cache, 0..1. */
   readonly cached_share: number | null;
+  /** Absent unless more than 1 % of a lane's answers were cut short before their first token. */
+  readonly ttft_kaplan_meier?: SurvivalSummary;
+}
+
+/**
+ * TTFT in ms with answers that were cut short, by the estimator of Kaplan and Meier. It assumes that those would have
+ * taken as long as the others; null where too few answers are left to see a quantile.
+ */
+export interface SurvivalSummary {
+  /** Share of the answers that were cut short before their first token, 0..1. */
+  readonly cut_share: number;
+  readonly p50: number | null;
+  readonly p90: number | null;
+  readonly p99: number | null;
 }

@@ -149,8 +149,10 @@ export interface ReportFunnel {
   /** Mirrored. */
   readonly dispatched: number;
   readonly paired: number;
-  /** Mirrored requests whose twin never arrived: bad shadow legs of class `lost`. */
+  /** Mirrored requests whose twin was sent and never arrived: bad shadow legs of class `lost`. */
   readonly lost: number;
+  /** Mirrored requests whose twin the gateway never sent: no fault of the shadow. Absent in earlier reports, which count them as lost. */
+  readonly unsent?: number;
   /** Mirrored requests whose twin was not measured, for want of our own room: no fault of the shadow. */
   readonly unmeasured?: number;
   /** Pairs of the warm-up, which are left out. */

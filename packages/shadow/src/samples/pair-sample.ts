@@ -110,6 +110,7 @@ function sampleLeg(leg: Leg, source?: Source): SampleLeg {
     attempts: leg.attempts ?? null,
     tpoc: rounded(leg.tpocMs),
     stall: rounded(leg.maxIclMs),
+    ...(leg.cutMs === undefined ? {} : { cut: rounded(leg.cutMs) }),
   };
 }
 

@@ -96,6 +96,7 @@ function parseLeg(json: unknown): SampleLeg | undefined {
     attempts: number(json.attempts),
     tpoc: number(json.tpoc),
     stall: number(json.stall),
+    ...(json.cut === undefined ? {} : { cut: number(json.cut) }),
   };
 }
 

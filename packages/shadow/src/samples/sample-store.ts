@@ -4,7 +4,7 @@ import { dropReasons, type Sample, type SampleLeg } from "./sample.ts";
 import { createThinning } from "./thinning.ts";
 
 /**
- * Stores samples in bounded memory: columns of numbers, about 220 bytes per sample. A full store removes every second
+ * Stores samples in bounded memory: columns of numbers, about 230 bytes per sample. A full store removes every second
  * sample, chosen by a hash of its id. The choice does not depend on content, and the start of the run is kept, so
  * analyses at any time stay valid.
  */
@@ -13,10 +13,25 @@ export interface SampleStore {
   readonly size: number;
   /** Number of samples that were removed. */
   readonly evicted: number;
-  /** Mirrored samples among them. */
-  readonly evictedPairs: { readonly paired: number; readonly lost: number };
+  /** Mirrored samples among them, by outcome. */
+  readonly evictedPairs: LeftOut;
   /** Iterates over the samples, oldest first. Each is created when it is read. */
   all(): IterableIterator<Sample>;
+}
+
+/** Mirrored requests that were left out to save memory, by the outcome of their twins. */
+export interface LeftOut {
+  readonly paired: number;
+  readonly lost: number;
+  readonly unsent: number;
+  readonly unmeasured: number;
+}
+
+/** How a mirrored request's twin ended. */
+function twinOf({ shadow, unsent, unmeasured }: Sample): keyof LeftOut {
+  if (shadow !== null) return "paired";
+  if (unmeasured === true) return "unmeasured";
+  return unsent === true ? "unsent" : "lost";
 }
 
 const numberFields = [
@@ -33,6 +48,7 @@ const numberFields = [
   "attempts",
   "tpoc",
   "stall",
+  "cut",
 ] as const satisfies readonly (keyof SampleLeg)[];
 
 /** Codes of one byte each: class, stream, source, and the index of the finish reason. */
@@ -72,12 +88,11 @@ export function createSampleStore(
   const most = Math.max(1, Math.ceil(capacity / rowsPerChunk)) * rowsPerChunk;
   const thinning = createThinning();
   let evicted = 0;
-  const evictedPairs = { paired: 0, lost: 0 };
+  const evictedPairs = { paired: 0, lost: 0, unsent: 0, unmeasured: 0 };
 
-  function evict({ mirrored, shadow }: Sample): void {
+  function evict(sample: Sample): void {
     evicted++;
-    if (shadow !== null) evictedPairs.paired++;
-    else if (mirrored) evictedPairs.lost++;
+    if (sample.mirrored || sample.shadow !== null) evictedPairs[twinOf(sample)]++;
   }
 
   function keep(sample: Sample): void {
@@ -245,8 +260,10 @@ function createLegColumns() {
       const numbers = Object.fromEntries(
         numberFields.map((field, at) => [field, number(at)]),
       ) as Record<(typeof numberFields)[number], number | null>;
+      const { cut, ...others } = numbers;
       return {
-        ...numbers,
+        ...others,
+        ...(cut === null ? {} : { cut }),
         class: legClasses[code(0) - 1] ?? null,
         stream: code(1) === 0 ? null : code(1) === 2,
         tokenSource: code(2) === 0 ? null : code(2) === 2 ? "usage" : "chunks",

@@ -63,6 +63,8 @@ export interface SampleLeg {
   readonly tpoc?: number | null;
   /** Longest gap between two token events. */
   readonly stall?: number | null;
+  /** Time to the moment when it was cut short from outside. Null or absent for other legs. */
+  readonly cut?: number | null;
 }
 
 export const dropReasons = [

@@ -109,7 +109,7 @@ function autoregressiveSd(
  * What few blocks hide: a load that lasts as long as they do moves their mean and not their deviation. So they are
  * taken to deviate as if a load made at least this share of the variance of single values.
  */
-const assumedShare = 1 / 4;
+const assumedShare = 2 / 9;
 /** Blocks from which on the assumed share decreases, as one over their number: eight minutes. */
 const assumedUntil = 48;
 

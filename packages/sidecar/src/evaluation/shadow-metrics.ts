@@ -86,7 +86,7 @@ export function createShadowMetrics(options: ShadowMetricsOptions): ShadowMetric
     },
     lost(_primary, mirror, twin, request) {
       const candidate = candidateOf(request, mirror);
-      if (candidate !== undefined) pairs.at(candidate, lossOf(twin)).value++;
+      if (candidate !== undefined) pairs.at(candidate, outcomeOf[twin]).value++;
     },
     unmirrored(primary, { mirror }, request) {
       const candidate = candidateOf(request, mirror);
@@ -118,7 +118,7 @@ function tablesOf(metrics: Exposition) {
   });
   const pairs = metrics.counter({
     name: "umbra_shadow_pairs_total",
-    help: "Mirrored requests by outcome of the pair.",
+    help: "Mirrored requests by outcome of the pair: paired, censored, lost, unsent or unmeasured.",
     labels: ["candidate", "outcome"],
   });
   const tokens = metrics.counter({
@@ -318,7 +318,9 @@ function addReportMetrics({ metrics, latest }: ShadowMetricsOptions): void {
   );
 }
 
-/** Our own want of room is no loss of the shadow's: an alert looks at lost ones. */
-function lossOf(twin: LostTwin): "unmeasured" | "lost" {
-  return twin === "unmeasured" ? twin : "lost";
-}
+/** Only a twin that was sent and never answered is a loss of the shadow's. */
+const outcomeOf: Readonly<Record<LostTwin, string>> = {
+  unanswered: "lost",
+  unsent: "unsent",
+  unmeasured: "unmeasured",
+};
