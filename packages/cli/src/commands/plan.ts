@@ -74,7 +74,7 @@ export function planCommand(io: Io): Command {
       "Assumes equal lanes and estimates the chance of a PASS at the horizon, for each gate and overall, and the smallest detectable change. Also checks the budget against the traffic.",
     examples: [
       "umbra plan --rate 20 --percent 25",
-      "umbra plan --rate 20 --percent 25 --samples primary.ndjson -f examples/evaluation",
+      "umbra plan --rate 20 --percent 25 --samples primary.ndjson -f examples/mirror -f examples/evaluation",
     ],
     flags: [planFlags],
   }).action(async (flags: PlanFlags) => {
