@@ -1,8 +1,6 @@
 // Umbra's sidecar with a folder of resources that may change, and ADS for Envoy. Its argument: the settings, as JSON.
-import { Worker } from "node:worker_threads";
-import type { Topology } from "@umbra/envoy-config";
+import { startConfiguration } from "@umbra/control";
 import { type Sidecar, startSidecar } from "@umbra/sidecar";
-import { type Kind, type Resource, type Snapshot, snapshotOf } from "@umbra/xds";
 import pino from "pino";
 import { tell } from "../harness/tell.ts";
 
@@ -16,34 +14,25 @@ export interface LiveSettings {
   readonly scrapeIntervalMs: number;
 }
 
-export interface ResolvedFolder {
-  readonly topology: Topology;
-  readonly resources: Readonly<Partial<Record<Kind, readonly Resource[]>>>;
-  readonly changedAtMs: number;
-}
-
 const settings = JSON.parse(process.argv[2] ?? "{}") as LiveSettings;
-let sidecar: Promise<Sidecar> | undefined;
-let held: Snapshot | undefined;
-let generation = 0;
-
-new Worker(new URL("./live-worker.ts", import.meta.url), { workerData: settings }).on(
-  "message",
-  async ({ topology, resources, changedAtMs }: ResolvedFolder) => {
-    sidecar ??= startSidecar({
-      topology,
-      grpc: settings.sidecar,
-      ads: { address: settings.ads },
-      admin: { host: "127.0.0.1", port: settings.adminPort },
-      log: pino({ level: "error" }, pino.destination(2)),
-      scrapeIntervalMs: settings.scrapeIntervalMs,
-      staleAfterMs: 3 * settings.scrapeIntervalMs,
-    });
-    const running = await sidecar;
-    held = snapshotOf(resources, held);
-    generation++;
-    const facts = { findings: [], staleFiles: [], objects: 1, changes: [], changedAtMs };
-    running.apply({ ...facts, generation, topology, snapshot: held });
-  },
-);
+const log = pino({ level: "warn" }, pino.destination(2));
+let sidecar: Sidecar | undefined;
+const { first } = await startConfiguration({
+  paths: [settings.folder],
+  topology: { bindAddress: "127.0.0.1" },
+  rendering: { sidecar: settings.sidecar, envoyAdmin: settings.envoyAdmin },
+  isWatched: true,
+  onChange: (update) => sidecar?.apply(update),
+  onProblem: (words) => log.warn(words),
+});
+sidecar = await startSidecar({
+  topology: first.topology,
+  grpc: settings.sidecar,
+  ads: { address: settings.ads },
+  admin: { host: "127.0.0.1", port: settings.adminPort },
+  log,
+  scrapeIntervalMs: settings.scrapeIntervalMs,
+  staleAfterMs: 3 * settings.scrapeIntervalMs,
+});
+sidecar.apply(first);
 tell(settings.adminPort);
