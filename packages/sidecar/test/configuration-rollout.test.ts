@@ -204,7 +204,27 @@ test("an Envoy that stays away delays the retirement by five seconds", () => {
   apply({ ...first, rds: { r: "r2" } });
   taken();
   pass(reconnectMs + 1_000);
-  expect(taken()).toEqual(["retire"]);
+  expect(taken()).toEqual(["admit", "retire"]);
+});
+
+test("new endpoints wait for an Envoy that is about to connect again, for 250 ms at most", () => {
+  const { ads, apply, taken, pass } = world();
+  apply(first);
+  const client = connect(ads);
+  acceptAll(client);
+  client.close();
+  taken();
+  apply({ ...first, eds: { a: "1 2" } });
+  expect(taken()).toEqual(["begin", "publish"]);
+  const again = connect(ads);
+  expect(taken()).toEqual([]);
+  acceptAll(again);
+  expect(taken()).toEqual(["admit", "retire", "accepted 2"]);
+  again.close();
+  apply({ ...first, eds: { a: "1 3" } });
+  taken();
+  pass(admitWithinMs);
+  expect(taken()).toEqual(["admit"]);
 });
 
 test("a version is reported as refused when the last Envoy has refused it, and only once", () => {

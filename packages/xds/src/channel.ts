@@ -96,16 +96,15 @@ export class Channel {
     return names.some((name) => this.#accepted.has(name) || this.#mayHold.has(name));
   }
 
-  /** True where the client has accepted or refused each of these that it wants. */
+  /** True where the client has accepted or refused each of these that it wants, and nothing else is on its way. */
   hasReplied(resources: Iterable<Resource>): boolean {
+    const { batch } = this.#pending ?? {};
+    const sent = batch && new Map(batch.resources.map(({ name, version }) => [name, version]));
     for (const { name, version } of resources) {
-      const isOpen = this.#accepted.get(name) !== version;
-      if (
-        isOpen &&
-        this.#subscription.covers(name) &&
-        this.#rejected.get(name)?.version !== version
-      )
-        return false;
+      if (!this.#subscription.covers(name)) continue;
+      const last = sent?.get(name) ?? this.#accepted.get(name);
+      const isSame = last === version && this.#accepted.get(name) === version;
+      if (!isSame && this.#rejected.get(name)?.version !== version) return false;
     }
     return true;
   }

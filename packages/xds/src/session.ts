@@ -66,7 +66,11 @@ export class Session {
 
   /** True where the client has the newest endpoints of the clusters that it knows, refused ones aside. */
   get hasEndpoints(): boolean {
-    return this.#goal === undefined || this.#channels.eds.hasReplied(this.#goal.eds.values());
+    const { eds } = this.#channels;
+    const wanted = this.#goal?.eds;
+    if (wanted === undefined || wanted.size === 0) return true;
+    // One that returns serves already, by endpoints that it is about to name.
+    return eds.isOpen && eds.hasReplied(wanted.values());
   }
 
   /** True where the client has refused newer listeners or routes, and serves by the older ones. */

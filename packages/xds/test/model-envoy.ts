@@ -40,6 +40,11 @@ export class ModelEnvoy {
     return Object.fromEntries([...this.#held[kind].texts].toSorted());
   }
 
+  /** Clusters that the routes name of listeners that Envoy has. */
+  routedClusters(): ReadonlySet<string> {
+    return new Set([...this.#held.rds.texts.values()].flatMap(referencesOf));
+  }
+
   /** Connects, or connects again with all that it has. */
   connect(server: AdsServer): void {
     this.#client?.close();

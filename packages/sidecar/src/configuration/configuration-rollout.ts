@@ -111,7 +111,7 @@ export class ConfigurationRollout {
     const { clients } = this.#options.ads;
     this.#watchLoneliness(clients);
     if (this.#latest === undefined) return;
-    if (clients.every(({ hasEndpoints }) => hasEndpoints)) this.#admit();
+    if (this.#haveEndpoints(clients)) this.#admit();
     if (this.#cancelRetirement !== undefined) {
       if (this.#haveGivenUpOldRoutes(clients)) this.#retire();
       else this.#checkLater();
@@ -133,11 +133,19 @@ export class ConfigurationRollout {
     this.#options.serving.retire();
   }
 
+  #haveEndpoints(clients: readonly ClientState[]): boolean {
+    return clients.length === 0 ? this.#isAlone : clients.every(({ hasEndpoints }) => hasEndpoints);
+  }
+
+  /** True without an Envoy, unless one has just left: it serves on, and is about to connect again. */
+  get #isAlone(): boolean {
+    const since = this.#lonelySinceMs;
+    return since === undefined || this.#options.now() - since >= reconnectMs;
+  }
+
   #haveGivenUpOldRoutes(clients: readonly ClientState[]): boolean {
     const now = this.#options.now();
-    if (clients.length === 0) {
-      return this.#lonelySinceMs === undefined || now - this.#lonelySinceMs >= reconnectMs;
-    }
+    if (clients.length === 0) return this.#isAlone;
     return clients.every(({ isUpToDate, keepsOlderRoutes, heardAtMs }) =>
       isUpToDate ? !keepsOlderRoutes : now - heardAtMs >= silentAfterMs,
     );
