@@ -95,7 +95,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
   const live = createLive(mirrors, metrics, observers);
   const servingMirrors = createServingMirrors({
     ...{ registry: mirrors, evaluations, answers, metrics: shadowMetrics },
-    named: () => live.namedMirrors(),
+    isNamed: (mirror) => live.isNamed(mirror),
   });
   const pick: PickOptions = {
     ...pickSettings(options, { pools, paths }, opened),

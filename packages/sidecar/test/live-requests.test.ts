@@ -102,6 +102,19 @@ describe("a live request", () => {
   });
 });
 
+test("a mirror is named until the last request with a twin in it is over", () => {
+  const { live, begin, clock } = setup();
+  const [first, second] = [begin("1", ["m", "n"]), begin("2", ["m"])];
+  expect(["m", "n", "o"].map((each) => live.isNamed(each))).toEqual([true, true, false]);
+  for (const each of [first, second]) live.streamOver(each);
+  clock.ms += 11_000;
+  live.expire();
+  live.expire();
+  expect([live.size, live.isNamed("m"), live.isNamed("n")]).toEqual([0, false, false]);
+  begin("3", ["n"]);
+  expect([live.isNamed("m"), live.isNamed("n")]).toEqual([false, true]);
+});
+
 describe("too many idle requests", () => {
   /** A request that was answered, and whose twin has not come. */
   function answered(live: LiveRequests, recorder: ReturnType<typeof createRecorder>, id: string) {

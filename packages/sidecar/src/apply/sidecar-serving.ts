@@ -52,6 +52,8 @@ export function createSidecarServing(options: SidecarServingOptions): SidecarSer
     needRestart = names;
   }
 
+  /** As it was given. */
+  let begun = started;
   state.begin(topology);
   return {
     get topology() {
@@ -61,10 +63,13 @@ export function createSidecarServing(options: SidecarServingOptions): SidecarSer
       return needRestart;
     },
     begin(next) {
+      // The first configuration that is applied is the one of the start.
+      if (next === begun) return;
       const kept = keepStartSettings(next, started.envoy.settings);
       const used = inOwnMemory(kept.topology);
       state.begin(used);
       topology = used;
+      begun = next;
       noteRestart(kept.needRestart);
     },
     admitEndpoints: state.admitEndpoints,

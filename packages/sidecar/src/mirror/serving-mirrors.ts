@@ -19,20 +19,19 @@ export interface ServingMirrorsParts {
   readonly evaluations: Pick<Evaluations, "begin" | "retire">;
   readonly answers: Pick<AnswerReadingThread, "begin">;
   readonly metrics: Pick<ShadowMetrics, "forgetGone">;
-  /** Returns the mirrors that live requests name. */
-  readonly named: () => ReadonlySet<string>;
+  /** True while a live request names the mirror. */
+  readonly isNamed: (mirror: string) => boolean;
 }
 
 export function createServingMirrors(parts: ServingMirrorsParts): ServingMirrors {
-  const { registry, evaluations, answers, metrics, named } = parts;
+  const { registry, evaluations, answers, metrics, isNamed } = parts;
 
   function readAnswers(): void {
     if (registry.gates.length > 0) answers.begin();
   }
 
   function retire(): void {
-    const live = named();
-    registry.retire((mirror) => live.has(mirror));
+    registry.retire(isNamed);
     evaluations.retire();
     metrics.forgetGone();
   }

@@ -45,6 +45,8 @@ export class LiveRequests {
   /** Ring of idle requests, from `#oldest` to `#next`. */
   readonly #idle: (LiveRequest | undefined)[] = new Array(maxIdle).fill(undefined);
   readonly #mirrorOf: MirrorOf;
+  /** Twins of all requests, by mirror. */
+  readonly #twins = new Map<string, number>();
   #oldest = 0;
   #next = 0;
   #idleCount = 0;
@@ -75,18 +77,23 @@ export class LiveRequests {
     if (!this.#hasLog) this.#unheard++;
     const request = new LiveRequest(requestId, mirrors, this.#mirrorOf);
     if (mirrors.length > 0) request.sentMs = this.#options.now();
-    if (this.#requests.add(request)) return request;
-    if (mirrors.length > 0) this.#makeRoom(requestId);
-    return this.#requests.add(request) ? request : undefined;
+    if (!this.#requests.add(request)) {
+      if (mirrors.length > 0) this.#makeRoom(requestId);
+      if (!this.#requests.add(request)) return undefined;
+    }
+    for (const { mirror } of request.twins) this.#countTwin(mirror, 1);
+    return request;
   }
 
-  /** The mirrors of all twins. */
-  namedMirrors(): ReadonlySet<string> {
-    const names = new Set<string>();
-    this.#requests.visit(({ twins }) => {
-      for (const { mirror } of twins) names.add(mirror);
-    });
-    return names;
+  /** True while a request has a twin in the mirror. */
+  isNamed(mirror: string): boolean {
+    return this.#twins.has(mirror);
+  }
+
+  #countTwin(mirror: string, by: 1 | -1): void {
+    const count = (this.#twins.get(mirror) ?? 0) + by;
+    if (count === 0) this.#twins.delete(mirror);
+    else this.#twins.set(mirror, count);
   }
 
   /** Returns the request that expects a twin in the mirror. */
@@ -242,7 +249,9 @@ export class LiveRequests {
 
   #forget(request: LiveRequest, why?: "noRoom"): void {
     this.#leaveIdle(request);
-    this.#requests.remove(request);
+    if (this.#requests.remove(request)) {
+      for (const { mirror } of request.twins) this.#countTwin(mirror, -1);
+    }
     request.pairing?.giveUp(why);
     for (const each of this.#listeners) each.over?.(request);
   }

@@ -51,7 +51,8 @@ export class RequestsById<T extends TabledRequest> {
     return true;
   }
 
-  remove(request: T): void {
+  /** Returns false if it was not there. */
+  remove(request: T): boolean {
     const { bucket } = request;
     let newer: T | undefined;
     let each = this.#newest[bucket];
@@ -59,12 +60,13 @@ export class RequestsById<T extends TabledRequest> {
       newer = each;
       each = each.older;
     }
-    if (each === undefined) return;
+    if (each === undefined) return false;
     if (newer === undefined) this.#newest[bucket] = request.older;
     else newer.older = request.older;
     request.older = undefined;
     this.#lengths[bucket] = (this.#lengths[bucket] as number) - 1;
     this.#size--;
+    return true;
   }
 
   /** Returns the request with this id that has the highest `rate` (the oldest if equal); undefined if all are below 0. */

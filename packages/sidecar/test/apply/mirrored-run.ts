@@ -148,8 +148,7 @@ export function createMirroredRun({ topology, pools = new Map(), samplesFile }: 
       this.retire();
     },
     retire(): void {
-      const named = live.namedMirrors();
-      registry.retire((mirror) => named.has(mirror));
+      registry.retire((mirror) => live.isNamed(mirror));
       evaluations.retire();
     },
     async report(candidate: string): Promise<ShadowReport> {
