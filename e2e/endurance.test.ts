@@ -5,5 +5,5 @@ import { endure } from "./harness/endurance.ts";
 const requests = 2_000;
 
 test(`${requests} mirrored requests at 16 in flight: none fails, no ext_proc stream fails`, async () => {
-  await expect(endure(requests)).resolves.toBeUndefined();
+  await expect(endure({ requests })).resolves.toBeUndefined();
 }, 200_000);

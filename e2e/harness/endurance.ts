@@ -5,8 +5,14 @@ import { addresses, startModelServers, stopModelServers } from "./model-servers.
 import { scenario } from "./resources.ts";
 import { until } from "./until.ts";
 
+export interface Endurance {
+  readonly requests: number;
+  /** How both pools pick; by default `buffered`. */
+  readonly pickMode?: "headers" | "buffered" | "duplex";
+}
+
 /** Sends mirrored requests, 16 in flight: none fails, and no ext_proc stream fails. */
-export async function endure(requests: number): Promise<void> {
+export async function endure({ requests, pickMode = "buffered" }: Endurance): Promise<void> {
   const primary = await startModelServers(2);
   const shadow = await startModelServers(2);
   // FailClose: a pick that fails can't hide behind Envoy's own balancing.
@@ -15,7 +21,7 @@ export async function endure(requests: number): Promise<void> {
       primary: addresses(primary),
       shadow: addresses(shadow),
       failureMode: "FailClose",
-    }),
+    }).replaceAll("umbra.dev/endpoints:", `umbra.dev/pick-mode: ${pickMode}, umbra.dev/endpoints:`),
   });
   try {
     const answers = await postMany(gateway.origin, requests, 16, (index) =>
