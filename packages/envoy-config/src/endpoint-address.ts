@@ -20,8 +20,8 @@ export function unusableAddress(ip: string, port: number): string | undefined {
 }
 
 /**
- * Returns the interface (`host:port`) of Umbra or Envoy that an endpoint (`ip:port`) is; undefined if it is not one of
- * them. Checks only loopback, because the machine's other addresses are unknown.
+ * Returns the interface (`host:port`) of Umbra or Envoy that requests to an endpoint (`ip:port`) would reach; undefined
+ * if they reach none. Checks only loopback, because the machine's other addresses are unknown.
  */
 export function ownInterface(endpoint: string, interfaces: readonly string[]): string | undefined {
   const at = endpoint.lastIndexOf(":");

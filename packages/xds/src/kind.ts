@@ -1,7 +1,7 @@
 /** A type of resource that Envoy asks for. */
 export type Kind = "cds" | "eds" | "sds" | "ecds" | "lds" | "rds";
 
-/** In the order in which a change is sent: what others refer to goes first. */
+/** All kinds, in the order in which changes are sent: clusters, endpoints, secrets and filters before what uses them. */
 export const kinds: readonly Kind[] = ["cds", "eds", "sds", "ecds", "lds", "rds"];
 
 const prefix = "type.googleapis.com/";

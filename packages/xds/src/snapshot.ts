@@ -24,7 +24,7 @@ export function versionOf(resources: Iterable<Resource>): string {
   return hashed(lines.toSorted().join(""));
 }
 
-/** No resource of any kind. */
+/** A snapshot without resources. */
 export const emptySnapshot: Snapshot = {
   cds: new Map(),
   eds: new Map(),
@@ -34,7 +34,7 @@ export const emptySnapshot: Snapshot = {
   rds: new Map(),
 };
 
-/** A snapshot of resources by kind; a kind whose resources are those of `before` keeps its map. */
+/** Creates a snapshot from resources by kind. A kind with the same resources as in `before` keeps its map. */
 export function snapshotOf(
   resources: Readonly<Partial<Record<Kind, readonly Resource[]>>>,
   before: Snapshot = emptySnapshot,

@@ -24,7 +24,7 @@ import { tableText } from "../tables.ts";
 const checkFlags = {
   output: flag(
     "-o, --output <form>",
-    "output format: the topology as table, json or yaml, or the diagnostics as JSON (diagnostics) or SARIF 2.1.0; with errors, json prints the diagnostics",
+    "what to print: the topology (table, json, yaml) or the diagnostics (diagnostics: JSON, sarif: SARIF 2.1.0); if there are errors, json prints the diagnostics",
     ["table", "json", "yaml", "diagnostics", "sarif"],
     "table",
   ),

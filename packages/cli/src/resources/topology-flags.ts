@@ -73,7 +73,7 @@ export const topologyFlags: FlagTable<TopologyFlags> = {
   ),
   pickerCa: list(
     "--picker-ca <pool=file>",
-    "PEM CA of the third-party picker's certificate, which is not verified without it; read by Envoy",
+    "PEM CA for the certificate of the third-party picker; without it, Envoy does not verify that certificate",
   ),
   strict: {
     flag: "--strict",

@@ -15,9 +15,10 @@ export interface CapacityOptions {
 }
 
 /**
- * Keeps the endpoints with spare capacity; refuses the request if there are none. By default for sheddable requests,
- * which leave the remaining capacity to others. An endpoint without fresh load metrics has spare capacity while this
- * process has fewer requests in flight there than the endpoint has seats (100 if unknown).
+ * Keeps the endpoints with spare capacity; refuses the request if there are none. By default it applies only to sheddable
+ * requests, so that they leave the remaining capacity to the others. An endpoint without
+ * fresh load metrics has spare capacity while this process has fewer requests in flight there than the endpoint has seats
+ * (100 if unknown).
  */
 export function capacityFilter(options: CapacityOptions = {}): Filter {
   const { waitingRequests = 5, kvCacheUsage = 0.8, appliesTo = "sheddable" } = options;

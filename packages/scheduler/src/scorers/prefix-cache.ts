@@ -8,9 +8,9 @@ export interface PrefixCacheOptions {
 }
 
 /**
- * Prefers endpoints that have the start of the prompt in their KV cache. The score is the cached share, mixed by
- * `lengthWeight` with the square of the cached length over `lengthScaleTokens`. Uses the formula of the reference
- * endpoint picker's `prefix-cache-scorer`.
+ * Prefers endpoints that have the start of the prompt in their KV cache. The score is
+ * `(1 - w) * cached share + w * min(1, cached tokens / lengthScaleTokens) ** 2` with `w = lengthWeight`, the formula of
+ * the reference endpoint picker's `prefix-cache-scorer`.
  */
 export function prefixCacheScorer(options: PrefixCacheOptions = {}): Scorer {
   const { lengthWeight = 0, lengthScaleTokens = 8_192 } = options;

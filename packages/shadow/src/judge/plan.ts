@@ -53,8 +53,8 @@ const draws = 1_000;
 /**
  * Estimates what an evaluation of equal lanes finds at its horizon. Sustained load is part of every standard error: the
  * variance of a mean over T seconds is `own / n + 2 tau load / T`. Gates of one measure share that load and tend to
- * pass together. Different measures are assumed to be independent, so the true probability that all pass is rather
- * higher.
+ * pass together. Different measures are assumed to be independent, so the true probability that all gates pass
+ * is usually higher than the estimate.
  */
 export function planEvaluation(input: PlanInput): Plan {
   const { config, ratePerSecond, percent } = input;
