@@ -3,6 +3,7 @@ import {
   createGrpcServer,
   createHealthService,
   Health,
+  type MessageRoom,
   methodPath,
   ProtocolError,
   reflectionMethods,
@@ -42,6 +43,8 @@ export interface ExtProcServerOptions {
    * the filter's failure mode applies.
    */
   readonly maxHeldBytes?: number;
+  /** Called when a call ends because its message does not fit into that limit. */
+  readonly onNoRoom?: () => void;
   /** Silence after which a call that serves no request ends, in ms; 600,000 when absent. */
   readonly idleMs?: number;
 }
@@ -112,7 +115,7 @@ export function createExtProcServer(options: ExtProcServerOptions): ExtProcServe
     onThrow,
     // A BUFFERED body is one message; the rest is room for its headers.
     maxMessageBytes: maxBodyBytes + mebibyte,
-    room: budget,
+    room: counting(budget, options.onNoRoom),
     maxConcurrentStreams: options.maxConcurrentStreams ?? 65_536,
     ...(options.tls === undefined ? {} : { tls: options.tls }),
     ...(options.idleMs === undefined ? {} : { idleMs: options.idleMs }),
@@ -142,5 +145,17 @@ function refusal(status: number, code: string, message: string): Decision {
     headers: [{ name: "content-type", value: "application/json" }],
     body: JSON.stringify({ error: { message, type, param: null, code } }),
     details: code,
+  };
+}
+
+/** The room, which reports every message that it has no place for. */
+function counting(room: MessageRoom, onNoRoom: () => void = () => {}): MessageRoom {
+  return {
+    take(bytes) {
+      const isTaken = room.take(bytes);
+      if (!isTaken) onNoRoom();
+      return isTaken;
+    },
+    giveBack: (bytes) => room.giveBack(bytes),
   };
 }

@@ -238,6 +238,7 @@ function createServer(
     maxBodyBytes: pick.maxBodyBytes,
     maxHeldBytes: heldBytes(topology),
     ...(certificates === undefined ? {} : { tls: certificates.first }),
+    onNoRoom: metrics.streamWithoutRoom,
     onError(cause) {
       metrics.streamFailed();
       log.error({ err: cause }, "an ext_proc stream failed");

@@ -37,9 +37,18 @@ export interface PickAnswer {
   end(): Promise<void>;
 }
 
+export interface HeldPick {
+  /** `failed`: the call has ended with an error. */
+  readonly state: "held" | "refused" | "failed";
+  /** The client leaves. */
+  leave(): Promise<void>;
+}
+
 /** Calls a sidecar like Envoy's two filters. */
 export interface EnvoyClient {
   pick(of: StreamOf, request: Sent): Promise<PickAnswer>;
+  /** Sends the headers of a request whose body does not come. */
+  hold(of: StreamOf, headers: Readonly<Record<string, string>>): Promise<HeldPick>;
   /** Without a body: one message, one answer. */
   pickByHeaders(of: StreamOf, headers: Readonly<Record<string, string>>): Promise<PickAnswer>;
   /** Sends the recorded copies of a request and its whole answer. */
@@ -97,6 +106,22 @@ export function createEnvoyClient(address: string): EnvoyClient {
         { case: "requestBody", value: { body: Buffer.from(body), endOfStream: true } },
       ]);
       return pickAnswer(call, ended, answer);
+    },
+    async hold(of, headers) {
+      const call = open(of);
+      const ended = over(call);
+      const leave = async () => {
+        call.cancel();
+        await ended;
+      };
+      const request = { case: "requestHeaders", value: { headers: mapOf(headers) } };
+      try {
+        const [answer] = await answered(call, [request]);
+        const isRefused = answer?.response.case === "immediateResponse";
+        return { state: isRefused ? "refused" : "held", leave };
+      } catch {
+        return { state: "failed", leave };
+      }
     },
     async pickByHeaders(of, headers) {
       const call = open(of);

@@ -8,6 +8,8 @@ export interface ProcessMetrics {
   streamEnded(kind: StreamKind, outcome: StreamOutcome, tookMs: number): void;
   /** A stream ended because of an error in this process. */
   streamFailed(): void;
+  /** A stream ended because its message did not fit into the memory of held requests. */
+  streamWithoutRoom(): void;
   close(): void;
 }
 
@@ -48,6 +50,11 @@ export function addProcessMetrics(metrics: Exposition): ProcessMetrics {
     help: "ext_proc streams that ended because of an error in this process.",
   });
   failed.at();
+  const withoutRoom = metrics.counter({
+    name: "umbra_streams_without_room_total",
+    help: "ext_proc streams that ended because `sidecarMemory` has no room for another message: the pool's `failureMode` applies.",
+  });
+  withoutRoom.at();
   const delay = monitorEventLoopDelay({ resolution: resolutionMs });
   delay.enable();
   metrics.gauge(
@@ -91,6 +98,9 @@ export function addProcessMetrics(metrics: Exposition): ProcessMetrics {
     },
     streamFailed() {
       failed.at().value++;
+    },
+    streamWithoutRoom() {
+      withoutRoom.at().value++;
     },
     close: () => delay.disable(),
   };
