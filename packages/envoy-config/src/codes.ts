@@ -57,6 +57,7 @@ const meanings = {
   UMB0243: "unusable bootstrap in an EnvoyProxy",
   UMB0244: "EnvoyProxy without a Gateway",
   UMB0245: "memory limits exceeded",
+  UMB0246: "bodies that hold up other picks",
   UMB0250: "protection not enforced",
   UMB0251: "ignored resource that affects served resources",
   UMB0252: "unresolved port",
@@ -154,6 +155,7 @@ const remedies: Readonly<Record<DiagnosticCode, string>> = {
     "refer to it in `infrastructure.parametersRef` of the Gateway or in `parametersRef` of its class, or remove it",
   UMB0245:
     "change the setting that the message names, in an EnvoySettings or with --set; `umbra check` lists all limits",
+  UMB0246: "lower `maxBody` to 32Mi, unless few clients may send such bodies",
   UMB0250:
     'enforce it outside Umbra and add the annotation `umbra.dev/enforced-elsewhere: "true"`, or remove it from the files',
   UMB0251:

@@ -11,7 +11,7 @@ import { embeddedPickerConfigs } from "./resolve/embedded-picker-configs.ts";
 import { type ResolvedEnvoy, resolveEnvoy } from "./resolve/envoy.ts";
 import { checkFlagNames } from "./resolve/flag-names.ts";
 import { resolveListeners } from "./resolve/listeners.ts";
-import { checkMemory } from "./resolve/memory-fit.ts";
+import { checkLongestTurn, checkMemory } from "./resolve/memory-fit.ts";
 import { createMirrorResolver } from "./resolve/mirrors.ts";
 import { modelServers } from "./resolve/model-servers.ts";
 import { checkPickerConfigs } from "./resolve/picking.ts";
@@ -78,6 +78,7 @@ export function resolveTopology(
   };
   reportBootstrap(topology, envoy, start, whole.report);
   checkMemory(topology, envoy.settingsPlace ?? start, whole.report);
+  checkLongestTurn(topology, envoy.settingsPlace ?? start, report);
   lint(topology, resources, report);
   return {
     ...{ topology, certificates: certificates.all(), objects: countResources(read) },

@@ -52,6 +52,16 @@ const findings = (text: string) =>
     .diagnostics.filter(({ code }) => code === "UMB0245")
     .map(({ severity, line, message }) => ({ severity, line, message }));
 
+test.each([
+  { maxBody: "32Mi", warned: [] },
+  { maxBody: "33Mi", warned: ["warning"] },
+])("a largest body of $maxBody: $warned", ({ maxBody, warned }) => {
+  const found = read(resources(settings(`{maxBody: ${maxBody}}`))).diagnostics.filter(
+    ({ code }) => code === "UMB0246",
+  );
+  expect(found.map(({ severity }) => severity)).toEqual(warned);
+});
+
 describe("the memory limits", () => {
   const files = globSync(["envoy/*/resources.yaml", "examples/*/*.yaml"], { cwd: root });
 

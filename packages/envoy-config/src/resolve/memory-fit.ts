@@ -31,6 +31,17 @@ export function checkMemory(topology: Topology, place: Place, report: Report): v
   }
 }
 
+/** Reports bodies so large that reading one takes longer than a turn of the sidecar's event loop may: `npm run bench:scan`. */
+export function checkLongestTurn(topology: Topology, place: Place, report: Report): void {
+  const { maxBodyBytes } = topology.envoy.settings;
+  if (maxBodyBytes <= quicklyReadBytes || !isSidecarUsed(topology)) return;
+  const message = `while the sidecar reads a body of ${bytesText(maxBodyBytes)} (\`maxBody\`), all other picks wait, for longer than the 50 ms that a body of ${bytesText(quicklyReadBytes)} may take`;
+  report("warning", "UMB0246", place, message);
+}
+
+/** The largest body that is read within 50 ms. */
+const quicklyReadBytes = 32 * 1024 ** 2;
+
 /** Describes the largest limit and the settings that determine it. */
 function largestOf(bounds: readonly MemoryLimit[]): string {
   const [largest] = [...bounds].sort((a, b) => sum([b]) - sum([a]));
