@@ -1,5 +1,6 @@
 import type { EnvoySettings } from "./envoy-settings.ts";
 import { poolsByName, sharesGate } from "./queries.ts";
+import { groupByResource } from "./resource-map.ts";
 import type { Topology } from "./topology.ts";
 import {
   laneBufferBytes,
@@ -125,8 +126,9 @@ function sidecarParts({ envoy: { settings }, pools, mirrors }: Topology): readon
   const scraped = new Set(
     pools.flatMap(({ picker, endpoints }) => (picker === "umbra" ? endpoints : [])),
   );
-  const evaluations = mirrors.filter(
-    (mirror, i) => mirrors.findIndex((each) => sharesGate(each, mirror)) === i,
+  const evaluations = [...groupByResource(mirrors, ({ origin }) => origin.route).values()].flatMap(
+    (ofRoute) =>
+      ofRoute.filter((mirror, i) => ofRoute.findIndex((each) => sharesGate(each, mirror)) === i),
   );
   const part = (what: string, times: number, bytes: number, setBy = ""): MemoryLimit => ({
     ...{ of: "sidecar", what, times, bytes, setBy },

@@ -27,6 +27,10 @@ export class ResourceMap<T> {
     return made;
   }
 
+  values(): readonly T[] {
+    return [...this.#namespaces.values()].flatMap((names) => [...names.values()]);
+  }
+
   /** Names in the order of their first use. */
   namesIn(namespace: string): readonly string[] {
     return [...(this.#namespaces.get(namespace)?.keys() ?? [])];

@@ -1,5 +1,6 @@
 import type { EnvoySettings } from "./envoy-settings.ts";
 import { isRendered, poolsByName, primaryPoolsOf, routesOf, sharesGate } from "./queries.ts";
+import { ResourceMap } from "./resource-map.ts";
 import type { Mirror, Topology } from "./topology.ts";
 
 /** Limits on the memory that a mirror's twins use in Envoy. */
@@ -65,13 +66,19 @@ export function mirrorsByBudget(topology: Topology): readonly (readonly [Mirror,
       .flatMap(({ mirrors }) => mirrors),
   );
   const groups: [Mirror, ...Mirror[]][] = [];
+  // Only mirrors of one route share a budget.
+  const byRoute = new ResourceMap<[Mirror, ...Mirror[]][]>();
   for (const mirror of topology.mirrors.filter(isRendered)) {
     const isHeld = mirror.policy !== undefined && !drawnByEnvoy.has(mirror.name);
-    const group = groups.find(
+    const ofRoute = byRoute.take(mirror.origin.route, () => []);
+    const group = ofRoute.find(
       ([first]) => isHeld && !drawnByEnvoy.has(first.name) && sharesGate(first, mirror),
     );
-    if (group === undefined) groups.push([mirror]);
-    else group.push(mirror);
+    if (group === undefined) {
+      const started: [Mirror] = [mirror];
+      groups.push(started);
+      ofRoute.push(started);
+    } else group.push(mirror);
   }
   return groups;
 }

@@ -55,6 +55,7 @@ function checkNames(
   { resources, kinds }: { readonly resources: readonly ResourceRef[]; readonly kinds: string },
   tell: Tell,
 ): void {
+  if (given.size === 0) return;
   const known = resources.flatMap((each) => [each.name, resourceName(each)]);
   const names = new Set(known);
   for (const name of given.keys()) {
