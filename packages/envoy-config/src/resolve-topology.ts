@@ -10,7 +10,7 @@ import { withDroppedRules } from "./resolve/dropped-rules.ts";
 import { embeddedPickerConfigs } from "./resolve/embedded-picker-configs.ts";
 import { type ResolvedEnvoy, resolveEnvoy } from "./resolve/envoy.ts";
 import { checkFlagNames } from "./resolve/flag-names.ts";
-import { resolveListeners } from "./resolve/listeners.ts";
+import { type ResolvedListeners, resolveListeners } from "./resolve/listeners.ts";
 import { checkLongestTurn, checkMemory } from "./resolve/memory-fit.ts";
 import { createMirrorResolver } from "./resolve/mirrors.ts";
 import { modelServers } from "./resolve/model-servers.ts";
@@ -22,12 +22,15 @@ import { resourceName } from "./resource-ref.ts";
 import type { ReadResources } from "./resources/read-resources.ts";
 import type { Place, Report } from "./resources/report.ts";
 import { countResources, type Resources } from "./resources/resources.ts";
+import type { RouteAttachment } from "./route-attachment.ts";
 import type { Topology } from "./topology.ts";
 import type { TopologyOptions } from "./topology-options.ts";
 
 export interface ResolveOptions extends TopologyOptions {
   /** True: the topology is served while it changes. What is absent may still come, which is no error. */
   readonly isLive?: boolean;
+  /** True: the resources have every Pod and EndpointSlice, as an API server's have. */
+  readonly hasAllPods?: boolean;
   /** The place of findings about the files as a whole. */
   readonly firstFile: string;
 }
@@ -40,6 +43,8 @@ export interface ResolvedTopology {
   readonly certificates: ReadonlyMap<string, Certificate>;
   /** Sorted by file and place. */
   readonly diagnostics: readonly Diagnostic[];
+  /** What became of each route at each listener that it names. */
+  readonly attachments: readonly RouteAttachment[];
   /** Resources that were read. */
   readonly objects: number;
   /** The first error for which the whole topology must not be served. */
@@ -56,7 +61,7 @@ export function resolveTopology(
   const resources = withPickerConfigs(read, options, report);
   const envoy = resolveEnvoy(resources, options.envoySettings ?? {}, whole.report);
   const certificates = createCertificateResolver(resources, report);
-  const { listeners, pools, mirrors } = resolveTraffic(
+  const { listeners, pools, mirrors, attachments } = resolveTraffic(
     resources,
     { certificates, plainTimeoutMs: envoy.configuration.settings.shadowTimeoutMs },
     options,
@@ -81,7 +86,7 @@ export function resolveTopology(
   checkLongestTurn(topology, envoy.settingsPlace ?? start, report);
   lint(topology, resources, report);
   return {
-    ...{ topology, certificates: certificates.all(), objects: countResources(read) },
+    ...{ topology, certificates: certificates.all(), objects: countResources(read), attachments },
     diagnostics: withDroppedRules(diagnostics, resources.routes).toSorted(byPlace),
     refusal: whole.first() ?? brokenWhole(resources),
   };
@@ -127,16 +132,17 @@ function resolveTraffic(
   },
   options: ResolveOptions,
   report: Report,
-): Pick<Topology, "listeners" | "pools" | "mirrors"> {
+): Pick<Topology, "pools" | "mirrors"> & ResolvedListeners {
   const { endpoints = new Map(), listenerPorts = new Map(), bindAddress = "0.0.0.0" } = options;
   const { pickModes = new Map(), pickers = new Map(), isStrict = false } = options;
   const { metricsPlaces = new Map() } = options;
   const flags = { endpoints, pickModes, pickers, metricsPlaces };
-  const pools = createPoolResolver({ resources, ...flags, report });
+  const knownPods = options.isLive ? (options.hasAllPods ? "all" : "some") : "serving";
+  const pools = createPoolResolver({ resources, ...flags, knownPods, report });
   const { certificates, plainTimeoutMs } = given;
   const mirrors = createMirrorResolver({ isStrict, plainTimeoutMs }, report);
   const policies = createPolicyResolver(resources.policies, resources.routes, report);
-  const listeners = resolveListeners(
+  const { listeners, attachments } = resolveListeners(
     resources,
     { pools, policies, mirrors, certificates },
     { ports: listenerPorts, bindAddress },
@@ -146,7 +152,7 @@ function resolveTraffic(
   checkFlagNames(all, resources, pools.all(), report);
   const named = new Set(routesOf({ listeners }).flatMap((route) => route.mirrors));
   const used = [...named].flatMap((name) => mirrors.byName.get(name) ?? []);
-  return { listeners, pools: pools.all(), mirrors: used };
+  return { listeners, attachments, pools: pools.all(), mirrors: used };
 }
 
 function byPlace(a: Diagnostic, b: Diagnostic): number {

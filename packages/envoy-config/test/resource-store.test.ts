@@ -108,4 +108,27 @@ describe("createResourceStore", () => {
     store.put({ name: "b.yaml", text: `# broken\n---\n${bad}---\nkind: [` });
     expect(linesOf()).toEqual([11]);
   });
+
+  const selecting =
+    "apiVersion: v1\nkind: Service\nmetadata: {name: llama}\nspec: {selector: {app: llama}, ports: [{port: 8000}]}\n";
+  const pod = (status: string) =>
+    `apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {app: llama}}\nspec: {}\nstatus: {podIP: 10.0.0.1, conditions: [{type: Ready, status: "${status}"}]}\n`;
+  const slice =
+    "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: s, labels: {kubernetes.io/service-name: llama}}\nendpoints: []\n";
+
+  test.each([
+    { name: "a Pod that is not ready", more: pod("False"), options: {}, dns: false },
+    { name: "an empty EndpointSlice", more: slice, options: {}, dns: false },
+    { name: "neither", more: "", options: {}, dns: true },
+    { name: "neither, if all Pods are known", more: "", options: { hasAllPods: true }, dns: false },
+  ])("leaves a Service without endpoints to DNS with $name: $dns", ({ more, options, dns }) => {
+    const store = createResourceStore({ isLive: true, ...options });
+    const all = { ...files, "c.yaml": selecting, "d.yaml": more };
+    for (const [name, text] of Object.entries(all)) store.put({ name, text });
+    const [pool] = store.resolve().topology.pools;
+    expect(pool?.dns !== undefined).toBe(dns);
+    expect(pool?.endpoints).toEqual([]);
+    store.put({ name: "d.yaml", text: pod("True") });
+    expect(store.resolve().topology.pools[0]).toMatchObject({ endpoints: ["10.0.0.1:8000"] });
+  });
 });

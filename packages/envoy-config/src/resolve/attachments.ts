@@ -31,11 +31,26 @@ export interface Refusal {
   readonly remedy?: string;
 }
 
+/** What a parentRef attaches its route to. */
+export interface Attached {
+  /** Every listener that it names. */
+  readonly verdicts: readonly Verdict[];
+  /** Why none of them takes the route; undefined if one does. */
+  readonly refusal?: Refusal;
+}
+
+/** Whether a listener takes a route. */
+export interface Verdict {
+  readonly at: Attachment;
+  /** Undefined: it takes the route. */
+  readonly refusal?: Refusal;
+}
+
 /** Creates a function that finds the listeners to which a parentRef attaches its route. */
 export function createAttacher(
   all: readonly Attachment[],
   { gateways, namespaces }: Resources,
-): (route: HttpRoute, parent: ParentRef) => readonly Attachment[] | Refusal {
+): (route: HttpRoute, parent: ParentRef) => Attached {
   const byGateway = byResource(gateways);
   const byOwner = Map.groupBy(all, ({ gateway }) => gateway);
   const labels = new Map(namespaces.map((each) => [each.name, each.labels]));
@@ -59,7 +74,7 @@ export function createAttacher(
     if (gateway === undefined) {
       const message = `Gateway "${name}" is not in the files`;
       const meant = didYouMean(name, gateways.map(resourceName), '"');
-      return { reason: "NoMatchingParent", message, ...meant };
+      return { verdicts: [], refusal: { reason: "NoMatchingParent", message, ...meant } };
     }
     const { sectionName, port } = parent;
     const named = (byOwner.get(gateway) ?? []).filter(
@@ -67,17 +82,27 @@ export function createAttacher(
         (sectionName ?? listener.name) === listener.name &&
         (port ?? listener.port) === listener.port,
     );
-    if (named.length === 0) return noListener(gateway, parent);
-    const allowed = named.filter((each) => isAllowed(route, each));
-    if (allowed.length === 0) return notAllowed(route, named, labels.has(route.namespace));
-    const matching = allowed.filter(
-      ({ hostname }) => intersectHostnames(hostname, route.hostnames).length > 0,
-    );
-    if (matching.length > 0) return matching;
-    const hostnames = [...new Set(allowed.map(({ hostname }) => hostname))].join(", ");
-    const message = `none of its hostnames matches the listener's (${hostnames})`;
-    return { reason: "NoMatchingListenerHostname", message };
+    if (named.length === 0) return { verdicts: [], refusal: noListener(gateway, parent) };
+    const isKnown = labels.has(route.namespace);
+    const verdicts = named.map((at): Verdict => {
+      if (!isAllowed(route, at)) return { at, refusal: notAllowed(route, [at], isKnown) };
+      const isMatching = intersectHostnames(at.hostname, route.hostnames).length > 0;
+      return isMatching ? { at } : { at, refusal: notMatching([at]) };
+    });
+    if (verdicts.some(({ refusal }) => refusal === undefined)) return { verdicts };
+    const allowed = verdicts.filter(({ refusal }) => refusal?.reason !== "NotAllowedByListeners");
+    const refusal =
+      allowed.length === 0
+        ? notAllowed(route, named, isKnown)
+        : notMatching(allowed.map(({ at }) => at));
+    return { verdicts, refusal };
   };
+}
+
+function notMatching(allowed: readonly Attachment[]): Refusal {
+  const hostnames = [...new Set(allowed.map(({ hostname }) => hostname))].join(", ");
+  const message = `none of its hostnames matches the listener's (${hostnames})`;
+  return { reason: "NoMatchingListenerHostname", message };
 }
 
 function notAllowed(

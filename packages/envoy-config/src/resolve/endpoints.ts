@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { parseEndpointList } from "../endpoint-list.ts";
+import { type EndpointList, parseEndpointList } from "../endpoint-list.ts";
 import { groupByResource } from "../resource-map.ts";
 import { flagOf } from "../resource-ref.ts";
 import { endpointsAnnotation } from "../resources/annotations.ts";
@@ -24,6 +24,13 @@ export interface EndpointFinder {
   podOf(endpoint: string): Pod | undefined;
 }
 
+/**
+ * Decides whether a Service with a selector and without a serving Pod has no endpoint at the moment, or unknown ones.
+ * `serving`: unknown, because the resources are read once and Pods may become ready later.
+ * `some`: it has none if it has a Pod in any state. `all`: it has none, because the resources have every Pod.
+ */
+export type KnownPods = "serving" | "some" | "all";
+
 /** `ip:port`, sorted. No endpoint is in both lists. */
 export interface FoundEndpoints {
   /** Ready ones; if there are none, those that are leaving but still serve, as Kubernetes does. */
@@ -36,19 +43,24 @@ export interface EndpointSources {
   readonly resources: Pick<Resources, "slices" | "pods">;
   /** The values of `--endpoints`, by resource name or `namespace/name`. */
   readonly endpoints: ReadonlyMap<string, readonly string[]>;
+  /** What is known about a Service whose selector matches no serving Pod. */
+  readonly known: KnownPods;
   readonly report: Report;
 }
 
+/** The parsed annotations of resources, which are resolved again with each change of another one. */
+const annotated = new WeakMap<Meta, EndpointList>();
+
 export function createEndpointFinder(sources: EndpointSources): EndpointFinder {
-  const { resources, endpoints, report } = sources;
+  const { resources, endpoints, known, report } = sources;
   const slices = groupByResource(resources.slices, ({ namespace, labels }) => ({
     namespace,
     name: labels["kubernetes.io/service-name"] ?? "",
   }));
-  const serving = resources.pods.filter(
-    ({ ip, isReady, isDraining }) => ip !== undefined && (isReady || isDraining),
-  );
-  const podsOf = createSelectorIndex(serving, ({ labels }) => labels);
+  const serving = resources.pods.filter(isServing);
+  const allPodsOf = createSelectorIndex(resources.pods, ({ labels }) => labels);
+  const podsOf = (...selected: Parameters<typeof allPodsOf>) =>
+    allPodsOf(...selected).filter(isServing);
   const podByIp = new Map(
     serving
       .toSorted((a, b) => Number(a.isReady) - Number(b.isReady))
@@ -61,7 +73,8 @@ export function createEndpointFinder(sources: EndpointSources): EndpointFinder {
     if (flagged !== undefined) return { endpoints: flagged.toSorted(), draining: [] };
     const annotation = meta.annotations[endpointsAnnotation];
     if (annotation === undefined) return undefined;
-    const parsed = parseEndpointList(annotation);
+    const parsed = annotated.get(meta) ?? parseEndpointList(annotation);
+    annotated.set(meta, parsed);
     if (parsed.ok) return { endpoints: parsed.endpoints, draining: [] };
     const message = `annotation ${endpointsAnnotation} of "${meta.name}": ${parsed.message}`;
     report("error", "UMB0206", meta.place, message);
@@ -80,16 +93,24 @@ export function createEndpointFinder(sources: EndpointSources): EndpointFinder {
     ofService(service, port) {
       const own = named(service);
       if (own !== undefined) return own;
-      const known = slices.get(service);
-      if (known !== undefined) {
-        return usable(service, report, sliceEndpoints(known, service, port, report));
+      const ownSlices = slices.get(service);
+      if (ownSlices !== undefined) {
+        return usable(service, report, sliceEndpoints(ownSlices, service, port, report));
       }
-      const pods = podsOf(service.namespace, service.selector);
-      if (pods.length === 0) return undefined;
+      const { namespace, selector } = service;
+      const pods = podsOf(namespace, selector);
+      const hasNone =
+        (known === "all" && Object.keys(selector).length > 0) ||
+        (known === "some" && allPodsOf(namespace, selector).length > 0);
+      if (pods.length === 0 && !hasNone) return undefined;
       return usable(service, report, podsAt(pods, service, port, report));
     },
     podOf: (endpoint) => podByIp.get(endpoint.slice(0, endpoint.lastIndexOf(":") + 1)),
   };
+}
+
+function isServing({ ip, isReady, isDraining }: Pod): boolean {
+  return ip !== undefined && (isReady || isDraining);
 }
 
 /** An endpoint that serves. */

@@ -1,13 +1,14 @@
 import { compare } from "../compare.ts";
-import { conditionOf } from "../conditions.ts";
 import type { Report } from "../resources/report.ts";
-import type { HttpRoute, ParentRef, Resources } from "../resources/resources.ts";
+import type { HttpRoute, Resources } from "../resources/resources.ts";
+import type { RouteAttachment } from "../route-attachment.ts";
 import type { Listener } from "../topology.ts";
-import { type Attachment, createAttacher, type Refusal } from "./attachments.ts";
+import { type Attachment, createAttacher } from "./attachments.ts";
 import type { CertificateResolver } from "./certificates.ts";
 import { intersectHostnames } from "./hostnames.ts";
 import { withoutConflicts } from "./listener-conflicts.ts";
 import { listenerNames, shortestNames } from "./listener-names.ts";
+import { attachedListeners, routeAttachments } from "./route-attachments.ts";
 import { onListener, resolveRoutes } from "./routes.ts";
 import type { RuleResolvers } from "./rule-shares.ts";
 import { ownerOf, virtualHosts } from "./virtual-hosts.ts";
@@ -22,6 +23,13 @@ export interface ListenerResolvers extends RuleResolvers {
   readonly certificates: CertificateResolver;
 }
 
+export interface ResolvedListeners {
+  /** Sorted by name. */
+  readonly listeners: readonly Listener[];
+  /** Every listener that a route names, in the order of the routes. */
+  readonly attachments: readonly RouteAttachment[];
+}
+
 type ByPort = ReadonlyMap<number, readonly Attachment[]>;
 
 /**
@@ -33,7 +41,7 @@ export function resolveListeners(
   resolvers: ListenerResolvers,
   { ports, bindAddress }: ListenerOptions,
   report: Report,
-): readonly Listener[] {
+): ResolvedListeners {
   const all = resources.gateways.flatMap((gateway) =>
     gateway.listeners.map((listener): Attachment => {
       const { hostname = "*" } = listener;
@@ -54,9 +62,14 @@ export function resolveListeners(
   const byPort = withoutConflicts(written, report);
   const attach = createAttacher(all, resources);
   const isOwn = ownershipOf(byPort);
+  const served = new Set([...byPort.values()].flat());
+  const isServed = (at: Attachment) => served.has(at);
+  const attachments: RouteAttachment[] = [];
   for (const route of resources.routes) {
     const ranked = resolveRoutes(route, resolvers, report);
-    const attached = attachRoute(route, attach, report);
+    const found = route.parents.map((parent) => ({ parent, ...attach(route, parent) }));
+    attachments.push(...found.flatMap((each) => routeAttachments(route, each, isServed)));
+    const attached = attachedListeners(route, found, report);
     if (route.isBroken) continue;
     for (const each of attached) {
       const routes = ranked.map((one) => onListener(one, each.listener.port));
@@ -68,14 +81,13 @@ export function resolveListeners(
     }
   }
   const nameOf = shortestNames(all);
-  return [...byPort]
-    .flatMap(([port, attachments]) =>
-      listenersOf(attachments, nameOf).map((each) => ({
-        ...{ name: each.name, address: bindAddress, port },
-        ...each,
-      })),
-    )
-    .toSorted((a, b) => compare(a.name, b.name));
+  const listeners = [...byPort].flatMap(([port, own]) =>
+    listenersOf(own, nameOf).map((each) => ({
+      ...{ name: each.name, address: bindAddress, port },
+      ...each,
+    })),
+  );
+  return { listeners: listeners.toSorted((a, b) => compare(a.name, b.name)), attachments };
 }
 
 /** Returns a function that checks whether a listener gets requests for a route, or other listeners on its port take them all. */
@@ -113,36 +125,4 @@ function listenersOf(
       ({ domains: [domain = "*"] }) => ownerOf(domain, byHostname) === hostname,
     ),
   }));
-}
-
-/** Returns the listeners of a route, each once. Reports parentRefs that attach it to none. */
-function attachRoute(
-  route: HttpRoute,
-  attach: (route: HttpRoute, parent: ParentRef) => readonly Attachment[] | Refusal,
-  report: Report,
-): readonly Attachment[] {
-  const found = new Set<Attachment>();
-  const refusals: (Refusal & Pick<ParentRef, "place">)[] = [];
-  for (const parent of route.parents) {
-    const attached = attach(route, parent);
-    if ("reason" in attached) refusals.push({ ...attached, place: parent.place });
-    else for (const each of attached) found.add(each);
-  }
-  const isReached = found.size > 0;
-  const shown = `HTTPRoute "${route.name}" ${isReached ? "is not attached here" : "gets no requests"}`;
-  const resource = { kind: "HTTPRoute", ...route };
-  for (const { place, reason, message, ...remedy } of refusals) {
-    // If another Gateway accepts the route, a Gateway outside the files is no reason for a warning.
-    const isElsewhere = isReached && reason === "NoMatchingParent";
-    report(isElsewhere ? "info" : "warning", "UMB0202", place, `${shown}: ${message}`, {
-      ...remedy,
-      condition: conditionOf(resource, "Accepted", reason),
-    });
-  }
-  if (route.parents.length === 0) {
-    report("warning", "UMB0202", route.place, `${shown}: it has no parentRefs to a Gateway`, {
-      condition: conditionOf(resource, "Accepted", "NoMatchingParent"),
-    });
-  }
-  return [...found];
 }

@@ -7,7 +7,7 @@ import type { Report } from "../resources/report.ts";
 import type { BackendRef, InferencePool, Resources, Service } from "../resources/resources.ts";
 import type { ExternalPicker, MetricsPlaceSettings, Pool } from "../topology.ts";
 import { createEndpointTlsResolver } from "./endpoint-tls.ts";
-import { createEndpointFinder } from "./endpoints.ts";
+import { createEndpointFinder, type KnownPods } from "./endpoints.ts";
 import { mayRefer } from "./grants.ts";
 import { inferencePool } from "./inference-pool.ts";
 import { createMetricsPlaces } from "./metrics-place.ts";
@@ -53,6 +53,7 @@ export interface PoolResolverOptions {
   readonly pickers: ReadonlyMap<string, ExternalPicker>;
   /** Locations of metrics pages, by resource name or `namespace/name`. */
   readonly metricsPlaces: ReadonlyMap<string, MetricsPlaceSettings>;
+  readonly knownPods: KnownPods;
   readonly report: Report;
 }
 
@@ -150,7 +151,7 @@ interface PoolStore {
 function createPoolStore(options: PoolResolverOptions, services: ResourceMap<Service>): PoolStore {
   const { resources, endpoints, pickers, report } = options;
   const parts: PoolParts = {
-    finder: createEndpointFinder({ resources, endpoints, report }),
+    finder: createEndpointFinder({ resources, endpoints, known: options.knownPods, report }),
     tls: createEndpointTlsResolver(resources, report),
     resourcesByPool: resourcesByPool(resources),
     metricsPlaces: createMetricsPlaces({ flags: options.metricsPlaces, report }),

@@ -12,6 +12,12 @@ import type { TopologyOptions } from "../topology-options.ts";
 export interface ResourceStoreOptions extends TopologyOptions {
   /** True: the topology is served while it changes, so an error costs only what it concerns. */
   readonly isLive?: boolean;
+  /**
+   * True: the resources have every Pod and EndpointSlice, as an API server's have. A live Service with a selector then
+   * has no endpoints while it has no Pod. Otherwise this takes a Pod in any state or an EndpointSlice, because files
+   * without them leave the endpoints to DNS.
+   */
+  readonly hasAllPods?: boolean;
 }
 
 /** Resources of many files, each read again only when it changes. */
@@ -34,6 +40,7 @@ export interface Resolution {
   readonly certificates: ReadonlyMap<string, Certificate>;
   /** Sorted by file and place. */
   readonly diagnostics: readonly Diagnostic[];
+  /** What became of each route at each listener that it names, in the order of the routes. */
   readonly attachments: readonly RouteAttachment[];
   /** Resources that were read. */
   readonly objects: number;
@@ -93,7 +100,6 @@ function resolutionOf(
     diagnostics: [...resolved.diagnostics, ...findings].toSorted(
       (a, b) => compare(a.file, b.file) || a.line - b.line || a.column - b.column,
     ),
-    attachments: [],
     staleFiles: files.flatMap(([file, { problem }]) =>
       problem === undefined ? [] : { file, problem },
     ),
