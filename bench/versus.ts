@@ -20,6 +20,7 @@ const help = `npm run bench:versus -- [options] CHECKOUT…
 
 Each CHECKOUT is a folder that is set up, or a dot for this one: its \`umbra render\` and \`umbra serve\` are measured. The first
 is what the others are compared with. CHECKOUT=EDIT takes a part out of its bootstrap: ${Object.keys(edits).join(", ")}.
+CHECKOUT=ads has Envoy get its configuration from the sidecar instead.
 
   --modes LIST       of headers, buffered, duplex; buffered when absent
   --body N           bytes of prompt; 1024 when absent

@@ -19,7 +19,10 @@ export interface Contender {
 }
 
 export interface ContenderOptions {
-  /** A folder, then what is taken out of its bootstrap: `DIR=unlogged=unscripted`. */
+  /**
+   * A folder, then what is taken out of its bootstrap: `DIR=unlogged=unscripted`. With `DIR=ads`, Envoy gets its
+   * configuration from the sidecar.
+   */
   readonly of: string;
   readonly mode: string;
   /** Model servers. */
@@ -44,6 +47,9 @@ export const edits: Readonly<Record<string, (bootstrap: string) => string>> = {
     bootstrap.replaceAll(/^( +)- name: envoy\.access_loggers\.stdout\n(?:\1 +.*\n)+/gm, ""),
 };
 
+/** Not an edit: Envoy asks the sidecar for its configuration. */
+const byAds = "ads";
+
 const children: ChildProcess[] = [];
 process.on("exit", stopContenders);
 
@@ -59,17 +65,19 @@ export async function startContender(options: ContenderOptions): Promise<Contend
   const file = join(folder, `${port}-resources.yaml`);
   writeFileSync(file, resources(port, mode, endpoints));
   const sidecar = `127.0.0.1:${grpcPort}`;
+  const ads = names.includes(byAds) ? ["--ads", `unix:${join(folder, `${port}.sock`)}`] : [];
   const sidecarPid = await startSidecar(command, [
-    ...["-f", file, "--grpc", sidecar, "--admin", "127.0.0.1:0"],
+    ...["-f", file, "--grpc", sidecar, "--admin", "127.0.0.1:0", ...ads],
     ...["--scrape-interval", "60000", "--stale-after", "86400000"],
   ]);
   const started = { name: of, grpcPort, sidecarPid, port };
   if (!hasEnvoy) return { ...started, envoyPid: undefined };
-  const render = ["-f", file, "--sidecar", sidecar, "--envoy-admin", `127.0.0.1:${admin}`];
+  const link = ads.length > 0 ? ads : ["--sidecar", sidecar];
+  const render = ["-f", file, ...link, "--envoy-admin", `127.0.0.1:${admin}`];
   let bootstrap = execFileSync(process.execPath, [command, "render", ...render], {
     encoding: "utf8",
   });
-  for (const name of names) bootstrap = editOf(name)(bootstrap);
+  for (const name of names.filter((each) => each !== byAds)) bootstrap = editOf(name)(bootstrap);
   const yaml = join(folder, `${port}-envoy.yaml`);
   writeFileSync(yaml, bootstrap);
   const envoyPid = startProcess([

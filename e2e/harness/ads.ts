@@ -29,7 +29,7 @@ const envoyBinary =
 /** Encodes rendered resources; kinds that have not changed keep their map. */
 export function encoded(resources: DynamicResources, before?: Snapshot): Snapshot {
   const made = kinds.map((kind) => {
-    const given = kind === "ecds" ? [] : [...resources[kind]];
+    const given = [...resources[kind]];
     return [kind, given.map(([name, json]) => encodeResource(kind, name, json))] as const;
   });
   return snapshotOf(Object.fromEntries(made), before);

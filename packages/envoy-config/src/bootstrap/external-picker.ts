@@ -4,8 +4,9 @@ import type { Pool, Topology } from "../topology.ts";
 import { grpcCluster } from "./cluster-parts.ts";
 import { duration, type EnvoyObject } from "./envoy-object.ts";
 import { extProcFilter, extProcOverrides, type Lane, processingModes } from "./ext-proc-filter.ts";
-import { externalPickerClusterName, streamMetadata } from "./names.ts";
+import { externalPickerClusterName, pickerCluster, streamMetadata } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
+import { sidecarCall } from "./sidecar-call.ts";
 
 export const externalPickFilter = "umbra.external-pick";
 
@@ -23,7 +24,7 @@ function isExternallyPicked(pool: Pool): pool is PickedPool {
 
 /**
  * Creates the filter that asks third-party endpoint pickers, in the mode they expect: full-duplex bodies and trailers
- * in both directions. Each route selects its picker. Empty if no pool has one.
+ * in both directions. Each route selects its picker. Empty if no pool has one, unless every filter is there.
  */
 export function externalPick(
   lane: Lane,
@@ -31,11 +32,13 @@ export function externalPick(
   options: BootstrapOptions,
 ): readonly EnvoyObject[] {
   const [first] = topology.pools.filter(isExternallyPicked);
-  if (first === undefined) return [];
+  if (first === undefined && !options.hasEveryFilter) return [];
   return [
     extProcFilter(externalPickFilter, {
       stat_prefix: `external_pick_${lane}`,
-      grpc_service: service(first),
+      // Until a route selects one, any cluster will do.
+      grpc_service:
+        first === undefined ? { envoy_grpc: sidecarCall(pickerCluster) } : service(first),
       processing_mode: {
         ...processingModes.duplex,
         response_header_mode: "SEND",

@@ -37,14 +37,7 @@ export function shadowLane(topology: Topology, options: BootstrapOptions): Envoy
     stream_idle_timeout: timeSetting(options, "shadowTimeoutMs"),
     // Keeps the primary's request id, which pairs the two legs.
     preserve_external_request_id: true,
-    http_filters: [
-      pick("shadow", options, modelHeaders(topology.pools)),
-      ...externalPick("shadow", topology, options),
-      ...(options.observe ? [observe("shadow")] : []),
-      // Answers pass the filters in reverse order, so the recorder gets no more than the bandwidth limit allows.
-      bandwidthFilter,
-      router,
-    ],
+    http_filters: [...shadowFilters(topology, options), router],
     route_config: { name: shadowLaneListener, virtual_hosts: [virtualHost] },
     access_log: [accessLog("shadow"), ...answerLogs("shadow")],
   });
@@ -54,6 +47,20 @@ export function shadowLane(topology: Topology, options: BootstrapOptions): Envoy
     per_connection_buffer_limit_bytes: because(shadowBuffer, laneBufferBytes(topology, options)),
     filter_chains: [{ filters }],
   };
+}
+
+/** The HTTP filters of the shadow lane before the router. */
+export function shadowFilters(
+  topology: Topology,
+  options: BootstrapOptions,
+): readonly EnvoyObject[] {
+  return [
+    pick("shadow", options, modelHeaders(topology.pools)),
+    ...externalPick("shadow", topology, options),
+    ...(options.observe ? [observe("shadow")] : []),
+    // Answers pass the filters in reverse order, so the recorder gets no more than the bandwidth limit allows.
+    bandwidthFilter,
+  ];
 }
 
 function route(

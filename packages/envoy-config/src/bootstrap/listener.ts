@@ -42,11 +42,7 @@ function filterChain(from: Listener, topology: Topology, options: BootstrapOptio
     stat_prefix: name,
     ...clientGuards(topology, options),
     always_set_request_id_in_response: true,
-    http_filters: [
-      ...underscoreFilter(topology, options),
-      ...primaryFilters(topology, options),
-      router,
-    ],
+    http_filters: [...httpFilters(topology, options), router],
     route_config: routeConfiguration(from, topology, options),
     local_reply_config: localReplies(),
     access_log: [accessLog("primary"), ...(options.plainMirror ? [] : answerLogs("primary"))],
@@ -64,7 +60,12 @@ function filterChain(from: Listener, topology: Topology, options: BootstrapOptio
   };
 }
 
-/** The HTTP filters of a listener before the router. */
+/** All HTTP filters of a listener before the router. */
+export function httpFilters(topology: Topology, options: BootstrapOptions): readonly EnvoyObject[] {
+  return [...underscoreFilter(topology, options), ...primaryFilters(topology, options)];
+}
+
+/** The HTTP filters of a listener before the router, without the one that refuses headers. */
 export function primaryFilters(
   topology: Topology,
   options: BootstrapOptions,
@@ -73,14 +74,24 @@ export function primaryFilters(
   const isPicked = !options.plainMirror;
   return [
     // First, so that a preflight is answered without a pick.
-    ...(routes.some(({ cors }) => cors !== undefined) ? [corsFilter] : []),
+    ...ifUsed(corsFilter, options, () => routes.some(({ cors }) => cors !== undefined)),
     ...(isPicked ? [pick("primary", options, topologyHeaders(topology))] : []),
     // Before the third-party picker, whose own headers may have an underscore.
     ...unrefusedUnderscores(topology, options),
     ...(isPicked ? externalPick("primary", topology, options) : []),
     ...(isPicked && options.observe ? [observe("primary")] : []),
-    ...(routes.some(({ session }) => session !== undefined) ? [sessionFilter] : []),
+    ...ifUsed(sessionFilter, options, () => routes.some(({ session }) => session !== undefined)),
   ];
+}
+
+/** A filter that is always there is off, and a route that configures it turns it on. */
+function ifUsed(
+  filter: EnvoyObject,
+  { hasEveryFilter }: BootstrapOptions,
+  isUsed: () => boolean,
+): readonly EnvoyObject[] {
+  if (hasEveryFilter) return [{ ...filter, disabled: true }];
+  return isUsed() ? [filter] : [];
 }
 
 export function routeConfiguration(

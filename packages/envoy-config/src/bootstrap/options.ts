@@ -24,6 +24,8 @@ export interface BootstrapOptions extends EnvoySettings {
   readonly certificates?: ReadonlyMap<string, Certificate>;
   /** True: certificates come by SDS, and are in no file that Envoy reads. */
   readonly isDynamic: boolean;
+  /** True: filters that no route uses are there too. */
+  readonly hasEveryFilter: boolean;
   /** Mirrors directly to the shadow's cluster, without lane, pick and sidecar. */
   readonly plainMirror: boolean;
 }
@@ -47,6 +49,7 @@ export const defaultBootstrapOptions: Omit<BootstrapOptions, keyof EnvoySettings
   observe: true,
   plainMirror: false,
   isDynamic: false,
+  hasEveryFilter: false,
   tlsDirectory: "/etc/umbra/tls",
   systemCaFile: "/etc/ssl/certs/ca-certificates.crt",
 };

@@ -4,6 +4,15 @@ import { type EnvoyObject, type EnvoyValue, Reasoned } from "./envoy-object.ts";
 export type Plain = string | number | boolean | null | PlainMap | readonly Plain[];
 export type PlainMap = { readonly [field: string]: Plain };
 
+export function isMap(value: Plain | undefined): value is PlainMap {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The maps of a list; none if it is no list. */
+export function mapsOf(value: Plain | undefined): readonly PlainMap[] {
+  return Array.isArray(value) ? value.filter(isMap) : [];
+}
+
 export function plainOf(message: EnvoyObject): PlainMap {
   return Object.fromEntries(
     Object.entries(message).map(([field, value]) => [field, plainValue(value)]),

@@ -1,7 +1,7 @@
 import type { BootstrapChange } from "../../topology.ts";
-import type { Plain, PlainMap } from "../plain.ts";
+import { isMap, type Plain, type PlainMap } from "../plain.ts";
 import { patch } from "./json-patch.ts";
-import { isMap, merge } from "./merge.ts";
+import { merge } from "./merge.ts";
 
 export interface ChangedBootstrap {
   readonly bootstrap: Plain;

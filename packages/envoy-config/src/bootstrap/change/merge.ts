@@ -1,4 +1,4 @@
-import type { Plain, PlainMap } from "../plain.ts";
+import { isMap, type Plain, type PlainMap } from "../plain.ts";
 
 /**
  * Merges a message into another, as Envoy Gateway does with `type: Merge`: merges maps field by field, appends to
@@ -47,8 +47,4 @@ function mergeLists(base: readonly Plain[], change: readonly Plain[]): readonly 
 function nameOf(item: Plain): string | undefined {
   const name = isMap(item) ? item.name : undefined;
   return typeof name === "string" ? name : undefined;
-}
-
-export function isMap(value: Plain | undefined): value is PlainMap {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -3,7 +3,9 @@ import { type AdsProtocol, adsCluster, dynamicResources } from "../ads.ts";
 import { changeBootstrap } from "../change/change-bootstrap.ts";
 import { secrets } from "../downstream-tls.ts";
 import type { EnvoyObject } from "../envoy-object.ts";
-import { primaryClusterName, shadowClusterName } from "../names.ts";
+import { shadowFilters } from "../lane.ts";
+import { httpFilters } from "../listener.ts";
+import { primaryClusterName, shadowClusterName, shadowLaneListener } from "../names.ts";
 import type { BootstrapOptions } from "../options.ts";
 import { type PlainMap, plainOf } from "../plain.ts";
 import {
@@ -15,7 +17,7 @@ import {
   type RenderFormat,
 } from "../render.ts";
 import { yamlText } from "../yaml-text.ts";
-import { type DynamicResources, nameOf, splitResources } from "./split.ts";
+import { type Changeable, type DynamicResources, nameOf, splitResources } from "./split.ts";
 
 export interface AdsOptions {
   /** Where the sidecar serves ADS: `unix:/path`, or `host:port` with `sidecarTls` and its three files. */
@@ -63,7 +65,14 @@ export function renderResources(
   const { clusters, listeners } = changed(topology, all);
   const certificates = [...secrets(topology.listeners, all)];
   return {
-    ...splitResources(clusters, listeners, poolClustersOf(topology)),
+    ...splitResources(clusters, listeners, {
+      poolClusters: poolClustersOf(topology),
+      filters: filtersOf(topology, all),
+      filteredListeners: new Map([
+        ...topology.listeners.map(({ name }) => [name, "primary"] as const),
+        [shadowLaneListener, "shadow"],
+      ]),
+    }),
     sds: new Map(certificates.map(([name, secret]) => [name, plainOf(secret)])),
   };
 }
@@ -104,6 +113,15 @@ function changed(topology: Topology, options: BootstrapOptions): Changed {
     clusters: clusters.filter((each) => own.has(nameOf(each))),
     ownClusters: clusters.filter((each) => !own.has(nameOf(each))),
   };
+}
+
+function filtersOf(topology: Topology, used: BootstrapOptions): Changeable["filters"] {
+  const every = { ...used, hasEveryFilter: true };
+  const lane = (of: typeof httpFilters) => ({
+    rendered: of(topology, used).map(plainOf),
+    every: of(topology, every).map(plainOf),
+  });
+  return { primary: lane(httpFilters), shadow: lane(shadowFilters) };
 }
 
 function poolClustersOf(topology: Topology): ReadonlySet<string> {
