@@ -118,8 +118,8 @@ describe(`mirrors while percent, endpoints, a route and a certificate are change
     expect((await gateway.config()).envoys[0]?.refused).toEqual([]);
     expect(answers.at(-1)?.headers["x-version"]).toBe(String(changes / 4));
     expect(await certificateOf(tlsPort)).toMatch(/chat\.example\.com/);
-    expect(await gateway.envoy.stat("listener_manager.listener_modified")).toBe(0);
-    expect(await gateway.envoy.stat("cluster_manager.cluster_modified")).toBe(0);
+    expect(await gateway.envoy().stat("listener_manager.listener_modified")).toBe(0);
+    expect(await gateway.envoy().stat("cluster_manager.cluster_modified")).toBe(0);
   });
 
   test("no client sees an error", () => {

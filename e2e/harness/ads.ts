@@ -91,13 +91,14 @@ export interface AdminEnvoy extends Running {
   stat(name: string): Promise<number>;
 }
 
-/** Starts Envoy with a bootstrap whose admin interface is on `adminPort`. */
+/** Starts Envoy with a bootstrap whose admin interface is on `adminPort`: a free port, or the given one. */
 export async function startEnvoy(
   folder: string,
   name: string,
   bootstrapOf: (adminPort: number) => string,
+  givenPort?: number,
 ): Promise<AdminEnvoy> {
-  const [adminPort = 0] = await freePorts(1);
+  const adminPort = givenPort ?? (await freePorts(1))[0] ?? 0;
   const file = join(folder, `${name}.yaml`);
   writeFileSync(file, bootstrapOf(adminPort));
   const flags = ["--concurrency", "1", "--log-level", "warning", "--disable-hot-restart"];

@@ -20,7 +20,7 @@ export interface ServedConfig {
 
 /** A sidecar that follows a folder of resources, and an Envoy that it feeds, each a process of its own. */
 export interface LiveGateway {
-  readonly envoy: AdminEnvoy;
+  readonly envoy: () => AdminEnvoy;
   /** Replaces a file as a whole. */
   write(name: string, text: string): void;
   /** Of the sidecar's admin interface. */
@@ -30,6 +30,8 @@ export interface LiveGateway {
   settled(generation: number): Promise<void>;
   killSidecar(): Promise<void>;
   startSidecar(): Promise<void>;
+  killEnvoy(): Promise<void>;
+  startEnvoy(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -54,14 +56,17 @@ export async function startLiveGateway(options: LiveGatewayOptions): Promise<Liv
   const [grpcPort = 0, adminPort = 0] = await freePorts(2);
   const socket = join(parent, "ads.sock");
   const bare = directTopology({ primary: [], shadow: [], port: 80 });
-  const envoy = await startEnvoy(parent, "envoy", adsBootstrap(bare, socket, protocol));
+  const [envoyAdmin = 0] = await freePorts(1);
+  const start = () => startEnvoy(parent, "envoy", adsBootstrap(bare, socket, protocol), envoyAdmin);
+  let envoy = await start();
   const settings: LiveSettings = {
     ...{ folder, sidecar: `127.0.0.1:${grpcPort}`, ads: `unix:${socket}`, adminPort },
-    ...{ envoyAdmin: `127.0.0.1:${envoy.adminPort}`, scrapeIntervalMs: 200 },
+    ...{ envoyAdmin: `127.0.0.1:${envoyAdmin}`, scrapeIntervalMs: 200 },
   };
   let sidecar = await startServer("live-sidecar", JSON.stringify(settings));
   const gateway: LiveGateway = {
-    ...{ envoy, write },
+    envoy: () => envoy,
+    write,
     async json<T>(path: string) {
       const { body } = await request(`http://127.0.0.1:${adminPort}${path}`);
       return (await body.json()) as T;
@@ -81,6 +86,10 @@ export async function startLiveGateway(options: LiveGatewayOptions): Promise<Liv
     },
     async startSidecar() {
       sidecar = await startServer("live-sidecar", JSON.stringify(settings));
+    },
+    killEnvoy: () => envoy.stop("SIGKILL"),
+    async startEnvoy() {
+      envoy = await start();
     },
     async stop() {
       await envoy.stop();

@@ -1,0 +1,152 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { request } from "undici";
+import { plainWorld } from "./harness/ads-gateway.ts";
+import { type EchoServer, startEchoServer } from "./harness/echo-server.ts";
+import { type LiveGateway, startLiveGateway } from "./harness/live-gateway.ts";
+import { freePorts } from "./harness/ports.ts";
+import { until } from "./harness/until.ts";
+
+/** `LIVE_RUNS=100 npm run test:e2e -- e2e/live-interleavings.test.ts` takes some minutes. */
+const runs = Number(process.env.LIVE_RUNS ?? 10);
+const seed = Number(process.env.LIVE_SEED ?? Date.now() % 1_000_000);
+const names = ["a", "b", "c"];
+const echoes: EchoServer[] = [];
+let gateway: LiveGateway;
+let port = 0;
+const random = randomOf(seed);
+
+/** Which server answers a Service's path; absent: there is no such route. */
+type World = Readonly<Record<string, number>>;
+type Action = "change" | "kill the sidecar" | "kill Envoy" | "let time pass";
+
+beforeAll(async () => {
+  for (const name of ["first", "second"]) echoes.push(await startEchoServer(name));
+  [port = 0] = await freePorts(1);
+  gateway = await startLiveGateway({ files: { "world.yaml": textOf({}) } });
+}, 60_000);
+
+afterAll(async () => {
+  await gateway?.stop();
+  await Promise.all(echoes.map((each) => each.close()));
+});
+
+function textOf(world: World): string {
+  const address = (server: number) => [echoes[server]?.address ?? ""];
+  const services = { stable: address(0), ...mapped(world, address) };
+  const routes = { "/stable": "stable", ...mappedNames(world) };
+  return plainWorld({ port, services, routes });
+}
+
+function worldAtRandom(): World {
+  const chosen = names.filter(() => random() < 0.6);
+  return Object.fromEntries(chosen.map((name) => [name, Math.floor(random() * 2)]));
+}
+
+async function answer(path: string): Promise<string> {
+  const { statusCode, body } = await request(`http://127.0.0.1:${port}${path}`);
+  const text = await body.text();
+  return statusCode === 200 ? (JSON.parse(text) as { from: string }).from : String(statusCode);
+}
+
+/** Asks for the path that is always there; `isDown` says when Envoy is killed. */
+async function watchStable(isDown: () => boolean, isOver: () => boolean): Promise<string[]> {
+  const wrong: string[] = [];
+  const untilMs = performance.now() + 600_000;
+  while (!isOver() && performance.now() < untilMs) {
+    const before = isDown();
+    const seen = await answer("/stable").catch(String);
+    if (seen !== "first" && !before && !isDown()) wrong.push(seen);
+    await sleep(2);
+  }
+  return wrong;
+}
+
+test(`${runs} random interleavings of changes and kills of either side: at rest Envoy serves the last files, and a route that stays never fails (seed ${seed})`, async () => {
+  let isEnvoyDown = false;
+  let isOver = false;
+  await until("it serves", async () => (await answer("/stable")) === "first");
+  const watching = watchStable(
+    () => isEnvoyDown,
+    () => isOver,
+  );
+  let world: World = {};
+  const perform = async (action: Action) => {
+    switch (action) {
+      case "change":
+        world = worldAtRandom();
+        gateway.write("world.yaml", textOf(world));
+        break;
+      case "kill the sidecar":
+        await gateway.killSidecar();
+        await gateway.startSidecar();
+        break;
+      case "kill Envoy":
+        isEnvoyDown = true;
+        await gateway.killEnvoy();
+        await gateway.startEnvoy();
+        break;
+      case "let time pass":
+        await sleep(random() * 200);
+    }
+  };
+  const actions: readonly Action[] = ["change", "change", "change", "let time pass"];
+  for (let run = 0; run < runs; run++) {
+    const kill: Action = run % 2 === 0 ? "kill the sidecar" : "kill Envoy";
+    const at = Math.floor(random() * 4);
+    for (let i = 0; i < 5; i++) {
+      await perform(i === at ? kill : (actions[Math.floor(random() * 4)] ?? "change"));
+    }
+    const want = Object.fromEntries(
+      names.map((name) => [name, name in world ? ["first", "second"][world[name] ?? 0] : "404"]),
+    );
+    const served = async () =>
+      Object.fromEntries(
+        await Promise.all(names.map(async (name) => [name, await answer(`/${name}`)] as const)),
+      );
+    await until(
+      `run ${run} of seed ${seed} ends with ${JSON.stringify(want)}`,
+      async () => JSON.stringify(await served()) === JSON.stringify(want),
+      30_000,
+    );
+    await until("it serves again", async () => (await answer("/stable")) === "first");
+    isEnvoyDown = false;
+    await until("Envoy is up to date", async () => {
+      const { envoys } = await gateway.config();
+      return envoys.length === 1 && envoys[0]?.isUpToDate === true;
+    });
+    expect(await clustersOf(gateway)).toEqual(
+      ["stable", ...Object.keys(world)].map((name) => `primary/service:default/${name}:80`).sort(),
+    );
+  }
+  isOver = true;
+  expect(await watching).toEqual([]);
+}, 600_000);
+
+async function clustersOf({ envoy }: LiveGateway): Promise<readonly string[]> {
+  const dump = (await envoy().configDump()) as readonly {
+    readonly dynamic_active_clusters?: readonly { readonly cluster: { readonly name: string } }[];
+  }[];
+  const all = dump.flatMap(({ dynamic_active_clusters: active = [] }) => active);
+  return all
+    .map(({ cluster }) => cluster.name)
+    .filter((name) => name.startsWith("primary/"))
+    .sort();
+}
+
+function mapped<T>(world: World, to: (server: number) => T): Readonly<Record<string, T>> {
+  return Object.fromEntries(Object.entries(world).map(([name, server]) => [name, to(server)]));
+}
+
+function mappedNames(world: World): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.keys(world).map((name) => [`/${name}`, name]));
+}
+
+/** Uniform in [0, 1), the same for the same seed. */
+function randomOf(start: number): () => number {
+  let state = start;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
