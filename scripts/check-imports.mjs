@@ -24,7 +24,16 @@ const allowed = {
     node: true,
   },
   cli: {
-    own: ["scheduler", "xds", "openai", "shadow", "envoy-config", "simulator", "sidecar"],
+    own: [
+      "scheduler",
+      "xds",
+      "openai",
+      "shadow",
+      "envoy-config",
+      "control",
+      "simulator",
+      "sidecar",
+    ],
     others: ["@clack/prompts", "cli-table3", "commander", "pino", "undici", "yaml"],
     node: true,
   },

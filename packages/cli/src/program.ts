@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { checkCommand } from "./commands/check.ts";
 import { completionCommand } from "./commands/completion.ts";
+import { configCommand } from "./commands/config.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { docsCommand } from "./commands/docs.ts";
 import { doctorCommand } from "./commands/doctor.ts";
@@ -33,6 +34,7 @@ export function program(io: Io): Command {
     reportCommand(io),
     planCommand(io),
     explainCommand(io),
+    configCommand(io),
     shadowCommand(io),
     docsCommand(io),
     completionCommand(io),

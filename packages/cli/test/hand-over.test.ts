@@ -1,42 +1,21 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { Readable } from "node:stream";
-import { describe, expect, test } from "@jest/globals";
-import { readTopology } from "@umbra/envoy-config";
+import { expect, test } from "@jest/globals";
 import { readHandOver, sidecarProcess } from "../src/process/hand-over.ts";
 import { runCommand } from "./run-command.ts";
 
-const goldens = new URL("../../../envoy/", import.meta.url);
-const cases = readdirSync(goldens).filter((name) =>
-  readdirSync(new URL(name, goldens)).includes("topology.json"),
-);
+const golden = new URL("../../../envoy/named-ports/", import.meta.url);
 
-function topologyOf(name: string) {
-  const folder = new URL(`${name}/`, goldens);
-  const files = readdirSync(folder).filter((each) => each.endsWith(".yaml"));
-  const sources = files
-    .filter((each) => each !== "envoy.yaml")
-    .map((each) => ({ name: each, text: readFileSync(new URL(each, folder), "utf8") }));
-  return readTopology(sources).topology;
-}
-
-describe("the sidecar gets the same topology that umbra up read", () => {
-  test.each(cases)("%s", async (name) => {
-    const topology = topologyOf(name);
-    const { args, input } = sidecarProcess({ topology, flags: { traces: true } });
-    // The command line contains no resources and no flag values.
-    expect(args.slice(1)).toEqual(["serve", "--handed-over"]);
-    const read = await readHandOver({ streamStdin: () => Readable.from([input]) });
-    expect(read).toEqual({ topology, flags: { traces: true } });
-  });
-});
-
-test("the sidecar gets the certificates for Envoy", async () => {
-  const topology = topologyOf("https");
-  const certificates = new Map([["default/chat", { chain: "chain", privateKey: "key" }]]);
-  const envoy = { ads: { address: "unix:/ads.sock" }, bootstrap: { certificates } };
-  const { input } = sidecarProcess({ topology, flags: {}, envoy });
+test("the sidecar gets the flags and the content that umbra up read", async () => {
+  const earlier = readdirSync(golden)
+    .filter((name) => name.endsWith(".yaml"))
+    .map((name) => ({ name, text: readFileSync(new URL(name, golden), "utf8") }));
+  const handOver = { flags: { traces: true }, fixed: [{ name: "-", text: "kind: Pod" }], earlier };
+  const { args, input } = sidecarProcess(handOver);
+  // The command line contains no resources and no flag values.
+  expect(args.slice(1)).toEqual(["serve", "--handed-over"]);
   const read = await readHandOver({ streamStdin: () => Readable.from([input]) });
-  expect(read.envoy?.bootstrap.certificates).toEqual(certificates);
+  expect(read).toEqual(handOver);
 });
 
 test.each([
@@ -44,8 +23,9 @@ test.each([
   "kind: Gateway",
   "{}",
   "null",
-  '{"topology":{},"flags":{}}',
-  '{"topology":{"pools":[]}}',
+  '{"topology":{"pools":[]},"flags":{}}',
+  '{"flags":{},"fixed":[]}',
+  '{"fixed":[],"earlier":[]}',
 ])("umbra serve --handed-over on the command line is rejected: %j", async (input) => {
   const { status, stderr } = await runCommand(["serve", "--handed-over"], {
     streamStdin: () => Readable.from([input]),

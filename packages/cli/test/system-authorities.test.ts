@@ -91,13 +91,13 @@ describe("endpoints verified with the system's CA certificates", () => {
       env: { SSL_CERT_FILE: mine },
       signal: ending.signal,
     });
-    const limit = setTimeout(() => ending.abort(), 8_000);
+    const limit = setTimeout(() => ending.abort(), 25_000);
     await Promise.race([scraped, serving]);
     clearTimeout(limit);
     ending.abort();
     expect(asked).toBeGreaterThan(0);
     expect(await serving).toMatchObject({ status: 0 });
-  }, 15_000);
+  }, 40_000);
 
   test.each(["serve", "doctor"])("umbra %s rejects a file that can't be read", async (command) => {
     const flag = await runCommand([command, "-f", system, "--system-ca", missing]);

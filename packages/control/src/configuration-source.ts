@@ -1,5 +1,6 @@
-import type { SourceFile } from "@umbra/envoy-config";
+import type { SourceFile, Topology } from "@umbra/envoy-config";
 import type { ConfigurationSourceOptions, ConfigurationUpdate } from "./configuration-update.ts";
+import type { Refusal } from "./refusals/refusal.ts";
 import {
   type FollowingThread,
   type FollowingThreadOptions,
@@ -14,6 +15,13 @@ export interface ConfigurationSource {
   readonly first: ConfigurationUpdate;
   /** Scans the files now, without waiting for a sign of a change. */
   rescan(): void;
+  /**
+   * Every connected Envoy refuses a resource of `snapshot`. Its last accepted form is held until its content changes,
+   * and a finding names the resource and Envoy's words.
+   */
+  refused(refusal: Refusal): void;
+  /** Every connected Envoy has all of a generation, and refuses nothing. */
+  accepted(generation: number): void;
   close(): Promise<void>;
 }
 
@@ -42,6 +50,7 @@ class Source implements Omit<ConfigurationSource, "first"> {
   #settle: Settle = { resolve() {}, reject() {} };
   #latest: ConfigurationUpdate | undefined;
   #lastGood: readonly SourceFile[] = [];
+  #startSettings: Topology["envoy"]["settings"] | undefined;
 
   constructor(
     options: ConfigurationSourceOptions,
@@ -60,7 +69,15 @@ class Source implements Omit<ConfigurationSource, "first"> {
   }
 
   rescan(): void {
-    this.#thread.rescan();
+    this.#thread.send({ kind: "rescan" });
+  }
+
+  refused({ kind, name, version, message }: Refusal): void {
+    this.#thread.send({ kind: "refused", refusal: { kind, name, version, message } });
+  }
+
+  accepted(generation: number): void {
+    this.#thread.send({ kind: "accepted", generation });
   }
 
   close(): Promise<void> {
@@ -77,7 +94,7 @@ class Source implements Omit<ConfigurationSource, "first"> {
     return {
       ...options,
       earlier: this.#lastGood,
-      before: { generation, topology },
+      before: { generation, topology, settings: this.#startSettings ?? topology.envoy.settings },
       isTolerant: true,
     };
   }
@@ -104,6 +121,7 @@ class Source implements Omit<ConfigurationSource, "first"> {
     const update = { ...sent, snapshot };
     this.#latest = update;
     this.#lastGood = lastGood;
+    this.#startSettings ??= update.topology.envoy.settings;
     if (before !== undefined) {
       this.#options.onChange(update);
       return;
@@ -111,6 +129,8 @@ class Source implements Omit<ConfigurationSource, "first"> {
     this.#settle.resolve({
       first: update,
       rescan: () => this.rescan(),
+      refused: (refusal) => this.refused(refusal),
+      accepted: (generation) => this.accepted(generation),
       close: () => this.close(),
     });
   }

@@ -6,3 +6,4 @@ export type {
   SourceText,
   SourceTopologyOptions,
 } from "./configuration-update.ts";
+export type { Refusal } from "./refusals/refusal.ts";

@@ -182,6 +182,42 @@ describe("a configuration from files", () => {
     expect(endpointsOf(source.first)).toEqual(["10.0.0.1:8000"]);
     expect(source.first.staleFiles.map((each) => each.file)).toEqual([file]);
   });
+
+  test("earlier content of a file that is gone is not served", async () => {
+    const folder = newFolder();
+    writeResources(folder);
+    const { source } = await start([folder], {
+      earlier: [{ name: join(folder, "gone.yaml"), text: pool(["10.0.0.9:8000"], "gone") }],
+    });
+    expect(endpointsOf(source.first)).toEqual(["10.0.0.1:8000"]);
+  });
+});
+
+describe("settings that are read at the start", () => {
+  const settings = (maxBody: string) =>
+    `apiVersion: umbra.dev/v1alpha1\nkind: EnvoySettings\nmetadata: { name: limits }\nspec:\n  maxBody: ${maxBody}\n`;
+
+  test("keep their value, with a finding, and everything else changes", async () => {
+    const folder = newFolder();
+    writeResources(folder);
+    const file = join(folder, "settings.yaml");
+    writeFileSync(file, settings("8Mi"));
+    const { until } = await start([folder]);
+    replaceFile(file, settings("16Mi"));
+    replaceFile(join(folder, "route.yaml"), route({ path: "/v2" }));
+    const update = await until(({ changes }) =>
+      changes.includes("route default/chat: match changed"),
+    );
+    expect(update.topology.envoy.settings.maxBodyBytes).toBe(8 * 1024 * 1024);
+    expect(update.findings.filter(({ code }) => code === "UMB0504")).toEqual([
+      expect.objectContaining({ severity: "warning", file, line: 5, column: 3 }),
+    ]);
+    replaceFile(file, settings("8Mi"));
+    await until(
+      ({ generation, findings }) =>
+        generation >= 2 && findings.every(({ code }) => code !== "UMB0504"),
+    );
+  });
 });
 
 describe("the thread", () => {

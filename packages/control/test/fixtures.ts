@@ -128,7 +128,12 @@ const inThisThread: StartWorker = (setup) => {
     worker.emit("exit", 0);
     return Promise.resolve(0);
   };
-  const postMessage = ({ kind }: ToWorker) => void (kind === "close" ? end() : following.rescan());
+  const postMessage = (message: ToWorker) => {
+    if (message.kind === "close") void end();
+    else if (message.kind === "refused") following.refused(message.refusal);
+    else if (message.kind === "accepted") following.accepted(message.generation);
+    else following.rescan();
+  };
   return Object.assign(worker, {
     postMessage,
     terminate: end,

@@ -101,6 +101,7 @@ const meanings = {
   UMB0501: "file can't be read while Umbra runs",
   UMB0502: "resource refused by Envoy",
   UMB0503: "endpoint is an interface of Umbra or Envoy",
+  UMB0504: "changed setting needs a restart",
 } as const;
 
 /** The default fix, for diagnostics without a more specific one. */
@@ -208,6 +209,7 @@ const remedies: Readonly<Record<DiagnosticCode, string>> = {
   UMB0502:
     "fix what Envoy's message names; until then, the form that Envoy accepted last is served",
   UMB0503: "use the model server's port, or move the interface",
+  UMB0504: "restart Umbra to use the new value, or undo the change",
 };
 
 /** The meaning and default fix of each diagnostic code. */

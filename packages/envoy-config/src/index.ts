@@ -18,6 +18,8 @@ export {
   laneClusterName,
   mirrorHeader,
   mirrorToHeader,
+  primaryClusterName,
+  shadowClusterName,
   streamMetadata,
 } from "./bootstrap/names.ts";
 export {
@@ -80,11 +82,13 @@ export { readTopology, type TopologyRead } from "./read-topology.ts";
 export { parseMetricsPlace } from "./resolve/metrics-place.ts";
 export { isPickMode, pickModes } from "./resolve/pick-mode.ts";
 export type { CheckPickerConfig } from "./resolve/picking.ts";
+export { byMatch } from "./resolve/precedence.ts";
 export { isCalled, type ResourceRef, resourceName } from "./resource-ref.ts";
 export { costLabel, gpusLabel } from "./resources/annotations.ts";
 export type { SourceFile } from "./resources/read-file.ts";
 export { type PathRewriter, pathRewriterOf } from "./rewritten-path.ts";
 export type { RouteAttachment } from "./route-attachment.ts";
+export { type KeptSettings, keepStartSettings } from "./start-settings.ts";
 export {
   createResourceStore,
   type Resolution,

@@ -2,7 +2,6 @@
 // any version, and it resolves only under the condition `@umbra/source`, which this repository sets and an application does not.
 
 export { crashingGuard } from "./bootstrap/crashing-guard.ts";
-export { primaryClusterName, shadowClusterName } from "./bootstrap/names.ts";
 export { patchProblems } from "./bootstrap/render.ts";
 export { defaultEnvoySettings, settings as envoySettings, settingText } from "./envoy-settings.ts";
 export { defaultMirrorSettings } from "./mirror-policy.ts";

@@ -4,12 +4,13 @@ import {
   directTopology,
   laneClusterName,
   mirrorToHeader,
+  primaryClusterName,
   readTopology,
   renderBootstrap,
   resourceName,
   routesOf,
+  shadowClusterName,
 } from "@umbra/envoy-config";
-import { primaryClusterName, shadowClusterName } from "@umbra/envoy-config/internal";
 import { clusterNameTags, encodeMirrors } from "../src/bootstrap/names.ts";
 import { statName } from "../src/bootstrap/stats.ts";
 import { isPoolCalled } from "../src/names.ts";

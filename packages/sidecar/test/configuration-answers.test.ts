@@ -110,6 +110,20 @@ test("Envoy's words about a certificate are not shown, as they may quote it", ()
   });
 });
 
+test("a refused change is no success: the time of the last one stays", () => {
+  let now = 1_000;
+  const state = createConfigurationState(
+    () => [],
+    () => now,
+  );
+  state.applied(facts);
+  now = 2_000;
+  state.applied({ ...facts, findings: [finding] });
+  expect([state.appliedAtMs, state.facts?.findings]).toEqual([1_000, [finding]]);
+  state.applied({ ...facts, generation: facts.generation + 1 });
+  expect(state.appliedAtMs).toBe(2_000);
+});
+
 test("long lists are cut, and errors and refused routes come first", () => {
   const state = createConfigurationState(
     () => [],

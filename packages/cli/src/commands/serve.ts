@@ -1,12 +1,16 @@
 import { once } from "node:events";
-import type { Topology } from "@umbra/envoy-config";
+import type { ConfigurationUpdate } from "@umbra/control";
 import { defined } from "@umbra/shadow/defined";
 import { printableLines } from "@umbra/shadow/printable";
-import { type CertificateSource, type Sidecar, startSidecar } from "@umbra/sidecar";
+import {
+  type AdsAddress,
+  type CertificateSource,
+  type RolloutListener,
+  startSidecar,
+} from "@umbra/sidecar";
 import type { Command } from "commander";
-import pino from "pino";
-import { encodeResources } from "../envoy/encode-resources.ts";
-import { withSystemAuthorities } from "../envoy/system-authorities.ts";
+import pino, { type Logger } from "pino";
+import { trustingSystem, withSystemAuthorities } from "../envoy/system-authorities.ts";
 import { systemCaFile } from "../envoy/system-ca.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { hostPort } from "../flag-values.ts";
@@ -25,7 +29,9 @@ import { type AdsFlags, adsAddressOf, adsBootstrapOf, adsFlags } from "../resour
 import { type GatewayFlags, gatewayFlags, gatewayOptions } from "../resources/gateway-flags.ts";
 import { runFlags, type ServeFlags } from "../resources/run-flags.ts";
 import { type SidecarTlsFlags, sidecarTlsFlags } from "../resources/sidecar-flags.ts";
-import { soundReadOf, type TopologyFlags, topologyFlags } from "../resources/topology-flags.ts";
+import { type TopologyFlags, topologyFlags } from "../resources/topology-flags.ts";
+import { type ConfigurationApplier, createApplier } from "../serve/apply-updates.ts";
+import { openConfiguration } from "../serve/configuration-input.ts";
 
 type Flags = TopologyFlags & GatewayFlags & ServeFlags & AdsFlags & SidecarTlsFlags;
 
@@ -34,7 +40,7 @@ export function serveCommand(io: Io): Command {
   return commandOf("serve", {
     summary: "run the sidecar",
     description:
-      "Runs the sidecar. It picks endpoints for Envoy over ext_proc, scrapes their metrics, and records both lanes.",
+      "Runs the sidecar. It picks endpoints for Envoy over ext_proc, scrapes their metrics, and records both lanes. Follows changes of the files given with -f: see docs/live-configuration.md.",
     examples: [
       "umbra serve -f examples/mirror --grpc 127.0.0.1:9002 --admin 127.0.0.1:9090",
       "umbra serve -f pool.yaml --pool llama --grpc 0.0.0.0:9002 --grpc-tls self-signed\n" +
@@ -45,43 +51,85 @@ export function serveCommand(io: Io): Command {
   })
     .addOption(handOverOption())
     .action(async (flags: Flags & HandOverFlag) => {
-      if (flags.handedOver !== true) return runSidecar(read(flags, io), flags, io);
-      const handed = await readHandOver(io);
-      return runSidecar(handed, { ...flags, ...handed.flags }, io);
+      const handed = flags.handedOver === true ? await readHandOver(io) : undefined;
+      const all = { ...flags, ...handed?.flags };
+      return serve(all, handed, io);
     });
 }
 
-type Resources = Pick<HandOver, "topology" | "envoy">;
-
-function read(flags: Flags, io: Io): Resources {
-  const { ads } = adsAddressOf(flags);
-  const { topology, certificates } = soundReadOf(flags, io, { isGatewayNeeded: ads !== undefined });
-  if (ads === undefined) return { topology };
-  const systemCa = flags.systemCa ?? systemCaFile(io.env);
-  const bootstrap = { ...adsBootstrapOf(flags), certificates, systemCaFile: systemCa };
-  return { topology, envoy: { ads, bootstrap } };
+async function serve(flags: Flags, handed: HandOver | undefined, io: Io): Promise<void> {
+  const envoy = handed === undefined ? envoyOf(flags, io) : handed.envoy;
+  const log = createLog(flags);
+  const applier = createApplier({
+    log,
+    complete: (topology) => trustingSystem(topology, flags.systemCa, io),
+  });
+  const input = await openConfiguration({
+    ...{ flags, handed, io },
+    ...defined({ rendering: envoy?.bootstrap }),
+    onChange: (update) => applier.take(update),
+    onProblem: (words) => log.warn(words),
+  });
+  try {
+    const onRollout = {
+      onRefused: input.rollout.refused,
+      onAccepted: input.rollout.accepted,
+    };
+    const { first } = input;
+    await runSidecar({ first, applier, ads: envoy?.ads, onRollout }, { flags, log, io });
+  } finally {
+    await input.close();
+  }
 }
 
-async function runSidecar({ topology: given, envoy }: Resources, flags: Flags, io: Io) {
-  const topology = withSystemAuthorities(given, flags.systemCa, io);
+/** How Envoy gets its configuration from this sidecar; undefined without `--ads`. Throws UsageError. */
+function envoyOf(flags: Flags, io: Io): EnvoySource | undefined {
+  const { ads } = adsAddressOf(flags);
+  if (ads === undefined) return undefined;
+  const systemCa = flags.systemCa ?? systemCaFile(io.env);
+  return { ads, bootstrap: { ...adsBootstrapOf(flags), systemCaFile: systemCa } };
+}
+
+function createLog({ logLevel }: Flags): Logger {
   const out = pino.destination(2);
   // Log lines quote text from clients and model servers. Pino's JSON escapes only some terminal control characters.
-  const log = pino(
-    { level: flags.logLevel, base: null },
+  return pino(
+    { level: logLevel, base: null },
     { write: (line: string) => out.write(printableLines(line)) },
   );
+}
+
+interface Configured {
+  readonly first: ConfigurationUpdate;
+  readonly applier: ConfigurationApplier;
+  readonly ads: AdsAddress | undefined;
+  readonly onRollout: RolloutListener;
+}
+
+interface Surroundings {
+  readonly flags: Flags;
+  readonly log: Logger;
+  readonly io: Io;
+}
+
+async function runSidecar(
+  { first, applier, ads, onRollout }: Configured,
+  { flags, log, io }: Surroundings,
+): Promise<void> {
+  const topology = withSystemAuthorities(first.topology, flags.systemCa, io);
   const sidecar = await startSidecar({
     topology,
     admin: hostPort(flags.admin, "--admin"),
     log,
     ...certificateSource(flags),
-    ...defined({ ads: envoy?.ads }),
+    ...defined({ ads }),
+    onRollout,
     ...gatewayOptions(flags, topology),
     ...sidecarOptions(flags),
   }).catch((cause: Error) => {
     throw new CommandError(`the sidecar can't start: ${cause.message}`, { cause });
   });
-  if (envoy !== undefined) await giveToEnvoy(sidecar, { topology, given }, envoy);
+  applier.begin(sidecar, first);
   const stopContaining = containFaults(process, {
     log,
     onFault: sidecar.faulted,
@@ -94,24 +142,6 @@ async function runSidecar({ topology: given, envoy }: Resources, flags: Flags, i
     await sidecar.close(flags.grace, flags.drain);
   } finally {
     stopContaining();
-  }
-}
-
-/** Serves Envoy's resources by ADS. Ends the sidecar and throws if they can't be encoded. */
-async function giveToEnvoy(
-  sidecar: Sidecar,
-  { topology, given }: { readonly topology: Topology; readonly given: Topology },
-  { bootstrap }: EnvoySource,
-): Promise<void> {
-  try {
-    const snapshot = encodeResources(given, bootstrap);
-    sidecar.apply({
-      ...{ topology, snapshot, generation: 1, changedAtMs: Date.now() },
-      ...{ findings: [], staleFiles: [], objects: 0, changes: [] },
-    });
-  } catch (cause) {
-    await sidecar.close(0);
-    throw cause;
   }
 }
 

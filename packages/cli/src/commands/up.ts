@@ -1,7 +1,8 @@
+import type { RenderingOptions } from "@umbra/control";
 import {
-  type BootstrapOptions,
   renderAdsBootstrap,
   renderBootstrap,
+  type SourceFile,
   type Topology,
 } from "@umbra/envoy-config";
 import { defined } from "@umbra/shadow/defined";
@@ -23,6 +24,7 @@ import { createSocketFolder } from "../process/socket-folder.ts";
 import { checkReadable } from "../process/usable-file.ts";
 import { waitUntil } from "../process/wait-until.ts";
 import { authorizationFrom } from "../resources/endpoint-key.ts";
+import { canChange } from "../resources/read-files.ts";
 import { runFlags, type UpFlags } from "../resources/run-flags.ts";
 import { type SidecarTlsFlags, sidecarTlsFlags, sidecarTlsOf } from "../resources/sidecar-flags.ts";
 import { soundReadOf, type TopologyFlags, topologyFlags } from "../resources/topology-flags.ts";
@@ -48,7 +50,7 @@ export function upCommand(io: Io): Command {
 async function runUp(flags: Flags, io: Io): Promise<void> {
   // Reports a wrong key once, before anything starts.
   await authorizationFrom(flags.endpointKeyFile, "--endpoint-key-file");
-  const { topology, certificates } = soundReadOf(flags, io);
+  const { topology, certificates, files } = soundReadOf(flags, io);
   const { path: binary, origin } = await obtainEnvoy(io);
   io.stderr(`umbra: runs Envoy at ${printable(binary)}, ${origin}\n`);
   // Envoy and the sidecar trust the same CA file.
@@ -60,20 +62,21 @@ async function runUp(flags: Flags, io: Io): Promise<void> {
     sidecar: grpc,
     ...sidecarTlsOf({ ...flags, ...(grpcTlsCert === undefined ? {} : { sidecarTls: true }) }),
     envoyAdmin,
-    certificates,
     systemCaFile: systemCa,
     ...defined({ statsListener }),
   };
   const own = isSystemCaUsed ? { grpc, systemCa } : { grpc };
-  const handOver = { topology, flags: { ...flagsFor("serve", flags, runFlags), ...own } };
+  const handOver = handOverOf(flags, files, own);
   if (flags.static === true) {
-    const bootstrap = renderBootstrap(topology, options);
-    return runBoth({ binary, bootstrap, handOver }, flags, io);
+    const bootstrap = renderBootstrap(topology, { ...options, certificates });
+    return runBoth({ binary, topology, bootstrap, handOver }, flags, io);
   }
   const folder = createSocketFolder(io.env);
   try {
     const link = linkBy(`unix:${folder.socket}`, topology, options);
-    await runBoth({ binary, handOver: { ...handOver, envoy: link.envoy }, ...link }, flags, io);
+    const { bootstrap, envoy } = link;
+    const handed = { ...handOver, envoy };
+    await runBoth({ binary, topology, bootstrap, handOver: handed }, flags, io);
   } finally {
     folder.remove();
   }
@@ -83,7 +86,7 @@ async function runUp(flags: Flags, io: Io): Promise<void> {
 const retryWithinMs = 200;
 
 /** Both ends of ADS over a Unix socket. TLS to the sidecar is for the network. */
-function linkBy(address: string, topology: Topology, bootstrap: Partial<BootstrapOptions>) {
+function linkBy(address: string, topology: Topology, bootstrap: RenderingOptions) {
   const { sidecarTls: _, ...plain } = bootstrap;
   return {
     bootstrap: renderAdsBootstrap(topology, { address, retryWithinMs }, plain),
@@ -93,12 +96,13 @@ function linkBy(address: string, topology: Topology, bootstrap: Partial<Bootstra
 
 interface Started {
   readonly binary: string;
+  readonly topology: Topology;
   readonly bootstrap: string;
   readonly handOver: HandOver;
 }
 
 async function runBoth(
-  { binary, bootstrap, handOver }: Started,
+  { binary, topology, bootstrap, handOver }: Started,
   flags: Flags,
   io: Io,
 ): Promise<void> {
@@ -133,10 +137,29 @@ async function runBoth(
       }),
   });
   try {
-    await untilEnd([envoy, sidecar], { flags, topology: handOver.topology, io });
+    await untilEnd([envoy, sidecar], { flags, topology, io });
   } finally {
     await Promise.all([envoy.stop(), sidecar.stop()]);
   }
+}
+
+/** What the sidecar gets: flags, and the content that it can't read or that may be broken when it starts again. */
+function handOverOf(flags: Flags, files: readonly SourceFile[], own: object): HandOver {
+  const texts = files.map(({ name, text }) => ({ name, text: Buffer.from(text).toString() }));
+  const once = new Set((flags.file ?? []).filter((path) => !canChange(path)));
+  const file = flags.file?.filter((path) => !once.has(path));
+  const { statsListener } = flags;
+  return {
+    flags: {
+      ...flagsFor("serve", flags, topologyFlags),
+      ...flagsFor("serve", flags, runFlags),
+      ...{ ...own, ...defined({ file, statsListener }) },
+      // An Envoy with a whole bootstrap keeps that, so the sidecar must keep its topology.
+      watch: flags.watch && flags.static !== true,
+    },
+    fixed: texts.filter(({ name }) => once.has(name)),
+    earlier: texts.filter(({ name }) => !once.has(name)),
+  };
 }
 
 /**

@@ -16,7 +16,11 @@ export async function firstAnswer(admin: string): Promise<FirstAnswer> {
   const envoys = config?.envoys.filter(({ isUpToDate }) => isUpToDate) ?? [];
   if (envoys.length === 0) return { kind: "none" };
   const refused = envoys.flatMap((envoy) => envoy.refused);
-  return refused.length === 0 ? { kind: "taken" } : { kind: "refused", words: wordsOf(refused) };
+  if (refused.length > 0) return { kind: "refused", words: wordsOf(refused) };
+  // What Envoy has refused before this call is left out by now.
+  const found = config?.findings.filter(({ code }) => code === "UMB0502") ?? [];
+  if (found.length === 0) return { kind: "taken" };
+  return { kind: "refused", words: introduced(found.map(({ message }) => `\n  ${message}`)) };
 }
 
 const nouns: Readonly<Record<Refused["type"], string>> = {
@@ -36,5 +40,9 @@ function wordsOf(refused: readonly Refused[]): string {
     .map(({ type, name, message }) => `\n  ${nouns[type]} "${name}": ${message}`);
   const rest = refused.length - named.length;
   const more = rest > 0 ? `\n  and ${rest} more` : "";
-  return `Envoy refuses its configuration. Check for a port that is in use, or a part that it rejects:${named.join("")}${more}`;
+  return introduced([...named, more]);
+}
+
+function introduced(lines: readonly string[]): string {
+  return `Envoy refuses its configuration. Check for a port that is in use, or a part that it rejects:${lines.join("")}`;
 }

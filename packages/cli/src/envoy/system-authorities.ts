@@ -19,10 +19,17 @@ export function withSystemAuthorities(
   flag: string | undefined,
   { env }: Pick<Io, "env">,
 ): Topology {
-  if (!usesSystemAuthorities(topology)) {
-    if (flag === undefined) return topology;
-    throw systemCaWithoutEffect();
-  }
+  if (!usesSystemAuthorities(topology) && flag !== undefined) throw systemCaWithoutEffect();
+  return trustingSystem(topology, flag, { env });
+}
+
+/** Like `withSystemAuthorities`, for a topology that has changed: the flag may have had an effect before. */
+export function trustingSystem(
+  topology: Topology,
+  flag: string | undefined,
+  { env }: Pick<Io, "env">,
+): Topology {
+  if (!usesSystemAuthorities(topology)) return topology;
   const caPem = readAuthorities(flag, env);
   if (caPem === undefined) return topology;
   return {

@@ -14,6 +14,13 @@ export function readSourceFiles(paths: readonly string[], io: Io): readonly Sour
   });
 }
 
+/** False for standard input and pipes, whose content can be read once and does not change. */
+export function canChange(path: string): boolean {
+  if (path === "-") return false;
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats === undefined || stats.isFile() || stats.isDirectory();
+}
+
 function filesOf(path: string): readonly string[] {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) {

@@ -22,6 +22,7 @@ interface RunFlags extends SidecarFlags {
   readonly adminTokenFile?: string;
   readonly compatMetrics: boolean;
   readonly traces: boolean;
+  readonly watch: boolean;
 }
 
 export interface ServeFlags extends RunFlags {
@@ -198,6 +199,11 @@ export const runFlags: FlagTable<ServeFlags & UpFlags & DemoFlags> = {
     flag: "--traces",
     help: "create OpenTelemetry spans for each request; load an SDK with NODE_OPTIONS=--import=FILE",
     of: { serve: false, up: false },
+  },
+  watch: {
+    flag: "--no-watch",
+    help: "read the resources once, instead of following changes of the files",
+    of: { serve: true, up: true },
   },
   restart: {
     flag: "--no-restart",

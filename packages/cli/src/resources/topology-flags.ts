@@ -15,7 +15,9 @@ import {
   parseSetting,
   pickModes,
   readTopology,
+  type SourceFile,
   type Topology,
+  type TopologyOptions,
 } from "@umbra/envoy-config";
 import { readPickerConfig } from "@umbra/scheduler/config";
 import { CommandError, UsageError } from "../errors.ts";
@@ -111,6 +113,8 @@ export interface ReadTopology {
   /** Certificates of the listeners, by Secret. Never print them. */
   readonly certificates: ReadonlyMap<string, Certificate>;
   readonly diagnostics: readonly Diagnostic[];
+  /** What was read; empty for `--primary`. */
+  readonly files: readonly SourceFile[];
 }
 
 export interface TopologyNeeds {
@@ -120,42 +124,69 @@ export interface TopologyNeeds {
 
 /** Builds the topology from the flags. Throws UsageError for wrong flags; returns problems in files as diagnostics. */
 export function topologyOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = {}): ReadTopology {
-  const listenerPorts = byName("--listener", "NAME=PORT", flags.listener, portOf);
-  const bindAddress = flags.bind === undefined ? {} : { bindAddress: flags.bind };
-  const envoySettings = settingsOf(flags.set ?? []);
+  if (!areFilesGiven(flags)) {
+    const topology = directTopologyOf(flags);
+    return { topology, certificates: new Map(), diagnostics: [], files: [] };
+  }
+  const files = readSourceFiles(flags.file, io);
+  const options = { ...readingOptionsOf(flags, needs), checkPickerConfig };
+  return { ...readTopology(files, options), files };
+}
+
+/** True if the topology comes from files, false if from `--primary`. Throws UsageError if from neither or both. */
+export function areFilesGiven<F extends TopologyFlags>(
+  flags: F,
+): flags is F & { readonly file: readonly string[] } {
   if (flags.primary !== undefined || flags.shadow !== undefined) {
     if (flags.file !== undefined) throw new UsageError("give either -f, or --primary and --shadow");
     if (flags.primary === undefined) throw new UsageError("--shadow needs --primary");
-    refuseWithoutFiles(flags, listenerPorts);
-    const topology = directTopology({
-      primary: endpointsOf(flags.primary, "--primary"),
-      shadow: flags.shadow === undefined ? [] : endpointsOf(flags.shadow, "--shadow"),
-      port: listenerPorts.get("http") ?? 8080,
-      ...bindAddress,
-      envoySettings,
-    });
-    const pools = withMetricsPlaces(topology.pools, metricsPlacesOf(flags));
-    return {
-      topology: { ...topology, pools },
-      certificates: new Map(),
-      diagnostics: [],
-    };
+    return false;
   }
   if (flags.file === undefined) {
     throw new UsageError("no resources given: name files or folders with -f");
   }
-  return readTopology(readSourceFiles(flags.file, io), {
+  return true;
+}
+
+/** The topology of `--primary` and `--shadow`. Throws UsageError for wrong flags. */
+function directTopologyOf(flags: TopologyFlags): Topology {
+  const listenerPorts = listenerPortsOf(flags);
+  refuseWithoutFiles(flags, listenerPorts);
+  const topology = directTopology({
+    primary: endpointsOf(flags.primary ?? "", "--primary"),
+    shadow: flags.shadow === undefined ? [] : endpointsOf(flags.shadow, "--shadow"),
+    port: listenerPorts.get("http") ?? 8080,
+    ...bindAddressOf(flags),
+    envoySettings: settingsOf(flags.set ?? []),
+  });
+  const pools = withMetricsPlaces(topology.pools, metricsPlacesOf(flags));
+  return { ...topology, pools };
+}
+
+function listenerPortsOf({ listener }: TopologyFlags): ReadonlyMap<string, number> {
+  return byName("--listener", "NAME=PORT", listener, portOf);
+}
+
+function bindAddressOf({ bind }: TopologyFlags): Pick<TopologyOptions, "bindAddress"> {
+  return bind === undefined ? {} : { bindAddress: bind };
+}
+
+/** How the flags change what files mean, as plain data. Throws UsageError for wrong flags. */
+export function readingOptionsOf(
+  flags: TopologyFlags,
+  needs: TopologyNeeds,
+): Omit<TopologyOptions, "checkPickerConfig"> {
+  return {
     endpoints: byName("--endpoints", "NAME=ip:port,…", flags.endpoints, endpointsOf),
     pickModes: byName("--pick-mode", "NAME=MODE", flags.pickMode, pickModeOf),
     metricsPlaces: metricsPlacesOf(flags),
     pickers: pickersOf(flags),
     isStrict: flags.strict === true,
-    listenerPorts,
-    envoySettings,
-    checkPickerConfig,
+    listenerPorts: listenerPortsOf(flags),
+    envoySettings: settingsOf(flags.set ?? []),
     ...needs,
-    ...bindAddress,
-  });
+    ...bindAddressOf(flags),
+  };
 }
 
 function metricsPlacesOf(flags: TopologyFlags): ReadonlyMap<string, MetricsPlaceSettings> {
@@ -269,7 +300,15 @@ export function soundReadOf(
 ): ReadTopology {
   const read = topologyOf(flags, io, needs);
   refuseOwnInterfaces(read.topology, flags);
-  const { diagnostics } = read;
+  refuseErrors(read.diagnostics, io);
+  return read;
+}
+
+/** Prints what is worth it, and throws CommandError if there is an error. */
+export function refuseErrors(
+  diagnostics: readonly Diagnostic[],
+  io: Pick<Io, "stderr" | "hasColour">,
+): void {
   const worth = diagnostics.filter(({ severity }) => severity !== "info");
   for (const diagnostic of worth) {
     io.stderr(`${formatDiagnostic(diagnostic, { hasColour: io.hasColour })}\n`);
@@ -280,11 +319,10 @@ export function soundReadOf(
       `the resources have ${errors} ${errors === 1 ? "error" : "errors"}, see above`,
     );
   }
-  return read;
 }
 
 /** Addresses that Envoy and the sidecar listen on for other purposes than client requests. */
-interface InterfaceFlags {
+export interface InterfaceFlags {
   readonly admin?: string | undefined;
   readonly envoyAdmin?: string | undefined;
   readonly grpc?: string | undefined;
@@ -293,12 +331,16 @@ interface InterfaceFlags {
   readonly ads?: string | undefined;
 }
 
+/** The addresses, without the flags' names. */
+export function ownInterfacesOf(flags: InterfaceFlags): readonly string[] {
+  const { admin, envoyAdmin, grpc, sidecar, statsListener, ads } = flags;
+  const all = [admin, envoyAdmin, grpc, sidecar, statsListener, ads];
+  return all.filter((each) => each !== undefined);
+}
+
 /** Rejects endpoints that are Umbra's own interfaces: the author of a resource must not be able to send client requests to an admin interface. */
 function refuseOwnInterfaces({ pools }: Topology, flags: InterfaceFlags): void {
-  const { admin, envoyAdmin, grpc, sidecar, statsListener, ads } = flags;
-  const own = [admin, envoyAdmin, grpc, sidecar, statsListener, ads].filter(
-    (each) => each !== undefined,
-  );
+  const own = ownInterfacesOf(flags);
   for (const { name, endpoints } of pools) {
     for (const endpoint of endpoints) {
       if (ownInterface(endpoint, own) === undefined) continue;

@@ -1,4 +1,5 @@
-import { type Mirror, type Route, resourceName, type Topology } from "@umbra/envoy-config";
+import type { Route, Topology } from "@umbra/envoy-config";
+import { type OfObject, type PlacedRoute, routesByObject } from "../routes-by-object.ts";
 import { changedFields, differenceOf, fromTo } from "./words.ts";
 
 /** Reported by HTTPRoute, the object that people edit. */
@@ -8,16 +9,6 @@ export function routeChanges(before: Topology, after: Topology): readonly string
     const words = wordsFor(old.get(name), next.get(name));
     return words.length === 0 ? [] : [`route ${name}: ${words.join(", ")}`];
   });
-}
-
-interface OfObject {
-  readonly routes: readonly PlacedRoute[];
-  readonly mirrors: readonly Mirror[];
-}
-
-interface PlacedRoute {
-  readonly host: string;
-  readonly route: Route;
 }
 
 function wordsFor(before: OfObject | undefined, after: OfObject | undefined): readonly string[] {
@@ -42,7 +33,8 @@ function mirrorWords(before: OfObject, after: OfObject): readonly string[] {
 }
 
 function routeWords(before: OfObject, after: OfObject): readonly string[] {
-  const nameOf = ({ host, route }: PlacedRoute) => JSON.stringify([host, route.name]);
+  const nameOf = ({ listener, domains, route }: PlacedRoute) =>
+    JSON.stringify([listener, domains, route.name]);
   const { added, removed, kept } = differenceOf(before.routes, after.routes, nameOf);
   const changed = new Set(kept.flatMap(([old, next]) => changesOf(old.route, next.route)));
   return [
@@ -59,24 +51,6 @@ function changesOf(before: Route, after: Route): readonly string[] {
       if (field === "action") return "backendRefs changed";
       return `${field} ${fromTo(before[field], after[field])}`;
     });
-}
-
-function routesByObject(topology: Topology): ReadonlyMap<string, OfObject> {
-  const all = new Map<string, { routes: PlacedRoute[]; mirrors: Mirror[] }>();
-  const of = (name: string) => {
-    const held = all.get(name) ?? { routes: [], mirrors: [] };
-    all.set(name, held);
-    return held;
-  };
-  for (const { virtualHosts } of topology.listeners) {
-    for (const host of virtualHosts) {
-      for (const route of host.routes) {
-        of(resourceName(route.origin.route)).routes.push({ host: host.name, route });
-      }
-    }
-  }
-  for (const mirror of topology.mirrors) of(resourceName(mirror.origin.route)).mirrors.push(mirror);
-  return all;
 }
 
 function matches(count: number): string {

@@ -32,6 +32,8 @@ export interface SourceFilesOptions {
   readonly system: FileSystem;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Files that were read before, with what they had: the first scan compares with them. */
+  readonly known?: readonly SourceFile[];
 }
 
 const maxFileBytes = 16 * 1024 * 1024;
@@ -52,10 +54,12 @@ interface KnownFile {
 
 class Files implements SourceFiles {
   readonly #options: SourceFilesOptions;
-  #known: ReadonlyMap<string, KnownFile> = new Map();
+  #known: ReadonlyMap<string, KnownFile>;
 
   constructor(options: SourceFilesOptions) {
     this.#options = options;
+    const { known = [] } = options;
+    this.#known = new Map(known.map(({ name, text }) => [name, knownBy(Buffer.from(text))]));
   }
 
   scan(): FileChanges {
@@ -115,6 +119,10 @@ class Files implements SourceFiles {
       }
     }
   }
+}
+
+function knownBy(content: Uint8Array): KnownFile {
+  return { signature: "", content, problem: undefined, isUnsure: true };
 }
 
 function differs(file: KnownFile, known: KnownFile | undefined): boolean {

@@ -1,5 +1,6 @@
 import {
   type Diagnostic,
+  keepStartSettings,
   type Resolution,
   type ResourceStore,
   renderResources,
@@ -11,6 +12,9 @@ import { changesBetween } from "../changes/changes.ts";
 import type { ConfigurationUpdate, RenderingOptions } from "../configuration-update.ts";
 import { createEncoder } from "../encode/encoder.ts";
 import type { FileChanges } from "../files/source-files.ts";
+import { refusalFindings } from "../refusals/findings.ts";
+import { Quarantine } from "../refusals/quarantine.ts";
+import type { Refusal } from "../refusals/refusal.ts";
 import { finding } from "./finding.ts";
 import { withoutOwnInterfaces } from "./own-interfaces.ts";
 import { type FilePlace, placeOf, type Sought } from "./places.ts";
@@ -19,9 +23,20 @@ export interface ConfigurerOptions {
   readonly store: ResourceStore;
   readonly rendering: RenderingOptions | undefined;
   readonly ownInterfaces: readonly string[];
-  /** What was served before this thread: the topology stays if the files are refused. */
-  readonly before?: Pick<ConfigurationUpdate, "generation" | "topology">;
+  /** What was served before this thread. */
+  readonly before?: ServedBefore;
 }
+
+/** What a thread that takes over has to know. */
+export interface ServedBefore {
+  readonly generation: number;
+  /** It stays if the files are refused. */
+  readonly topology: Topology;
+  /** Those of the start: some can't change later. */
+  readonly settings: Settings;
+}
+
+type Settings = Topology["envoy"]["settings"];
 
 /** A configuration that is ready to be served. */
 export interface Draft {
@@ -40,6 +55,10 @@ export interface Configurer {
   draft(): Draft | undefined;
   /** The draft is served from now on. */
   publish(draft: Draft, changedAtMs: number): ConfigurationUpdate;
+  /** Every Envoy refuses a resource that was published. Returns true if there is another draft. */
+  refused(refusal: Refusal): boolean;
+  /** Every Envoy has all of a generation. Returns true if there is another draft. */
+  accepted(generation: number): boolean;
   /** The texts that stale files had when they could be read. */
   readonly lastGood: readonly SourceFile[];
 }
@@ -56,13 +75,17 @@ class Configuring implements Configurer {
   /** What they had when they were good. */
   #good = new Map<string, SourceFile>();
   #served: { readonly update: ConfigurationUpdate; readonly parts: Parts } | undefined;
+  readonly #quarantine: Quarantine;
   #generation: number;
   #topology: Topology | undefined;
+  #startSettings: Settings | undefined;
 
   constructor(options: ConfigurerOptions) {
     this.#options = options;
     this.#generation = options.before?.generation ?? 0;
     this.#topology = options.before?.topology;
+    this.#quarantine = new Quarantine(options.before?.topology);
+    this.#startSettings = options.before?.settings;
   }
 
   take({ put, kept, removed }: Pick<FileChanges, "put" | "kept" | "removed">): void {
@@ -96,9 +119,19 @@ class Configuring implements Configurer {
     const before = this.#topology;
     const changes = before === undefined || isServed ? [] : changesBetween(before, facts.topology);
     this.#topology = facts.topology;
+    this.#startSettings ??= facts.topology.envoy.settings;
     const update = { ...facts, generation: this.#generation, changes, changedAtMs };
     this.#served = { update, parts };
+    this.#quarantine.published(update);
     return update;
+  }
+
+  refused(refusal: Refusal): boolean {
+    return this.#quarantine.refused(refusal);
+  }
+
+  accepted(generation: number): boolean {
+    return this.#quarantine.accepted(generation);
   }
 
   get lastGood(): readonly SourceFile[] {
@@ -120,24 +153,34 @@ class Configuring implements Configurer {
   #factsOf(resolution: Resolution): DraftFacts {
     const { diagnostics, staleFiles, objects, attachments, refusal } = resolution;
     const placed = (sought: Sought) => placeOf(sought, this.#texts.values());
-    const own = withoutOwnInterfaces(resolution.topology, this.#options.ownInterfaces, placed);
-    const findings = [...diagnostics, ...own.findings, ...unreadable(resolution)];
-    const facts = { findings, staleFiles, objects, attachments };
+    const facts = { staleFiles, objects, attachments };
+    const findings = [...diagnostics, ...unreadable(resolution)];
+    const refused = (topology: Topology) => refusalFindings(this.#quarantine, topology, placed);
     // Before the first there is nothing to fall back to: the caller sees the findings.
     if (refusal !== undefined && this.#topology !== undefined) {
-      return {
-        ...facts,
-        refusal,
-        topology: this.#topology,
-        snapshot: this.#served?.update.snapshot,
-      };
+      const snapshot = this.#served?.update.snapshot;
+      const topology = this.#topology;
+      const all = [...findings, ...refused(topology)];
+      return { ...facts, findings: all, refusal, topology, snapshot };
     }
-    const rendered = this.#render({ ...resolution, topology: own.topology }, placed);
+    const own = withoutOwnInterfaces(resolution.topology, this.#options.ownInterfaces, placed);
+    const kept = keepStartSettings(
+      own.topology,
+      this.#startSettings ?? own.topology.envoy.settings,
+    );
+    const topology = this.#quarantine.topology(kept.topology);
+    const rendered = this.#render({ ...resolution, topology }, placed);
     return {
       ...facts,
       ...(refusal === undefined ? {} : { refusal }),
-      findings: [...findings, ...rendered.findings],
-      topology: own.topology,
+      findings: [
+        ...findings,
+        ...own.findings,
+        ...kept.needRestart.map((name) => needsRestart(name, placed)),
+        ...rendered.findings,
+        ...refused(topology),
+      ],
+      topology,
       snapshot: rendered.snapshot,
     };
   }
@@ -154,13 +197,18 @@ class Configuring implements Configurer {
     const findings = errors.map(({ message, resource }) =>
       finding("UMB0502", message, placed({ text: resource })),
     );
-    return { snapshot, findings };
+    return { snapshot: this.#quarantine.snapshot(snapshot), findings };
   }
 
   #noteGood({ staleFiles }: Resolution): void {
     const stale = new Set(staleFiles.map(({ file }) => file));
     for (const [name, file] of this.#texts) if (!stale.has(name)) this.#good.set(name, file);
   }
+}
+
+function needsRestart(setting: string, placed: (sought: Sought) => FilePlace): Diagnostic {
+  const message = `${setting} can't change while Umbra runs: its old value is kept`;
+  return { ...finding("UMB0504", message, placed({ text: setting })), severity: "warning" };
 }
 
 /** Files that have no finding of their own. */

@@ -4,7 +4,7 @@ import type { FromWorker, ToWorker, WorkerSetup } from "./worker-messages.ts";
 
 /** The thread that follows the files. It is started again if it ends. */
 export interface FollowingThread {
-  rescan(): void;
+  send(message: Exclude<ToWorker, { readonly kind: "close" }>): void;
   close(): Promise<void>;
 }
 
@@ -44,14 +44,14 @@ class Thread implements FollowingThread {
     this.#start();
   }
 
-  rescan(): void {
-    this.#send({ kind: "rescan" });
+  send(message: ToWorker): void {
+    this.#worker?.postMessage(message);
   }
 
   async close(): Promise<void> {
     this.#isClosing = true;
     clearTimeout(this.#restart);
-    this.#send({ kind: "close" });
+    this.send({ kind: "close" });
     const timer = setTimeout(() => void this.#worker?.terminate(), closeMs);
     await this.#ended;
     clearTimeout(timer);
@@ -84,10 +84,6 @@ class Thread implements FollowingThread {
     this.#delayMs = Math.min(longestDelayMs, delayMs * 2);
     this.#restart = setTimeout(() => this.#start(), delayMs);
     this.#options.onCrash(why, delayMs);
-  }
-
-  #send(message: ToWorker): void {
-    this.#worker?.postMessage(message);
   }
 }
 

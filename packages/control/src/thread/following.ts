@@ -1,9 +1,11 @@
 import { createResourceStore } from "@umbra/envoy-config";
 import { readPickerConfig } from "@umbra/scheduler/config";
 import type { Snapshot } from "@umbra/xds";
+import type { ConfigurationUpdate } from "../configuration-update.ts";
 import { nodeFileSystem } from "../files/find-files.ts";
 import { createSourceFiles, type FileChanges, type SourceFiles } from "../files/source-files.ts";
 import { type WatchedFiles, watchFiles } from "../files/watched-files.ts";
+import type { Refusal } from "../refusals/refusal.ts";
 import { type Configurer, createConfigurer, type Draft } from "../resolve/configurer.ts";
 import { packed } from "./wire.ts";
 import type { FromWorker, WorkerSetup } from "./worker-messages.ts";
@@ -14,6 +16,10 @@ export type Send = (message: FromWorker, buffers: readonly ArrayBuffer[]) => voi
 export interface Following {
   /** Scans the files now. */
   rescan(): void;
+  /** Every Envoy refuses a resource that was sent. */
+  refused(refusal: Refusal): void;
+  /** Every Envoy has all of a generation. */
+  accepted(generation: number): void;
   close(): void;
 }
 
@@ -40,8 +46,9 @@ class Follower implements Following {
   constructor(setup: WorkerSetup, send: Send) {
     this.#setup = setup;
     this.#send = send;
-    const { paths, rendering, ownInterfaces = [], before, topology = {} } = setup;
-    this.#files = createSourceFiles({ paths, system: nodeFileSystem, now: Date.now });
+    const { paths, rendering, ownInterfaces = [], before, topology = {}, earlier } = setup;
+    const known = { known: earlier };
+    this.#files = createSourceFiles({ paths, system: nodeFileSystem, now: Date.now, ...known });
     this.#configurer = createConfigurer({
       store: createResourceStore({ ...topology, checkPickerConfig, isLive: true }),
       ...{ rendering, ownInterfaces },
@@ -54,15 +61,22 @@ class Follower implements Following {
     this.#watched?.rescan();
   }
 
+  refused(refusal: Refusal): void {
+    if (this.#configurer.refused(refusal)) this.#draftAgain();
+  }
+
+  accepted(generation: number): void {
+    if (this.#configurer.accepted(generation)) this.#draftAgain();
+  }
+
   close(): void {
     clearTimeout(this.#timer);
     this.#watched?.close();
   }
 
   #begin(): void {
-    const { paths, fixed = [], earlier, isTolerant, isWatched } = this.#setup;
-    this.#configurer.take({ put: earlier, kept: [], removed: [] });
-    if (earlier.length > 0) this.#configurer.draft();
+    const { paths, fixed = [], isTolerant, isWatched } = this.#setup;
+    const resumed = this.#resume();
     const changes = this.#files.scan();
     const problem = isTolerant ? undefined : problemOf(changes);
     if (problem !== undefined) {
@@ -72,12 +86,24 @@ class Follower implements Following {
     this.#configurer.take({ ...changes, put: [...fixed, ...changes.put] });
     const draft = this.#configurer.draft();
     if (draft !== undefined) this.#publish(draft, Date.now());
+    else if (resumed !== undefined) this.#sendUpdate(resumed);
     if (!isWatched) return;
     this.#watched = watchFiles({
       ...{ paths, files: this.#files },
       onChange: (each) => this.#take(each),
       onProblem: (words) => this.#send({ kind: "problem", words }, []),
     });
+  }
+
+  /** Begins with the earlier content: it is served where the present one is not good. */
+  #resume(): ConfigurationUpdate | undefined {
+    const { fixed = [], earlier, before } = this.#setup;
+    if (earlier.length === 0) return undefined;
+    this.#configurer.take({ put: [...fixed, ...earlier], kept: [], removed: [] });
+    const draft = this.#configurer.draft();
+    // Of a thread that has crashed there is only a part, and what it served is known.
+    if (draft === undefined || before !== undefined) return undefined;
+    return this.#configurer.publish(draft, Date.now());
   }
 
   #take(changes: FileChanges): void {
@@ -92,6 +118,14 @@ class Follower implements Following {
     else this.#timer = setTimeout(() => this.#flush(), waitMs);
   }
 
+  #draftAgain(): void {
+    const draft = this.#configurer.draft();
+    const sinceMs = this.#pending?.sinceMs ?? Date.now();
+    this.#pending = draft && { draft, sinceMs };
+    clearTimeout(this.#timer);
+    this.#flush();
+  }
+
   #flush(): void {
     const pending = this.#pending;
     this.#pending = undefined;
@@ -99,7 +133,10 @@ class Follower implements Following {
   }
 
   #publish(draft: Draft, changedAtMs: number): void {
-    const { snapshot, ...update } = this.#configurer.publish(draft, changedAtMs);
+    this.#sendUpdate(this.#configurer.publish(draft, changedAtMs));
+  }
+
+  #sendUpdate({ snapshot, ...update }: ConfigurationUpdate): void {
     const { resources, buffers } =
       snapshot === undefined ? { resources: undefined, buffers: [] } : packed(snapshot, this.#sent);
     this.#sent = snapshot ?? this.#sent;

@@ -1,18 +1,24 @@
 import type { SourceFile } from "@umbra/envoy-config";
 import type { Kind, Resource } from "@umbra/xds";
 import type { ConfigurationSourceOptions, ConfigurationUpdate } from "../configuration-update.ts";
+import type { Refusal } from "../refusals/refusal.ts";
+import type { ServedBefore } from "../resolve/configurer.ts";
 
 /** What the thread starts with. */
 export interface WorkerSetup
   extends Omit<ConfigurationSourceOptions, "onChange" | "onProblem" | "earlier"> {
   readonly earlier: readonly SourceFile[];
   /** Absent at the first start, where a problem is an error. */
-  readonly before?: Pick<ConfigurationUpdate, "generation" | "topology">;
+  readonly before?: ServedBefore;
   /** True: serve what can be served, also where the files have errors. */
   readonly isTolerant: boolean;
 }
 
-export type ToWorker = { readonly kind: "rescan" } | { readonly kind: "close" };
+export type ToWorker =
+  | { readonly kind: "rescan" }
+  | { readonly kind: "refused"; readonly refusal: Refusal }
+  | { readonly kind: "accepted"; readonly generation: number }
+  | { readonly kind: "close" };
 
 export type FromWorker =
   | { readonly kind: "update"; readonly update: SentUpdate }

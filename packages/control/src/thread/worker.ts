@@ -14,6 +14,12 @@ port.on("message", (message: ToWorker) => {
     case "rescan":
       following.rescan();
       break;
+    case "refused":
+      following.refused(message.refusal);
+      break;
+    case "accepted":
+      following.accepted(message.generation);
+      break;
     case "close":
       following.close();
       port.close();

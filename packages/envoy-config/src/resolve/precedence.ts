@@ -1,6 +1,6 @@
 import { compare } from "../compare.ts";
 import { resourceName } from "../resource-ref.ts";
-import type { Route } from "../topology.ts";
+import type { Route, RouteMatch } from "../topology.ts";
 
 /** A route with the data that decides ties between routes of different HTTPRoutes. */
 export interface RankedRoute {
@@ -18,16 +18,22 @@ export interface RankedRoute {
  * API leaves the position of regular expressions open; here they come between exact paths and prefixes.
  */
 export function byPrecedence(a: RankedRoute, b: RankedRoute): number {
-  const [left, right] = [a.route.match, b.route.match];
+  return (
+    byMatch(a.route.match, b.route.match) ||
+    compareAge(a.createdAt, b.createdAt) ||
+    compare(resourceName(a.route.origin.route), resourceName(b.route.origin.route)) ||
+    a.order - b.order
+  );
+}
+
+/** The part of the precedence that depends on the matches alone; 0 for a tie. */
+export function byMatch(left: RouteMatch, right: RouteMatch): number {
   return (
     pathRank[left.path.kind] - pathRank[right.path.kind] ||
     right.path.value.length - left.path.value.length ||
     Number(right.method !== undefined) - Number(left.method !== undefined) ||
     right.headers.length - left.headers.length ||
-    right.queryParams.length - left.queryParams.length ||
-    compareAge(a.createdAt, b.createdAt) ||
-    compare(resourceName(a.route.origin.route), resourceName(b.route.origin.route)) ||
-    a.order - b.order
+    right.queryParams.length - left.queryParams.length
   );
 }
 

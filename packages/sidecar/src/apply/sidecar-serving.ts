@@ -1,4 +1,9 @@
-import { heldRequestBytes, leastHeldBytes, type Topology } from "@umbra/envoy-config";
+import {
+  heldRequestBytes,
+  keepStartSettings,
+  leastHeldBytes,
+  type Topology,
+} from "@umbra/envoy-config";
 import type { ExtProcServer } from "@umbra/ext-proc";
 import type { Logger } from "pino";
 import type { SidecarParts } from "../assemble.ts";
@@ -6,7 +11,6 @@ import type { ScrapeLoop } from "../scrape/scrape-loop.ts";
 import { warnOfUnverifiedTls } from "../scrape/unverified-tls.ts";
 import type { Gone } from "./gone.ts";
 import { createServingState, type ServingPart, type ServingState } from "./serving-state.ts";
-import { keepStartSettings } from "./start-settings.ts";
 
 /** The serving state of a sidecar, with what it serves now. */
 export interface SidecarServing extends ServingState {

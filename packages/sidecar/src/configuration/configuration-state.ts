@@ -63,8 +63,9 @@ export function createConfigurationState(
     },
     clients,
     applied(next) {
+      // The same configuration with other findings: a change was refused.
+      if (next.generation !== facts?.generation) appliedAtMs = wallClock();
       facts = next;
-      appliedAtMs = wallClock();
     },
     refused: (kind) => void refusals.set(kind, (refusals.get(kind) ?? 0) + 1),
     unknownType: () => void unknownTypes++,

@@ -1,4 +1,4 @@
-import type { Topology } from "@umbra/envoy-config";
+import type { Topology } from "./topology.ts";
 
 type Settings = Topology["envoy"]["settings"];
 

@@ -1,0 +1,98 @@
+import {
+  type ConfigurationSource,
+  type ConfigurationUpdate,
+  type RenderingOptions,
+  startConfiguration,
+} from "@umbra/control";
+import { defined } from "@umbra/shadow/defined";
+import { encodeResources } from "../envoy/encode-resources.ts";
+import { CommandError } from "../errors.ts";
+import type { Io } from "../io.ts";
+import type { HandOver } from "../process/hand-over.ts";
+import { canChange, readSourceFiles } from "../resources/read-files.ts";
+import {
+  areFilesGiven,
+  type InterfaceFlags,
+  ownInterfacesOf,
+  readingOptionsOf,
+  refuseErrors,
+  soundReadOf,
+  type TopologyFlags,
+} from "../resources/topology-flags.ts";
+
+type InputFlags = TopologyFlags & InterfaceFlags & { readonly watch: boolean };
+
+export interface InputOptions {
+  readonly flags: InputFlags;
+  /** From `umbra up`, which has checked the files; absent: errors in them fail the start. */
+  readonly handed: Pick<HandOver, "fixed" | "earlier"> | undefined;
+  readonly io: Io;
+  /** How resources for Envoy are rendered. Absent: it gets its configuration elsewhere. */
+  readonly rendering?: RenderingOptions;
+  readonly onChange: (update: ConfigurationUpdate) => void;
+  readonly onProblem: (words: string) => void;
+}
+
+/** The configuration that a sidecar starts with, and where the next ones come from. */
+export interface ConfigurationInput {
+  readonly first: ConfigurationUpdate;
+  /** What Envoys say about the configuration. */
+  readonly rollout: Pick<ConfigurationSource, "refused" | "accepted">;
+  /** Ends `onChange`. */
+  close(): Promise<void>;
+}
+
+/** Reads the resources of `umbra serve`, and follows their files. Throws CommandError or UsageError. */
+export async function openConfiguration(options: InputOptions): Promise<ConfigurationInput> {
+  const { flags, handed, io, rendering } = options;
+  if (!areFilesGiven(flags)) return fixedInput(directConfiguration(options));
+  const { file: paths } = flags;
+  const fixed =
+    handed?.fixed ??
+    readSourceFiles(
+      paths.filter((path) => !canChange(path)),
+      io,
+    );
+  const source = await startConfiguration({
+    paths: paths.filter(canChange),
+    fixed,
+    ...(handed === undefined ? {} : { earlier: handed.earlier }),
+    topology: readingOptionsOf(flags, { isGatewayNeeded: rendering !== undefined }),
+    ...defined({ rendering }),
+    ownInterfaces: ownInterfacesOf(flags),
+    isWatched: flags.watch,
+    onChange: options.onChange,
+    onProblem: options.onProblem,
+  }).catch((cause: Error) => {
+    throw new CommandError(cause.message, { cause });
+  });
+  if (handed === undefined) await refuseUnsound(source, io);
+  return { first: source.first, rollout: source, close: () => source.close() };
+}
+
+/** Nothing takes the place of what Envoy refuses of it: Envoy keeps what it has. */
+function fixedInput(first: ConfigurationUpdate): ConfigurationInput {
+  return { first, rollout: { refused() {}, accepted() {} }, async close() {} };
+}
+
+async function refuseUnsound(source: ConfigurationSource, io: Io): Promise<void> {
+  try {
+    refuseErrors(source.first.findings, io);
+  } catch (cause) {
+    await source.close();
+    throw cause;
+  }
+}
+
+/** From `--primary` and `--shadow`, which can't change. */
+function directConfiguration({ flags, io, rendering }: InputOptions): ConfigurationUpdate {
+  const { topology, diagnostics } = soundReadOf(flags, io);
+  return {
+    generation: 1,
+    topology,
+    snapshot: rendering === undefined ? undefined : encodeResources(topology, rendering),
+    findings: diagnostics,
+    ...{ staleFiles: [], attachments: [], objects: 0, changes: [] },
+    changedAtMs: Date.now(),
+  };
+}

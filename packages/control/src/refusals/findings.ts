@@ -1,0 +1,64 @@
+import {
+  type Diagnostic,
+  primaryClusterName,
+  resourceName,
+  shadowClusterName,
+  type Topology,
+} from "@umbra/envoy-config";
+import { finding } from "../resolve/finding.ts";
+import type { FilePlace, Sought } from "../resolve/places.ts";
+import type { Quarantine } from "./quarantine.ts";
+import { type Refusal, wordsOf } from "./refusal.ts";
+
+/** What Envoy refuses, with the resource in the files and Envoy's words. */
+export function refusalFindings(
+  { refusedRoutes, refusedResources }: Pick<Quarantine, "refusedRoutes" | "refusedResources">,
+  topology: Topology,
+  placeOf: (sought: Sought) => FilePlace,
+): readonly Diagnostic[] {
+  const routes = refusedRoutes.map(({ ref, hasEarlier, message }) => {
+    const effect = hasEarlier ? "its last accepted form is served" : "it is not served";
+    return finding(
+      "UMB0502",
+      `Envoy refuses HTTPRoute ${resourceName(ref)}, and ${effect}: ${message}`,
+      placeOf({ resource: { kind: "HTTPRoute", ...ref } }),
+    );
+  });
+  const others = refusedResources.map((refusal) => {
+    const { words, sought } = ownerOf(refusal, topology);
+    const effect = "its last accepted form is served";
+    const message = `Envoy refuses ${words}, and ${effect}: ${wordsOf(refusal)}`;
+    return finding("UMB0502", message, placeOf(sought));
+  });
+  return [...routes, ...others];
+}
+
+interface Owner {
+  readonly words: string;
+  readonly sought: Sought;
+}
+
+/** The resource that Envoy's resource was made of. */
+function ownerOf({ kind, name }: Refusal, { pools, mirrors }: Topology): Owner {
+  const pool = pools.find((each) => primaryClusterName(each.name) === name);
+  if (pool !== undefined) {
+    const { namespace, resourceName: own } = pool;
+    const resource = { kind: pool.kind, namespace, name: own };
+    return { words: `${pool.kind} ${resourceName(resource)}`, sought: { resource } };
+  }
+  const mirror = mirrors.find((each) => shadowClusterName(each.name) === name);
+  if (mirror !== undefined) {
+    const resource = { kind: "HTTPRoute", ...mirror.origin.route };
+    return { words: `a mirror of HTTPRoute ${resourceName(resource)}`, sought: { resource } };
+  }
+  return { words: `${nouns[kind]} "${name}"`, sought: { text: name } };
+}
+
+const nouns: Readonly<Record<Refusal["kind"], string>> = {
+  cds: "cluster",
+  eds: "endpoints of cluster",
+  sds: "certificate",
+  ecds: "filter",
+  lds: "listener",
+  rds: "routes of listener",
+};

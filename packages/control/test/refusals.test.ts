@@ -1,0 +1,185 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import type { ConfigurationUpdate } from "@umbra/control";
+import type { Kind } from "@umbra/xds";
+import {
+  closeAfter,
+  eventually,
+  gateway,
+  newFolder,
+  pool,
+  replaceFile,
+  route,
+  type Started,
+  start,
+} from "./fixtures.ts";
+
+/** What a bad route has in its path. Envoy is played here: it refuses every set of routes with a bad one. */
+const bad = "/bad";
+const message = "missing ): bad regex";
+
+const pathsOf = ({ topology }: ConfigurationUpdate) =>
+  topology.listeners.flatMap(({ virtualHosts }) =>
+    virtualHosts.flatMap(({ routes }) => routes.map(({ match }) => match.path.value)),
+  );
+
+const refusalsOf = ({ findings }: ConfigurationUpdate) =>
+  findings.filter(({ code }) => code === "UMB0502");
+
+/** Answers each configuration as an Envoy does. */
+async function withEnvoy(folder: string): Promise<Started> {
+  const started = await start([folder]);
+  const { source } = started;
+  let answered = 0;
+  const answer = (update: ConfigurationUpdate) => {
+    const routes = update.snapshot?.rds.get("http");
+    if (pathsOf(update).some((path) => path.startsWith(bad)) && routes !== undefined) {
+      source.refused({ kind: "rds", name: "http", version: routes.version, message });
+    } else source.accepted(update.generation);
+  };
+  answer(source.first);
+  const answering = setInterval(() => {
+    for (const update of started.updates.slice(answered)) answer(update);
+    answered = started.updates.length;
+  }, 5);
+  closeAfter(() => clearInterval(answering));
+  return started;
+}
+
+function write(folder: string, paths: Readonly<Record<string, string>>): void {
+  for (const [name, path] of Object.entries(paths)) {
+    replaceFile(join(folder, `${name}.yaml`), route({ name, path }));
+  }
+}
+
+function resources(paths: Readonly<Record<string, string>>): string {
+  const folder = newFolder();
+  writeFileSync(join(folder, "gateway.yaml"), gateway);
+  writeFileSync(join(folder, "pool.yaml"), pool(["10.0.0.1:8000"]));
+  write(folder, paths);
+  return folder;
+}
+
+/** The newest configuration, once it is like this. */
+const settled = ({ updates }: Started, is: (update: ConfigurationUpdate) => boolean) =>
+  eventually(() => {
+    const last = updates.at(-1);
+    return last !== undefined && is(last) ? last : undefined;
+  });
+
+describe("routes that Envoy refuses", () => {
+  test("one changed route: its last accepted form is served, and a fixed file clears it", async () => {
+    const folder = resources({ a: "/a", b: "/b" });
+    const started = await withEnvoy(folder);
+    write(folder, { a: `${bad}/a` });
+    const held = await settled(started, (update) => refusalsOf(update).length === 1);
+    expect(pathsOf(held)).toEqual(["/a", "/b"]);
+    expect(refusalsOf(held)).toEqual([
+      expect.objectContaining({
+        severity: "error",
+        ...{ file: join(folder, "a.yaml"), line: 3, column: 1 },
+        message: `Envoy refuses HTTPRoute default/a, and its last accepted form is served: ${message}`,
+      }),
+    ]);
+
+    // Everything else moves on.
+    write(folder, { b: "/b2" });
+    const moved = await settled(started, (update) => pathsOf(update).includes("/b2"));
+    expect(pathsOf(moved)).toEqual(["/b2", "/a"]);
+    expect(refusalsOf(moved)).toHaveLength(1);
+
+    write(folder, { a: "/a-fixed" });
+    const fixed = await settled(started, (update) => pathsOf(update).includes("/a-fixed"));
+    expect(pathsOf(fixed)).toEqual(["/a-fixed", "/b2"]);
+    expect(refusalsOf(fixed)).toEqual([]);
+  });
+
+  test("two bad ones of many that change at once are found, and the others are served", async () => {
+    const names = Array.from({ length: 9 }, (_, at) => `r${at}`);
+    const all = (path: (name: string) => string) =>
+      Object.fromEntries(names.map((name) => [name, path(name)]));
+    const folder = resources(all((name) => `/${name}`));
+    const started = await withEnvoy(folder);
+    const isBad = (name: string) => name === "r2" || name === "r7";
+    write(
+      folder,
+      all((name) => (isBad(name) ? `${bad}/${name}` : `/${name}/new`)),
+    );
+    const found = await settled(
+      started,
+      (update) =>
+        refusalsOf(update).length === 2 &&
+        pathsOf(update).filter((path) => path.endsWith("/new")).length === 7,
+    );
+    expect(pathsOf(found).toSorted()).toEqual(
+      names.map((name) => (isBad(name) ? `/${name}` : `/${name}/new`)).toSorted(),
+    );
+    expect(refusalsOf(found).map(({ file }) => file)).toEqual([
+      join(folder, "r2.yaml"),
+      join(folder, "r7.yaml"),
+    ]);
+  });
+
+  test("a new one is not served, and its file says so", async () => {
+    const folder = resources({ a: "/a" });
+    const started = await withEnvoy(folder);
+    write(folder, { c: `${bad}/c` });
+    const held = await settled(started, (update) => refusalsOf(update).length === 1);
+    expect(pathsOf(held)).toEqual(["/a"]);
+    expect(refusalsOf(held)[0]?.message).toBe(
+      `Envoy refuses HTTPRoute default/c, and it is not served: ${message}`,
+    );
+  });
+
+  test("one that was there at the start is found too", async () => {
+    const folder = resources({ a: "/a", b: "/b", c: `${bad}/c` });
+    const started = await withEnvoy(folder);
+    const held = await settled(
+      started,
+      (update) => refusalsOf(update).length === 1 && pathsOf(update).length === 2,
+    );
+    expect(pathsOf(held)).toEqual(["/a", "/b"]);
+  });
+
+  test("a refusal of something older is not heard", async () => {
+    const folder = resources({ a: "/a" });
+    const { source, updates } = await start([folder]);
+    source.refused({ kind: "rds", name: "http", version: "older", message });
+    source.rescan();
+    write(folder, { a: "/a2" });
+    await eventually(() => (updates.length > 0 ? true : undefined));
+    expect(refusalsOf(updates[0] as ConfigurationUpdate)).toEqual([]);
+  });
+});
+
+describe("clusters and listeners that Envoy refuses", () => {
+  test.each<[Kind, string, string]>([
+    ["cds", "primary/default/llama", "InferencePool default/llama"],
+    ["lds", "http", 'listener "http"'],
+  ])("%s %s: its last accepted form is offered until it changes", async (kind, name, words) => {
+    const folder = resources({ a: "/a" });
+    const started = await start([folder]);
+    const { source, until, updates } = started;
+    source.accepted(1);
+    const accepted = source.first.snapshot?.[kind].get(name);
+    expect(accepted).toBeDefined();
+    // A change of both.
+    const settings = (value: string) =>
+      `apiVersion: umbra.dev/v1alpha1\nkind: EnvoySettings\nmetadata: { name: s }\nspec: { ${value} }\n`;
+    replaceFile(join(folder, "settings.yaml"), settings("maxHeaders: 77, connectTimeout: 7s"));
+    const changed = await until(({ generation }) => generation === 2);
+    const version = changed.snapshot?.[kind].get(name)?.version ?? "";
+    expect(version).not.toBe(accepted?.version);
+    source.refused({ kind, name, version, message: "no" });
+    const held = await settled(started, (update) => refusalsOf(update).length === 1);
+    expect(held.snapshot?.[kind].get(name)?.version).toBe(accepted?.version);
+    expect(refusalsOf(held)[0]?.message).toBe(
+      `Envoy refuses ${words}, and its last accepted form is served: no`,
+    );
+    replaceFile(join(folder, "settings.yaml"), settings("maxHeaders: 78, connectTimeout: 8s"));
+    const fixed = await settled(started, (update) => refusalsOf(update).length === 0);
+    expect(fixed.snapshot?.[kind].get(name)?.version).not.toBe(accepted?.version);
+    expect(updates.length).toBeGreaterThanOrEqual(3);
+  });
+});
