@@ -6,7 +6,7 @@ import {
   type Topology,
 } from "@umbra/envoy-config";
 
-/** What came of one HTTPRoute. */
+/** What results from one HTTPRoute. */
 export interface OfObject {
   readonly ref: ResourceRef;
   readonly routes: readonly PlacedRoute[];

@@ -26,9 +26,9 @@ interface Published {
  * What is held is tried again when its content changes.
  */
 export class Quarantine {
-  /** HTTPRoutes that are to blame, by name. */
+  /** HTTPRoutes that Envoy refuses, by name. */
   readonly #refused = new Map<string, RefusedRoute>();
-  /** Groups of HTTPRoutes that are to be tried, one group after the other. */
+  /** Groups of HTTPRoutes that must be tried, one group after the other. */
   #untried: (readonly string[])[] = [];
   readonly #resources = new Map<Kind, Map<string, Refusal>>();
   #published: Published | undefined;
@@ -115,7 +115,7 @@ export class Quarantine {
     }
   }
 
-  /** Without an accepted form there is nothing to put in its place: Envoy keeps what it has. */
+  /** Without an accepted form nothing can replace it: Envoy keeps what it has. */
   #holdResource(refusal: Refusal): boolean {
     const held = this.#resources.get(refusal.kind) ?? new Map<string, Refusal>();
     this.#resources.set(refusal.kind, held.set(refusal.name, refusal));
