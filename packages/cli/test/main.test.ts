@@ -71,12 +71,12 @@ describe("umbra", () => {
     const render = ["render", "-f", file, "--format", "route-config"];
     expect(await run(...render)).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining("choose one with --of-listener (a, b)"),
+      stderr: expect.stringContaining("choose one with --of-listener (default/g/a, default/g/b)"),
     });
     expect(await run(...render, "--of-listener", "c")).toMatchObject({ status: 2 });
     const { stdout } = await run(...render, "--of-listener", "b");
-    expect(stdout).toContain("name: b");
-    expect(stdout).not.toContain("name: a");
+    expect(stdout).toContain("name: default/g/b");
+    expect(stdout).not.toContain("name: default/g/a");
   });
 
   test("render prints the bootstrap on stdout and messages on stderr", async () => {

@@ -79,6 +79,7 @@ export { isPoolCalled } from "./names.ts";
 export { bytesText } from "./quantity.ts";
 export { allPrimaryPools, baselinePoolsOf, routesOf, sharesGate } from "./queries.ts";
 export { readTopology, type TopologyRead } from "./read-topology.ts";
+export { isListenerCalled } from "./resolve/listener-names.ts";
 export { parseMetricsPlace } from "./resolve/metrics-place.ts";
 export { isPickMode, pickModes } from "./resolve/pick-mode.ts";
 export type { CheckPickerConfig } from "./resolve/picking.ts";

@@ -48,7 +48,7 @@ export interface PatchOperation {
 
 /** A port for clients. Listeners of several Gateways on one port are merged into one. */
 export interface Listener {
-  /** Name of the Gateway's listener, e.g. `http`; `<gateway>/<listener>` if the name is not unique. */
+  /** `<namespace>/<gateway>/<listener>`; of merged listeners, the first of these names. */
   readonly name: string;
   /** IP address to listen on; by default `0.0.0.0`. */
   readonly address: string;

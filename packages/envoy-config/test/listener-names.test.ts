@@ -18,16 +18,11 @@ function read(text: string, ports: Readonly<Record<string, number>>) {
   };
 }
 
-describe("a listener has the shortest unique name", () => {
+describe("a listener has its full name", () => {
   test.each([
-    ["its name", gateway("a", "gw", 8080), ["http"]],
-    ["its Gateway's too", gateway("a", "x", 8080) + gateway("a", "y", 8081), ["x/http", "y/http"]],
-    ["the namespace too", twins, ["a/gw/http", "b/gw/http"]],
-    [
-      "the shortest of several",
-      twins + gateway("b", "other", 8082) + gateway("b", "tls", 8083, "https"),
-      ["a/gw/http", "b/gw/http", "https", "other/http"],
-    ],
+    ["alone", gateway("a", "gw", 8080), ["a/gw/http"]],
+    ["next to others", twins + gateway("b", "x", 8082), ["a/gw/http", "b/gw/http", "b/x/http"]],
+    ["merged, the first", gateway("b", "gw", 8080) + gateway("a", "gw", 8080, "web"), ["a/gw/web"]],
   ])("%s", (_name, text, want) => {
     const found = read(text, {});
     expect(Object.keys(found.listeners).toSorted()).toEqual(want);
@@ -36,7 +31,7 @@ describe("a listener has the shortest unique name", () => {
 
   test.each(["http", "gw/http", "a/gw/http"])("and %s moves it if it is unique", (name) => {
     expect(read(gateway("a", "gw", 8080), { [name]: 9000 })).toEqual({
-      listeners: { http: 9000 },
+      listeners: { "a/gw/http": 9000 },
       errors: [],
     });
   });

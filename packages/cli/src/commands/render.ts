@@ -2,6 +2,7 @@ import {
   type AdsProtocol,
   type BootstrapOptions,
   defaultBootstrapOptions,
+  isListenerCalled,
   partNames,
   type RenderFormat,
   renderAdsBootstrap,
@@ -216,11 +217,13 @@ function chosen(topology: Topology, { format, ofListener }: RenderFlags): Topolo
   if (format !== "route-config") return topology;
   const { listeners } = topology;
   if (ofListener === undefined && listeners.length <= 1) return topology;
-  const found = listeners.filter(({ name }) => name === ofListener);
-  if (found.length > 0) return { ...topology, listeners: found };
+  const found = listeners.filter(
+    ({ name }) => ofListener !== undefined && isListenerCalled(name, ofListener),
+  );
+  if (found.length === 1) return { ...topology, listeners: found };
   const names = listeners.map(({ name }) => name).join(", ");
   throw new UsageError(
-    ofListener === undefined
+    ofListener === undefined || found.length > 1
       ? `the files have several listeners: choose one with --of-listener (${names})`
       : `--of-listener: the files have no listener "${ofListener}"; choose one of ${names}`,
   );

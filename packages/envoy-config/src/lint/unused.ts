@@ -1,5 +1,6 @@
 import { didYouMean } from "../nearest.ts";
 import { allPrimaryPools } from "../queries.ts";
+import { fullName } from "../resolve/listener-names.ts";
 import { byResource } from "../resource-map.ts";
 import { resourceName } from "../resource-ref.ts";
 import type { Report } from "../resources/report.ts";
@@ -22,7 +23,11 @@ function lintPools({ topology, resources }: LintInput, report: Report): void {
 }
 
 function lintListeners({ topology, resources }: LintInput, report: Report): void {
-  const written = resources.gateways.flatMap(({ listeners }) => listeners).toReversed();
+  const written = resources.gateways
+    .flatMap((gateway) =>
+      gateway.listeners.map((each) => ({ ...each, name: fullName(gateway, each) })),
+    )
+    .toReversed();
   const byPort = new Map(written.map(({ port, place }) => [port, place]));
   // A listener that a flag moved is found by its name.
   const byName = new Map(written.map(({ name, place }) => [name, place]));

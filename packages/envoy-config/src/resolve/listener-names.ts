@@ -9,7 +9,17 @@ export function listenerNames(
   return [listener.name, full, `${gateway.namespace}/${full}`];
 }
 
-/** Returns a function that finds the shortest unique name of a listener. */
+/** Returns the name of a listener that no other resource changes: NAMESPACE/GATEWAY/LISTENER. */
+export function fullName(gateway: ResourceRef, listener: { readonly name: string }): string {
+  return listenerNames(gateway, listener)[2];
+}
+
+/** True if the text names the listener: by its full name, or by an end of it, as flags may. */
+export function isListenerCalled(name: string, text: string): boolean {
+  return name === text || name.endsWith(`/${text}`);
+}
+
+/** Returns a function that finds the shortest unique name of a listener, for people. */
 export function shortestNames(
   all: readonly { readonly gateway: ResourceRef; readonly listener: { readonly name: string } }[],
 ): (of: (typeof all)[number]) => string {

@@ -7,7 +7,7 @@ import { type Attachment, createAttacher } from "./attachments.ts";
 import type { CertificateResolver } from "./certificates.ts";
 import { intersectHostnames } from "./hostnames.ts";
 import { withoutConflicts } from "./listener-conflicts.ts";
-import { listenerNames, shortestNames } from "./listener-names.ts";
+import { fullName, listenerNames } from "./listener-names.ts";
 import { attachedListeners, routeAttachments } from "./route-attachments.ts";
 import { onListener, resolveRoutes } from "./routes.ts";
 import type { RuleResolvers } from "./rule-shares.ts";
@@ -80,9 +80,8 @@ export function resolveListeners(
       report("warning", "UMB0302", route.place, message);
     }
   }
-  const nameOf = shortestNames(all);
   const listeners = [...byPort].flatMap(([port, own]) =>
-    listenersOf(own, nameOf).map((each) => ({
+    listenersOf(own).map((each) => ({
       ...{ name: each.name, address: bindAddress, port },
       ...each,
     })),
@@ -106,9 +105,10 @@ function ownershipOf(byPort: ByPort): (at: Attachment, route: HttpRoute) => bool
 
 /** Merges the listeners of one port: into one, or with TLS into one for each hostname. */
 function listenersOf(
-  attachments: readonly Attachment[],
-  nameOf: (attachment: Attachment) => string,
+  inFiles: readonly Attachment[],
 ): readonly Pick<Listener, "name" | "tls" | "virtualHosts">[] {
+  // Merged listeners have the first name, which does not depend on the order of the files.
+  const attachments = inFiles.toSorted((a, b) => compare(nameOf(a), nameOf(b)));
   const [first] = attachments;
   if (first === undefined) return [];
   const name = nameOf(first);
@@ -125,4 +125,8 @@ function listenersOf(
       ({ domains: [domain = "*"] }) => ownerOf(domain, byHostname) === hostname,
     ),
   }));
+}
+
+function nameOf({ gateway, listener }: Attachment): string {
+  return fullName(gateway, listener);
 }
