@@ -19,7 +19,14 @@ import { freePorts } from "./harness/ports.ts";
 import { until } from "./harness/until.ts";
 
 /** Cases that between them have every kind of resource; `ADS_GOLDEN=all` takes every folder. */
-const few = ["https", "shadow-policy", "pools", "sessions-and-cors", "external-picker"];
+const few = [
+  "https",
+  "shadow-policy",
+  "pools",
+  "sessions-and-cors",
+  "external-picker",
+  "draining-endpoints",
+];
 const names = caseNames.filter(
   (name) =>
     existsSync(new URL(`${name}/envoy.yaml`, casesFolder)) &&
@@ -91,21 +98,19 @@ function dynamicConfig(dump: readonly Json[]) {
   return { clusters: sorted(clusters as Json[]), listeners: sorted(listeners) };
 }
 
-/** As it was sent: Envoy shows weights and health next to each endpoint. */
+/** As it was sent: Envoy shows weights and health next to each endpoint, and what is draining as unhealthy. */
 function bare(assignment: unknown): unknown {
   return JSON.parse(
-    JSON.stringify(assignment ?? {}, (key, value) =>
-      key === "policy" ||
-      key === "health_status" ||
-      key === "load_balancing_weight" ||
-      key === "metadata" ||
-      key === "health_check_config" ||
-      key === "locality"
-        ? undefined
-        : value,
-    ),
+    JSON.stringify(assignment ?? {}, (key, value) => {
+      if (key === "health_status") return value === "UNHEALTHY" ? "DRAINING" : undefined;
+      return shown.has(key) ? undefined : value;
+    }),
   );
 }
+
+const shown: ReadonlySet<string> = new Set([
+  ...["policy", "load_balancing_weight", "metadata", "health_check_config", "locality"],
+]);
 
 interface Given {
   readonly routes: ReadonlyMap<unknown, unknown>;

@@ -341,8 +341,8 @@ export function ownInterfacesOf(flags: InterfaceFlags): readonly string[] {
 /** Rejects endpoints that are Umbra's own interfaces: the author of a resource must not be able to send client requests to an admin interface. */
 function refuseOwnInterfaces({ pools }: Topology, flags: InterfaceFlags): void {
   const own = ownInterfacesOf(flags);
-  for (const { name, endpoints } of pools) {
-    for (const endpoint of endpoints) {
+  for (const { name, endpoints, drainingEndpoints = [] } of pools) {
+    for (const endpoint of [...endpoints, ...drainingEndpoints]) {
       if (ownInterface(endpoint, own) === undefined) continue;
       throw new CommandError(
         `${endpoint}, an endpoint of "${name}", is not a model server: Envoy or the sidecar listens there. Use the model server's port, or move the interface`,

@@ -28,9 +28,8 @@ export function createEncoder(): Encode {
   const known = new Map<Kind, ReadonlyMap<string, Form>>();
   let before: Snapshot | undefined;
   return (resources) => {
-    const rendered: Partial<Record<Kind, ReadonlyMap<string, unknown>>> = resources;
     const forms = kinds.map((kind) => {
-      const given = rendered[kind] ?? new Map<string, unknown>();
+      const given: ReadonlyMap<string, unknown> = resources[kind];
       const held = known.get(kind);
       const next = new Map(
         [...given].map(([name, plain]) => [name, formOf(kind, name, plain, held?.get(name))]),

@@ -18,9 +18,20 @@ export function breakers(maxRequests: number, reason: string): EnvoyObject {
 export const shadowBuffer =
   "Holds a whole body: with a smaller buffer, a shadow that stops reading would also stop the primary's upload.";
 
-/** Lists the hosts of a cluster. */
-export function loadAssignment(cluster: string, addresses: readonly EnvoyObject[]): EnvoyObject {
-  const hosts = addresses.map((address) => ({ endpoint: { address } }));
+/**
+ * Lists the hosts of a cluster.
+ *
+ * @param draining hosts that get only what is sent to them by name, unless there is no other
+ */
+export function loadAssignment(
+  cluster: string,
+  addresses: readonly EnvoyObject[],
+  draining: readonly EnvoyObject[] = [],
+): EnvoyObject {
+  const hosts = [
+    ...addresses.map((address) => ({ endpoint: { address } })),
+    ...draining.map((address) => ({ endpoint: { address }, health_status: "DRAINING" })),
+  ];
   return { load_assignment: { cluster_name: cluster, endpoints: [{ lb_endpoints: hosts }] } };
 }
 

@@ -130,13 +130,14 @@ const aliveConnections: EnvoyObject = {
   ),
 };
 
-function hosts(cluster: string, { endpoints, dns, picker }: Pool): EnvoyObject {
+function hosts(cluster: string, pool: Pool): EnvoyObject {
+  const { endpoints, dns, picker, drainingEndpoints = [] } = pool;
   const addresses = dns === undefined ? endpoints : [`${dns.hostname}:${dns.port}`];
   const policy = dns !== undefined ? leastRequest : balancing[picker];
   return {
     type: dns === undefined ? "STATIC" : "STRICT_DNS",
     load_balancing_policy: { policies: [policy] },
-    ...loadAssignment(cluster, addresses.map(envoyAddress)),
+    ...loadAssignment(cluster, addresses.map(envoyAddress), drainingEndpoints.map(envoyAddress)),
   };
 }
 
