@@ -394,6 +394,18 @@ describe("a shadow's end", () => {
       ["client_cancelled", "propagated_cancel"],
     ]);
   });
+
+  test("censored has the time at which it was cut, and no other answer has one", () => {
+    const all = setup();
+    const leg = all.begin(shadow);
+    all.clock.ms += 750;
+    leg?.cut("propagated_cancel");
+    leg?.end("cancelled");
+    run(all, primary, { isEnded: true });
+    expect(all.pairs.map((pair) => [pair.primary.cutMs, pair.shadow.cutMs])).toEqual([
+      [undefined, 750],
+    ]);
+  });
 });
 
 describe("formats and encodings", () => {
