@@ -45,16 +45,7 @@ export function addProcessMetrics(metrics: Exposition): ProcessMetrics {
     labels: ["kind"],
     bounds: streamBounds,
   });
-  const failed = metrics.counter({
-    name: "umbra_stream_failures_total",
-    help: "ext_proc streams that ended because of an error in this process.",
-  });
-  failed.at();
-  const withoutRoom = metrics.counter({
-    name: "umbra_streams_without_room_total",
-    help: "ext_proc streams that ended because `sidecarMemory` has no room for another message: the pool's `failureMode` applies.",
-  });
-  withoutRoom.at();
+  const failures = addFailures(metrics);
   const delay = monitorEventLoopDelay({ resolution: resolutionMs });
   delay.enable();
   metrics.gauge(
@@ -96,12 +87,30 @@ export function addProcessMetrics(metrics: Exposition): ProcessMetrics {
       ended.at(kind, outcome).value++;
       took.at(kind).observe(tookMs / 1_000);
     },
+    ...failures,
+    close: () => delay.disable(),
+  };
+}
+
+function addFailures(
+  metrics: Exposition,
+): Pick<ProcessMetrics, "streamFailed" | "streamWithoutRoom"> {
+  const failed = metrics.counter({
+    name: "umbra_stream_failures_total",
+    help: "ext_proc streams that ended because of an error in this process.",
+  });
+  const withoutRoom = metrics.counter({
+    name: "umbra_streams_without_room_total",
+    help: "ext_proc streams that ended because `sidecarMemory` has no room for another message: the pool's `failureMode` applies.",
+  });
+  failed.at();
+  withoutRoom.at();
+  return {
     streamFailed() {
       failed.at().value++;
     },
     streamWithoutRoom() {
       withoutRoom.at().value++;
     },
-    close: () => delay.disable(),
   };
 }
