@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { changesBetween, placeOf } from "@umbra/control/internal";
 import { readTopology, type Topology } from "@umbra/envoy-config";
-import { gateway, pool, route } from "./fixtures.ts";
+import { gateway, pods, pool, route } from "./fixtures.ts";
 
 function topologyOf(...texts: readonly string[]): Topology {
   const { topology, diagnostics } = readTopology([
@@ -40,6 +40,12 @@ describe("changesBetween", () => {
       before: [pool(["10.0.0.1:8000", "10.0.0.2:8000"]), route()],
       after: [pool(["10.0.0.2:8000", "10.0.0.3:8000", "10.0.0.4:8000"]), route()],
       want: ["pool default/llama: 2 endpoints added, 1 endpoint removed"],
+    },
+    {
+      name: "endpoints that begin to leave, and that are gone",
+      before: [pods({ "10.0.0.1": "ready", "10.0.0.2": "ready", "10.0.0.3": "leaving" }), route()],
+      after: [pods({ "10.0.0.1": "ready", "10.0.0.2": "leaving" }), route()],
+      want: ["pool default/llama: 1 endpoint leaving, 1 endpoint removed"],
     },
     {
       name: "a new route and pool",

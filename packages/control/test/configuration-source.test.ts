@@ -9,6 +9,7 @@ import {
   eventually,
   gateway,
   newFolder,
+  pods,
   pool,
   replaceFile,
   route,
@@ -132,6 +133,20 @@ describe("a configuration from files", () => {
       line: 6,
       message: expect.stringContaining('127.0.0.1:9191, an endpoint of "default/llama"'),
     });
+  });
+
+  test("an endpoint that is leaving is left out too if it is Umbra's own interface", async () => {
+    const folder = newFolder();
+    writeResources(folder);
+    const { until } = await start([folder], { ownInterfaces: ["127.0.0.1:8000"] });
+    replaceFile(
+      join(folder, "pool.yaml"),
+      pods({ "10.0.0.1": "ready", "127.0.0.1": "leaving", "10.0.0.3": "leaving" }),
+    );
+    const update = await until((each) => codesOf(each).includes("UMB0503"));
+    expect(update.topology.pools).toMatchObject([
+      { endpoints: ["10.0.0.1:8000"], drainingEndpoints: ["10.0.0.3:8000"] },
+    ]);
   });
 
   test("standard input stays as it is", async () => {

@@ -88,6 +88,25 @@ spec:
 `;
 }
 
+/** A pool with a Pod for each address. */
+export function pods(states: Readonly<Record<string, "ready" | "leaving">>): string {
+  const each = Object.entries(states).map(
+    ([address, state], at) => `
+apiVersion: v1
+kind: Pod
+metadata:
+  name: llama-${at}
+  labels: { app: llama }
+${state === "leaving" ? '  deletionTimestamp: "2026-01-01T00:00:00Z"\n' : ""}spec: { containers: [{ name: vllm }] }
+status:
+  podIP: ${address}
+  conditions: [{ type: Ready, status: "True" }]
+`,
+  );
+  const named = pool([]).replace(/^ {2}annotations.*\n/m, "");
+  return [named, ...each].join("---");
+}
+
 export function route({ name = "chat", path = "/v1", pool: to = "llama", rest = "" } = {}): string {
   return `
 apiVersion: gateway.networking.k8s.io/v1

@@ -15,9 +15,9 @@ export function poolChanges(before: Topology, after: Topology): readonly string[
 function changesOf(before: Pool, after: Pool): readonly string[] {
   const fields = changedFields(before, after);
   const words = [
-    ...(fields.includes("endpoints") ? [endpointWords(before.endpoints, after.endpoints)] : []),
+    ...endpointWords(before, after),
     ...fields
-      .filter((field) => field !== "endpoints" && !ofEndpoints.has(field))
+      .filter((field) => !ofEndpoints.has(field))
       .map((field) => `${field} ${fromTo(before[field], after[field])}`),
   ];
   if (words.length === 0 && fields.length > 0)
@@ -25,13 +25,30 @@ function changesOf(before: Pool, after: Pool): readonly string[] {
   return words.length === 0 ? [] : [`pool ${after.name}: ${words.join(", ")}`];
 }
 
-/** Reported only where nothing else changes: they follow the endpoints. */
-const ofEndpoints: ReadonlySet<keyof Pool> = new Set(["endpointLabels", "endpointScrape"]);
+/** Told by `endpointWords`, or reported only where nothing else changes. */
+const ofEndpoints: ReadonlySet<keyof Pool> = new Set([
+  "endpoints",
+  "drainingEndpoints",
+  "endpointLabels",
+  "endpointScrape",
+]);
 
-function endpointWords(before: readonly string[], after: readonly string[]): string {
-  const { added, removed } = differenceOf(before, after, (each) => each);
+function endpointWords(before: Pool, after: Pool): readonly string[] {
+  const itself = (each: string) => each;
+  const { added } = differenceOf(before.endpoints, after.endpoints, itself);
+  const leaving = differenceOf(leavingOf(before), leavingOf(after), itself).added;
+  const { removed } = differenceOf(allOf(before), allOf(after), itself);
   return [
     ...(added.length > 0 ? [`${counted(added.length, "endpoint")} added`] : []),
+    ...(leaving.length > 0 ? [`${counted(leaving.length, "endpoint")} leaving`] : []),
     ...(removed.length > 0 ? [`${counted(removed.length, "endpoint")} removed`] : []),
-  ].join(", ");
+  ];
+}
+
+function leavingOf({ drainingEndpoints = [] }: Pool): readonly string[] {
+  return drainingEndpoints;
+}
+
+function allOf(pool: Pool): readonly string[] {
+  return [...pool.endpoints, ...leavingOf(pool)];
 }

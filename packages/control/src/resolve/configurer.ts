@@ -228,13 +228,22 @@ interface Parts {
 
 function partsOf({ topology, ...facts }: DraftFacts): Parts {
   const pools = topology.pools.map(
-    ({ endpoints: _, endpointLabels: _labels, endpointScrape: _scrape, ...rest }) => rest,
+    ({
+      endpoints: _,
+      drainingEndpoints: _draining,
+      endpointLabels: _labels,
+      endpointScrape: _scrape,
+      ...rest
+    }) => rest,
   );
-  const endpoints = topology.pools.map(({ endpoints, endpointLabels, endpointScrape }) => [
-    endpoints,
-    endpointLabels,
-    endpointScrape,
-  ]);
+  const endpoints = topology.pools.map(
+    ({ endpoints, drainingEndpoints, endpointLabels, endpointScrape }) => [
+      endpoints,
+      drainingEndpoints,
+      endpointLabels,
+      endpointScrape,
+    ],
+  );
   return {
     findings: JSON.stringify([facts.findings, facts.staleFiles, facts.attachments, facts.objects]),
     endpoints: JSON.stringify(endpoints),

@@ -11,16 +11,18 @@ export function withoutOwnInterfaces(
   interfaces: readonly string[],
   placeOf: (sought: Sought) => FilePlace,
 ): { readonly topology: Topology; readonly findings: readonly Diagnostic[] } {
-  const own = topology.pools.flatMap(({ name, endpoints }) =>
-    endpoints
+  const own = topology.pools.flatMap(({ name, endpoints, drainingEndpoints = [] }) =>
+    [...endpoints, ...drainingEndpoints]
       .filter((each) => ownInterface(each, interfaces) !== undefined)
       .map((endpoint) => ({ name, endpoint })),
   );
   if (own.length === 0) return { topology, findings: [] };
   const refused = new Set(own.map(({ endpoint }) => endpoint));
+  const sound = (all: readonly string[]) => all.filter((each) => !refused.has(each));
   const pools = topology.pools.map((pool) => ({
     ...pool,
-    endpoints: pool.endpoints.filter((each) => !refused.has(each)),
+    endpoints: sound(pool.endpoints),
+    ...(pool.drainingEndpoints && { drainingEndpoints: sound(pool.drainingEndpoints) }),
   }));
   const findings = own.map(({ name, endpoint }) =>
     finding(
