@@ -133,7 +133,9 @@ spec: {ports: [{port: 80}]}
     await until("Envoy refuses it", () => refused.length > 0);
     apply(world([addressOf(0)]), (text) => text.replaceAll("/other/.*", "/other/("));
     await until("the first endpoint answers", async () => (await answer())[1].includes("first"));
-    expect(ads.ads.clients[0]?.rejections).toMatchObject([{ kind: "rds", name: "http" }]);
+    expect(ads.ads.clients[0]?.rejections).toMatchObject([
+      { kind: "rds", name: "default/gateway/http" },
+    ]);
     expect(ads.ads.clients[0]?.rejections[0]?.message).toMatch(/missing \)|no argument|regex/i);
     apply(world([addressOf(0)], "/good/.*"));
     await upToDate();

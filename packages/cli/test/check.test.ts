@@ -23,7 +23,7 @@ metadata: {name: route}
 spec:
   parentRefs: [{name: gateway}]
   "x%0A::set-output name=a::b\\e[2J": 1
-  rules: [{backendRefs: [{name: svc, port: "80"}]}]
+  rules: [{backendRefs: [{name: svc, port: "80"}, {name: gone, port: 80}]}]
 `;
 
 const sound = mistakes
@@ -44,7 +44,7 @@ test("shows the line, marks the error and says how to fix it", async () => {
   expect(
     stderr,
   ).toContain(`${file}:13:44 error UMB0104 \`port\` must be a whole number from 1 to 65535
-  13 |   rules: [{backendRefs: [{name: svc, port: "80"}]}]
+  13 |   rules: [{backendRefs: [{name: svc, port: "80"}, {name: gone, port: 80}]}]
      |                                            ^^^^
        help: remove the quotes: 80 (docs/errors.md#umb0104)
 `);
@@ -74,7 +74,7 @@ describe("-o", () => {
       column: 44,
       endColumn: 48,
       rule: { route: { namespace: "default", name: "route" }, index: 0 },
-      sourceLine: '  rules: [{backendRefs: [{name: svc, port: "80"}]}]',
+      sourceLine: '  rules: [{backendRefs: [{name: svc, port: "80"}, {name: gone, port: 80}]}]',
     });
   });
 

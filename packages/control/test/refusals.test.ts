@@ -33,9 +33,9 @@ async function withEnvoy(folder: string): Promise<Started> {
   const { source } = started;
   let answered = 0;
   const answer = (update: ConfigurationUpdate) => {
-    const routes = update.snapshot?.rds.get("http");
+    const routes = update.snapshot?.rds.get("default/gw/http");
     if (pathsOf(update).some((path) => path.startsWith(bad)) && routes !== undefined) {
-      source.refused({ kind: "rds", name: "http", version: routes.version, message });
+      source.refused({ kind: "rds", name: "default/gw/http", version: routes.version, message });
     } else source.accepted(update.generation);
   };
   answer(source.first);
@@ -145,7 +145,7 @@ describe("routes that Envoy refuses", () => {
   test("a refusal of something older is not heard", async () => {
     const folder = resources({ a: "/a" });
     const { source, updates } = await start([folder]);
-    source.refused({ kind: "rds", name: "http", version: "older", message });
+    source.refused({ kind: "rds", name: "default/gw/http", version: "older", message });
     source.rescan();
     write(folder, { a: "/a2" });
     await eventually(() => (updates.length > 0 ? true : undefined));
@@ -156,7 +156,7 @@ describe("routes that Envoy refuses", () => {
 describe("clusters and listeners that Envoy refuses", () => {
   test.each<[Kind, string, string]>([
     ["cds", "primary/default/llama", "InferencePool default/llama"],
-    ["lds", "http", 'listener "http"'],
+    ["lds", "default/gw/http", 'listener "default/gw/http"'],
   ])("%s %s: its last accepted form is offered until it changes", async (kind, name, words) => {
     const folder = resources({ a: "/a" });
     const started = await start([folder]);

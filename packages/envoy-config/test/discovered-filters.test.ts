@@ -67,7 +67,7 @@ const all = [
 describe("the HTTP filters of a listener that may change", () => {
   test("are all there, come by ECDS, and are off where a route turns them on", () => {
     const resources = resourcesOf(route(""));
-    const filters = filtersOf(resources, "http");
+    const filters = filtersOf(resources, "default/gateway/http");
     expect(filters.map(({ name }) => name)).toEqual([...all, "envoy.filters.http.router"]);
     const given = filters.filter((each) => "config_discovery" in each);
     expect(given.map(({ name }) => name)).toEqual(all);
@@ -97,8 +97,10 @@ describe("the HTTP filters of a listener that may change", () => {
     { name: "a mirror", to: mirrored },
   ])("a route that gets $name changes no listener", ({ to }) => {
     const [before, after] = [resourcesOf(route("")), resourcesOf(to)];
-    expect(after.lds.get("http")).toEqual(before.lds.get("http"));
-    expect(after.rds.get("http")).not.toEqual(before.rds.get("http"));
+    expect(after.lds.get("default/gateway/http")).toEqual(before.lds.get("default/gateway/http"));
+    expect(after.rds.get("default/gateway/http")).not.toEqual(
+      before.rds.get("default/gateway/http"),
+    );
   });
 
   test("a pool that gets a third-party picker changes no listener", () => {
@@ -139,7 +141,9 @@ spec:
         value: ours
 `;
     const resources = resourcesOf(route("") + proxy);
-    const [pick] = filtersOf(resources, "http").filter(({ name }) => name === "umbra.pick");
+    const [pick] = filtersOf(resources, "default/gateway/http").filter(
+      ({ name }) => name === "umbra.pick",
+    );
     expect(pick?.typed_config).toMatchObject({ stat_prefix: "ours" });
     expect([...resources.ecds.keys()]).toEqual(all.filter((name) => name !== "umbra.pick"));
   });
@@ -163,7 +167,7 @@ spec:
         path: /static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/3
 `;
     const resources = resourcesOf(route("") + proxy);
-    expect(filtersOf(resources, "http").map(({ name }) => name)).toEqual([
+    expect(filtersOf(resources, "default/gateway/http").map(({ name }) => name)).toEqual([
       ...all.filter((name) => name !== "umbra.observe"),
       "envoy.filters.http.router",
     ]);

@@ -25,7 +25,7 @@ function changesOf(before: Pool, after: Pool): readonly string[] {
   return words.length === 0 ? [] : [`pool ${after.name}: ${words.join(", ")}`];
 }
 
-/** Told by `endpointWords`, or reported only where nothing else changes. */
+/** Described by `endpointWords`, or reported only where nothing else changes. */
 const ofEndpoints: ReadonlySet<keyof Pool> = new Set([
   "endpoints",
   "drainingEndpoints",
