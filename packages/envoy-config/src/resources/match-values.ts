@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import type { Reader } from "./reader.ts";
 
 /** Reports a path that no request can have after Envoy's normalization. The API server rejects it too. */
@@ -8,13 +9,9 @@ export function checkPath(at: Reader, value: string): void {
   at.wrong(`\`value\` contains \`${found}\`, which never occurs in a normalized path`, "value");
 }
 
-/** RE2's limit for repetitions. */
-const maxRepeat = 1_000;
-
 /**
- * Reports a regular expression that would make Envoy reject the whole bootstrap. RE2 has no lookaround and no
- * backreferences. Apart from that, its syntax is close to JavaScript's, after removing flags and group names that only
- * RE2 has.
+ * Reports a regular expression that Envoy refuses: it would reject the whole bootstrap, or by ADS all routes of the
+ * listener.
  */
 export function checkRegex(at: Reader, key: string, expression: string): void {
   const problem = regexProblem(expression);
@@ -23,24 +20,48 @@ export function checkRegex(at: Reader, key: string, expression: string): void {
   at.report("error", "UMB0227", message, key);
 }
 
+/** RE2's limit for repetitions, also for those within another. */
+const maxRepeat = 1_000;
+/** Expressions that may have more instructions are left to Envoy: their compilation would take seconds and hundreds of MB. */
+const maxInstructions = 1_000_000;
+
 function regexProblem(expression: string): string | undefined {
   if (expression === "") return "it is empty";
-  const literal = expression.replace(/\\Q.*?(?:\\E|$)/gs, "x");
-  const unescaped = literal.replace(/\\[^1-9]/g, "x");
-  if (/\(\?<?[=!]/.test(unescaped)) return "lookahead and lookbehind are not supported";
-  if (/\\[1-9]/.test(unescaped)) return "backreferences are not supported";
-  for (const [, least = "", most = ""] of unescaped.matchAll(/\{(\d+),?(\d*)\}/g)) {
-    if (Number(least) > maxRepeat || Number(most) > maxRepeat)
-      return `at most ${maxRepeat} repetitions are allowed`;
-  }
-  const portable = literal
-    .replace(/\(\?P</g, "(?<")
-    .replace(/\(\?[imsU]*(?:-[imsU]+)?:/g, "(?:")
-    .replace(/\(\?[imsU]*(?:-[imsU]+)?\)/g, "");
+  if (instructionsIn(expression) > maxInstructions) return undefined;
   try {
-    new RegExp(portable);
+    re2().RE2JS.compile(asEnvoyReads(expression));
     return undefined;
-  } catch {
-    return "unbalanced brackets or invalid repetition";
+  } catch (cause) {
+    return (cause as Error).message.replace(/^error parsing regexp: /, "");
   }
+}
+
+/**
+ * Envoy's RE2 matches bytes and captures nothing: `\C` is any byte, no character is above `\x{FF}`, and names of groups
+ * mean nothing, so that two may be the same.
+ */
+function asEnvoyReads(expression: string): string {
+  const parts = /\\Q[\s\S]*?(?:\\E|$)|\\x\{([0-9A-Fa-f]{1,8})\}|\\[\s\S]|\(\?P?<\w+>/g;
+  return expression.replace(parts, (part: string, code: string | undefined) => {
+    if (part === "\\C") return ".";
+    if (part.startsWith("(")) return "(";
+    return Number.parseInt(code ?? "0", 16) > 0xff ? "\\x{110000}" : part;
+  });
+}
+
+/** At most. */
+function instructionsIn(expression: string): number {
+  const counts = [...expression.matchAll(/\{(\d{1,6}),?(\d{0,6})\}/g)].map(([, least, most]) =>
+    Math.max(1, Number(least), Number(most)),
+  );
+  const all = counts.reduce((product, count) => Math.min(maxRepeat, product * count), 1);
+  return expression.length * all;
+}
+
+let loaded: typeof import("re2js") | undefined;
+
+/** On demand: most routes have no regular expression, and each command would pay for its load. */
+function re2(): typeof import("re2js") {
+  loaded ??= createRequire(import.meta.url)("re2js") as typeof import("re2js");
+  return loaded;
 }

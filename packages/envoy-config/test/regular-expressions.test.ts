@@ -1,0 +1,32 @@
+import { expect, test } from "@jest/globals";
+import { readTopology } from "@umbra/envoy-config";
+
+function problemOf(value: string): string | undefined {
+  const route = {
+    apiVersion: "gateway.networking.k8s.io/v1",
+    kind: "HTTPRoute",
+    metadata: { name: "r" },
+    spec: { rules: [{ matches: [{ path: { type: "RegularExpression", value } }] }] },
+  };
+  const { diagnostics } = readTopology([{ name: "r.json", text: JSON.stringify(route) }]);
+  const found = diagnostics.find(({ code }) => code === "UMB0227");
+  return found?.message.replace(/^.*expression: /, "");
+}
+
+// What Envoy takes and refuses is compared with this in e2e/regular-expressions.test.ts.
+test.each([
+  { value: "/v1/(chat", problem: "missing closing ): `/v1/(chat`" },
+  { value: "/(?=v1).*", problem: "invalid or unsupported Perl syntax: `(?=`" },
+  { value: "/a{1001}", problem: "invalid repeat count: `{1001}`" },
+  { value: "/\\Z", problem: "invalid escape sequence: `\\Z`" },
+  { value: "/(?P<a>b)(?P<a>c)", problem: undefined },
+  { value: "/\\C.*", problem: undefined },
+])("$value: $problem", ({ value, problem }) => {
+  expect(problemOf(value)).toBe(problem);
+});
+
+test("an expression that would take long to compile is left to Envoy", () => {
+  const startedMs = performance.now();
+  expect(problemOf(`/${".{1000}".repeat(5_000)}`)).toBeUndefined();
+  expect(performance.now() - startedMs).toBeLessThan(2_000);
+});
