@@ -96,7 +96,7 @@ test("any way to the same files means the same, with the same places", () => {
       expect(changed.resolve()).toEqual(fresh.resolve());
       expect(changed.resolve()).toEqual(fresh.resolve());
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   );
 }, 120_000);
 
@@ -116,6 +116,6 @@ test("a text in segments means what the parser of whole texts finds", () => {
       const asWhole = readTopology([{ name: "x", text: `${text}---\n...\n` }]);
       expect(readTopology([{ name: "x", text: `${text}---\n#\n` }])).toEqual(asWhole);
     }),
-    { numRuns: 100 },
+    { numRuns: 50 },
   );
 }, 120_000);
