@@ -6,6 +6,7 @@ import {
   type FollowingThreadOptions,
   startFollowingThread,
 } from "./thread/following-thread.ts";
+import { patched } from "./thread/patch.ts";
 import { unpacked } from "./thread/wire.ts";
 import type { FromWorker, SentUpdate, WorkerSetup } from "./thread/worker-messages.ts";
 
@@ -49,6 +50,7 @@ class Source implements Omit<ConfigurationSource, "first"> {
   readonly #thread: FollowingThread;
   #settle: Settle = { resolve() {}, reject() {} };
   #latest: ConfigurationUpdate | undefined;
+  #received: SentUpdate | undefined;
   #lastGood: readonly SourceFile[] = [];
   #startSettings: Topology["envoy"]["settings"] | undefined;
 
@@ -102,7 +104,7 @@ class Source implements Omit<ConfigurationSource, "first"> {
   #take(message: FromWorker): void {
     switch (message.kind) {
       case "update":
-        this.#update(message.update);
+        this.#update(message);
         break;
       case "problem":
         this.#options.onProblem(message.words);
@@ -114,8 +116,10 @@ class Source implements Omit<ConfigurationSource, "first"> {
     }
   }
 
-  #update({ resources, lastGood, ...sent }: SentUpdate): void {
+  #update({ patch, resources }: Extract<FromWorker, { readonly kind: "update" }>): void {
     const before = this.#latest;
+    this.#received = patched(this.#received, patch) as SentUpdate;
+    const { lastGood, ...sent } = this.#received;
     const snapshot =
       resources === undefined ? before?.snapshot : unpacked(resources, before?.snapshot);
     const update = { ...sent, snapshot };

@@ -7,8 +7,9 @@ import { createSourceFiles, type FileChanges, type SourceFiles } from "../files/
 import { type WatchedFiles, watchFiles } from "../files/watched-files.ts";
 import type { Refusal } from "../refusals/refusal.ts";
 import { type Configurer, createConfigurer, type Draft } from "../resolve/configurer.ts";
+import { patchOf } from "./patch.ts";
 import { packed } from "./wire.ts";
-import type { FromWorker, WorkerSetup } from "./worker-messages.ts";
+import type { FromWorker, SentUpdate, WorkerSetup } from "./worker-messages.ts";
 
 export type Send = (message: FromWorker, buffers: readonly ArrayBuffer[]) => void;
 
@@ -40,6 +41,7 @@ class Follower implements Following {
   readonly #configurer: Configurer;
   #watched: WatchedFiles | undefined;
   #sent: Snapshot | undefined;
+  #sentUpdate: SentUpdate | undefined;
   #pending: { readonly draft: Draft; readonly sinceMs: number } | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -140,9 +142,10 @@ class Follower implements Following {
     const { resources, buffers } =
       snapshot === undefined ? { resources: undefined, buffers: [] } : packed(snapshot, this.#sent);
     this.#sent = snapshot ?? this.#sent;
-    const { lastGood } = this.#configurer;
-    const sent = { ...update, lastGood, ...(resources === undefined ? {} : { resources }) };
-    this.#send({ kind: "update", update: sent }, buffers);
+    const sent: SentUpdate = { ...update, lastGood: this.#configurer.lastGood };
+    const patch = patchOf(this.#sentUpdate, sent);
+    this.#sentUpdate = sent;
+    this.#send({ kind: "update", patch, ...(resources && { resources }) }, buffers);
   }
 }
 

@@ -3,6 +3,7 @@ import type { Kind, Resource } from "@umbra/xds";
 import type { ConfigurationSourceOptions, ConfigurationUpdate } from "../configuration-update.ts";
 import type { Refusal } from "../refusals/refusal.ts";
 import type { ServedBefore } from "../resolve/configurer.ts";
+import type { Patch } from "./patch.ts";
 
 /** What the thread starts with. */
 export interface WorkerSetup
@@ -21,15 +22,19 @@ export type ToWorker =
   | { readonly kind: "close" };
 
 export type FromWorker =
-  | { readonly kind: "update"; readonly update: SentUpdate }
+  | {
+      readonly kind: "update";
+      /** From the `SentUpdate` before to the newest. The first of a thread has all of it. */
+      readonly patch: Patch;
+      /** Absent: Envoy's resources are as before. */
+      readonly resources?: SentResources;
+    }
   | { readonly kind: "problem"; readonly words: string }
   /** The first scan has found that the paths can't be read. */
   | { readonly kind: "failed"; readonly message: string };
 
-/** An update without what the other side has. */
+/** An update without Envoy's resources: plain data. */
 export interface SentUpdate extends Omit<ConfigurationUpdate, "snapshot"> {
-  /** Absent: Envoy's resources are as before. */
-  readonly resources?: SentResources;
   /** For a thread that takes over: the texts that stale files had when they could be read. */
   readonly lastGood: readonly SourceFile[];
 }
