@@ -7,7 +7,6 @@ let testbed: Testbed;
 beforeAll(async () => {
   testbed = await createTestbed({ routes: 500, endpoints: 16 });
   await testbed.startSidecar();
-  await testbed.up();
 }, 60_000);
 
 afterAll(() => testbed.stop());

@@ -13,7 +13,6 @@ export const manyClients: Row = {
   async measure(begin) {
     const testbed = await begin.stopped({ routes: 500, endpoints: 16 });
     await testbed.startSidecar();
-    await testbed.up();
     const figures = [];
     for (const form of ["full", "delta"] as const) {
       const { tookMs, grownMb } = await connectMany(testbed, form);

@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { directTopology, renderAdsBootstrap } from "@umbra/envoy-config";
 import { request } from "undici";
+import { type LiveSidecarOptions, startLiveSidecar } from "../../e2e/harness/live-sidecar.ts";
 import { freePorts } from "../../e2e/harness/ports.ts";
-import { startProcess } from "../../e2e/harness/processes.ts";
+import { type Running, startProcess } from "../../e2e/harness/processes.ts";
 import { until } from "../../e2e/harness/until.ts";
-import { type StartedServer, startServer } from "../harness/child.ts";
+import { startServer } from "../harness/child.ts";
 import { rssMbOf } from "../harness/usage.ts";
-import type { LiveSettings } from "../servers/live-sidecar.ts";
 import { readMetrics, type SidecarMetrics } from "./metrics.ts";
 import { createResourceFolder, hostOf, type ResourceFolder } from "./resources.ts";
 
@@ -47,8 +47,6 @@ export interface Testbed {
   startEnvoy(): void;
   killSidecar(): Promise<void>;
   metrics(): Promise<SidecarMetrics>;
-  /** Waits until the sidecar answers. */
-  up(): Promise<void>;
   /** Waits until Envoy has all of the newest configuration of this generation or a later one. */
   settled(generation?: number): Promise<void>;
   generation(): Promise<number>;
@@ -74,22 +72,23 @@ export async function createTestbed(options: TestbedOptions): Promise<Testbed> {
   const models = await startServer("model-stub", endpoints.join(","));
   const folder = createResourceFolder({ parent, port, routes: options.routes, endpoints });
   const ads = `unix:${join(parent, "ads.sock")}`;
-  const settings: LiveSettings = {
-    ...{ folder: folder.path, sidecar: `127.0.0.1:${grpcPort}`, ads, adminPort },
+  const admin = `127.0.0.1:${adminPort}`;
+  const settings: LiveSidecarOptions = {
+    ...{ folder: folder.path, grpc: `127.0.0.1:${grpcPort}`, ads, admin },
     envoyAdmin: `127.0.0.1:${envoyAdminPort}`,
     scrapeIntervalMs: options.scrapeIntervalMs ?? 1_000,
   };
-  let sidecar: StartedServer | undefined;
-  let envoy: ReturnType<typeof startProcess> | undefined;
-  const config = () => json<Config>(`http://127.0.0.1:${adminPort}/v1/config`);
+  let sidecar: Running | undefined;
+  let envoy: Running | undefined;
+  const config = () => json<Config>(`http://${admin}/v1/config`);
 
   return {
     ...{ folder, endpoints, ads, grpcPort },
     origin: `http://127.0.0.1:${port}`,
-    sidecarPid: () => sidecar?.child.pid ?? 0,
+    sidecarPid: () => sidecar?.process.pid ?? 0,
     envoyPid: () => envoy?.process.pid ?? 0,
     async startSidecar() {
-      sidecar = await startServer("live-sidecar", JSON.stringify(settings));
+      sidecar = await startLiveSidecar(settings);
     },
     startEnvoy() {
       const file = join(parent, "envoy.yaml");
@@ -102,12 +101,9 @@ export async function createTestbed(options: TestbedOptions): Promise<Testbed> {
       envoy = startProcess(envoyBinary, "-c", file, ...flags);
     },
     async killSidecar() {
-      const child = sidecar?.child;
-      child?.kill("SIGKILL");
-      await until("the sidecar has ended", () => child?.signalCode === "SIGKILL");
+      await sidecar?.stop("SIGKILL");
     },
-    metrics: async () => readMetrics(await text(`http://127.0.0.1:${adminPort}/metrics`)),
-    up: () => until("the sidecar answers", async () => (await config()).generation > 0, 60_000),
+    metrics: async () => readMetrics(await text(`http://${admin}/metrics`)),
     async settled(least = 1) {
       const isSettled = async () => {
         const { generation, envoys } = await config();
@@ -126,12 +122,11 @@ export async function createTestbed(options: TestbedOptions): Promise<Testbed> {
         models.child.send("counts");
       }),
     memory: () => ({
-      sidecar: rssMbOf(sidecar?.child.pid ?? 0),
+      sidecar: rssMbOf(sidecar?.process.pid ?? 0),
       envoy: rssMbOf(envoy?.process.pid ?? 0),
     }),
     async stop() {
-      await envoy?.stop();
-      if (sidecar?.child.connected === true) sidecar.child.send("stop");
+      await Promise.all([envoy?.stop(), sidecar?.stop("SIGKILL")]);
       if (models.child.connected) models.child.send("stop");
       rmSync(parent, { recursive: true, force: true });
     },

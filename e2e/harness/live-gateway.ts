@@ -3,9 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type AdsProtocol, directTopology } from "@umbra/envoy-config";
 import { request } from "undici";
-import { startServer } from "../../bench/harness/child.ts";
-import type { LiveSettings } from "../../bench/servers/live-sidecar.ts";
 import { type AdminEnvoy, adsBootstrap, startEnvoy } from "./ads.ts";
+import { type LiveSidecarOptions, startLiveSidecar } from "./live-sidecar.ts";
 import { freePorts } from "./ports.ts";
 import { until } from "./until.ts";
 
@@ -59,16 +58,17 @@ export async function startLiveGateway(options: LiveGatewayOptions): Promise<Liv
   const [envoyAdmin = 0] = await freePorts(1);
   const start = () => startEnvoy(parent, "envoy", adsBootstrap(bare, socket, protocol), envoyAdmin);
   let envoy = await start();
-  const settings: LiveSettings = {
-    ...{ folder, sidecar: `127.0.0.1:${grpcPort}`, ads: `unix:${socket}`, adminPort },
+  const admin = `127.0.0.1:${adminPort}`;
+  const settings: LiveSidecarOptions = {
+    ...{ folder, grpc: `127.0.0.1:${grpcPort}`, ads: `unix:${socket}`, admin },
     ...{ envoyAdmin: `127.0.0.1:${envoyAdmin}`, scrapeIntervalMs: 200 },
   };
-  let sidecar = await startServer("live-sidecar", JSON.stringify(settings));
+  let sidecar = await startLiveSidecar(settings);
   const gateway: LiveGateway = {
     envoy: () => envoy,
     write,
     async json<T>(path: string) {
-      const { body } = await request(`http://127.0.0.1:${adminPort}${path}`);
+      const { body } = await request(`http://${admin}${path}`);
       return (await body.json()) as T;
     },
     config: () => gateway.json<ServedConfig>("/v1/config"),
@@ -79,21 +79,16 @@ export async function startLiveGateway(options: LiveGatewayOptions): Promise<Liv
       };
       await until(`Envoy has generation ${generation}`, isSettled, 60_000);
     },
-    async killSidecar() {
-      const { child } = sidecar;
-      child.kill("SIGKILL");
-      await until("the sidecar has ended", () => child.signalCode === "SIGKILL");
-    },
+    killSidecar: () => sidecar.stop("SIGKILL"),
     async startSidecar() {
-      sidecar = await startServer("live-sidecar", JSON.stringify(settings));
+      sidecar = await startLiveSidecar(settings);
     },
     killEnvoy: () => envoy.stop("SIGKILL"),
     async startEnvoy() {
       envoy = await start();
     },
     async stop() {
-      await envoy.stop();
-      if (sidecar.child.connected) sidecar.child.send("stop");
+      await Promise.all([envoy.stop(), sidecar.stop()]);
       rmSync(parent, { recursive: true, force: true });
     },
   };
