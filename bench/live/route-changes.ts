@@ -2,7 +2,7 @@ import { atMost, percentile } from "./figure.ts";
 import type { Begin, Row } from "./row.ts";
 import { ask, type Testbed } from "./testbed.ts";
 
-const changes = 60;
+const changes = 100;
 
 export const routeChanges: readonly Row[] = [
   row("route-500", 500, 500),

@@ -1,9 +1,15 @@
+import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { startFollowing } from "./following.ts";
 import type { ToWorker, WorkerSetup } from "./worker-messages.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("this file is a worker's");
+
+/** Picking comes first on few cores; with all of them busy, this thread still gets a quarter of one. */
+const nice = 5;
+// Elsewhere it would be the whole process.
+if (process.platform === "linux") setPriority(nice);
 
 const following = startFollowing(workerData as WorkerSetup, (message, buffers) =>
   port.postMessage(message, [...buffers]),
