@@ -45,7 +45,7 @@ test("what is equal stays the same object, and only what has changed is sent", (
   expect(JSON.stringify(patch).match(/route-/g)).toBeNull();
 });
 
-test("a new item in front of others with names does not make them new", () => {
+test("a new item in front of named ones does not make them new", () => {
   const before = routes(100, () => 10);
   const patch = patchOf(before, [{ name: "first", percent: 5 }, ...before]);
   expect(JSON.stringify(patch).match(/route-/g)).toBeNull();
