@@ -69,13 +69,6 @@ describe(`mirrors while percent, endpoints, a route and a certificate are change
     );
     isOver = true;
     await changing;
-    await until("every pair has both legs", async () => {
-      await readReports();
-      return candidates.every((name) => {
-        const { dispatched, paired } = reportOf(name)?.funnel ?? { dispatched: 0, paired: -1 };
-        return dispatched === paired;
-      });
-    });
   }, 180_000);
 
   afterAll(async () => {
@@ -129,10 +122,12 @@ describe(`mirrors while percent, endpoints, a route and a certificate are change
   });
 
   test.each(candidates)("no pair in flight is lost: %s", (name) => {
-    const report = reportOf(name);
-    expect(report?.funnel).toMatchObject({ lost: 0 });
-    expect(report?.funnel.paired).toBeGreaterThan(450);
-    expect(report?.funnel.paired).toBe(report?.funnel.dispatched);
+    // A decided report stays as it was at the decision: some pairs were in flight.
+    const { dispatched = 0, paired = 0, in_flight: open = 0, lost } = reportOf(name)?.funnel ?? {};
+    expect(lost).toBe(0);
+    expect(paired).toBeGreaterThan(450);
+    expect(paired + open).toBe(dispatched);
+    expect(open).toBeLessThan(20);
   });
 
   test("the verdicts are those without changes", () => {
