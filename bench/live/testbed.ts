@@ -88,7 +88,9 @@ export async function createTestbed(options: TestbedOptions): Promise<Testbed> {
     sidecarPid: () => sidecar?.process.pid ?? 0,
     envoyPid: () => envoy?.process.pid ?? 0,
     async startSidecar() {
-      sidecar = await startLiveSidecar(settings);
+      await startLiveSidecar(settings, (started) => {
+        sidecar = started;
+      });
     },
     startEnvoy() {
       const file = join(parent, "envoy.yaml");

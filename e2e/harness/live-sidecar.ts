@@ -12,8 +12,11 @@ export interface LiveSidecarOptions {
   readonly scrapeIntervalMs: number;
 }
 
-/** Starts `umbra serve --ads`, and waits until it serves the folder. */
-export async function startLiveSidecar(options: LiveSidecarOptions): Promise<Running> {
+/** Starts `umbra serve --ads`, and waits until it serves the folder. `onStarted` gets what has to be stopped, whatever comes next. */
+export async function startLiveSidecar(
+  options: LiveSidecarOptions,
+  onStarted: (sidecar: Running) => void = () => {},
+): Promise<Running> {
   const { folder, grpc, ads, admin, envoyAdmin, scrapeIntervalMs } = options;
   const sidecar = startUmbra(
     ...["serve", "-f", folder, "--bind", "127.0.0.1", "--log-level", "warn"],
@@ -21,6 +24,7 @@ export async function startLiveSidecar(options: LiveSidecarOptions): Promise<Run
     ...["--scrape-interval", String(scrapeIntervalMs)],
     ...["--stale-after", String(3 * scrapeIntervalMs)],
   );
+  onStarted(sidecar);
   const isUp = async () => {
     if (sidecar.process.exitCode !== null) throw new Error(`it has ended: ${sidecar.output()}`);
     const answer = await fetch(`http://${admin}/v1/config`).catch(() => undefined);
