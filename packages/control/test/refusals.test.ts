@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import type { ConfigurationUpdate } from "@umbra/control";
@@ -28,8 +28,11 @@ const refusalsOf = ({ findings }: ConfigurationUpdate) =>
   findings.filter(({ code }) => code === "UMB0502");
 
 /** Answers each configuration as an Envoy does. */
-async function withEnvoy(folder: string): Promise<Started> {
-  const started = await start([folder]);
+async function withEnvoy(
+  folder: string,
+  options: Parameters<typeof start>[1] = {},
+): Promise<Started> {
+  const started = await start([folder], options);
   const { source } = started;
   let answered = 0;
   const answer = (update: ConfigurationUpdate) => {
@@ -132,13 +135,30 @@ describe("routes that Envoy refuses", () => {
     );
   });
 
-  test("one that was there at the start is found too", async () => {
+  test("one that was there at the start takes nothing from an Envoy that may serve the others", async () => {
     const folder = resources({ a: "/a", b: "/b", c: `${bad}/c` });
     const started = await withEnvoy(folder);
-    const held = await settled(
-      started,
-      (update) => refusalsOf(update).length === 1 && pathsOf(update).length === 2,
+    const refused = await settled(started, (update) => refusalsOf(update).length === 1);
+    expect(pathsOf(refused)).toEqual([`${bad}/c`, "/a", "/b"]);
+    expect(refusalsOf(refused)[0]?.message).toBe(
+      `Envoy refuses routes of listener "http", and what it has accepted last is served: ${message}`,
     );
+    write(folder, { c: "/c" });
+    await settled(started, (update) => refusalsOf(update).length === 0);
+  });
+
+  test("one that an earlier process served is held in the form of that", async () => {
+    const folder = resources({ a: "/a", b: `${bad}/b` });
+    const earlier = ["a", "b"].map((name) => ({
+      name: join(folder, `${name}.yaml`),
+      text: route({ name, path: `/${name}` }),
+    }));
+    const fixed = ["gateway", "pool"].map((name) => ({
+      name: join(folder, `${name}.yaml`),
+      text: readFileSync(join(folder, `${name}.yaml`), "utf8"),
+    }));
+    const started = await withEnvoy(folder, { earlier: [...earlier, ...fixed] });
+    const held = await settled(started, (update) => refusalsOf(update).length === 1);
     expect(pathsOf(held)).toEqual(["/a", "/b"]);
   });
 
@@ -175,7 +195,7 @@ describe("clusters and listeners that Envoy refuses", () => {
     const held = await settled(started, (update) => refusalsOf(update).length === 1);
     expect(held.snapshot?.[kind].get(name)?.version).toBe(accepted?.version);
     expect(refusalsOf(held)[0]?.message).toBe(
-      `Envoy refuses ${words}, and its last accepted form is served: no`,
+      `Envoy refuses ${words}, and what it has accepted last is served: no`,
     );
     replaceFile(join(folder, "settings.yaml"), settings("maxHeaders: 78, connectTimeout: 8s"));
     const fixed = await settled(started, (update) => refusalsOf(update).length === 0);

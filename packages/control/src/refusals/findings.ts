@@ -26,7 +26,7 @@ export function refusalFindings(
   });
   const others = refusedResources.map((refusal) => {
     const { words, sought } = ownerOf(refusal, topology);
-    const effect = "its last accepted form is served";
+    const effect = "what it has accepted last is served";
     const message = `Envoy refuses ${words}, and ${effect}: ${wordsOf(refusal)}`;
     return finding("UMB0502", message, placeOf(sought));
   });

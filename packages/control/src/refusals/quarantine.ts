@@ -34,9 +34,9 @@ export class Quarantine {
   #published: Published | undefined;
   #accepted: Omit<Published, "generation"> | undefined;
 
-  /** @param accepted what Envoy had before this process or thread, as far as it is known */
-  constructor(accepted: Topology | undefined) {
-    if (accepted !== undefined) this.#accepted = { topology: accepted, snapshot: undefined };
+  /** Envoy has accepted this topology before this process or thread began. */
+  assumeAccepted(topology: Topology): void {
+    this.#accepted = { topology, snapshot: undefined };
   }
 
   get refusedRoutes(): readonly RefusedRoute[] {
@@ -96,9 +96,11 @@ export class Quarantine {
 
   /** HTTPRoutes of a listener whose published form is not the accepted one. */
   #suspects(published: Topology, listener: string): readonly OfObject[] {
-    const earlier = this.#accepted && routesByObject(this.#accepted.topology);
+    // Envoy may have all of them from an earlier process, and must not lose them.
+    if (this.#accepted === undefined) return [];
+    const earlier = routesByObject(this.#accepted.topology);
     const changed = [...routesByObject(published)].filter(
-      ([name, each]) => formOf(each) !== formOf(earlier?.get(name)),
+      ([name, each]) => formOf(each) !== formOf(earlier.get(name)),
     );
     const own = changed.filter(([, { routes }]) =>
       routes.some((each) => each.listener === listener),

@@ -59,6 +59,8 @@ export interface Configurer {
   refused(refusal: Refusal): boolean;
   /** Every Envoy has all of a generation. Returns true if there is another draft. */
   accepted(generation: number): boolean;
+  /** What was published last is known to be accepted: an earlier process has served it. */
+  assumeAccepted(): void;
   /** The texts that stale files had when they could be read. */
   readonly lastGood: readonly SourceFile[];
 }
@@ -75,7 +77,7 @@ class Configuring implements Configurer {
   /** What they had when they were good. */
   #good = new Map<string, SourceFile>();
   #served: { readonly update: ConfigurationUpdate; readonly parts: Parts } | undefined;
-  readonly #quarantine: Quarantine;
+  readonly #quarantine = new Quarantine();
   #generation: number;
   #topology: Topology | undefined;
   #startSettings: Settings | undefined;
@@ -84,7 +86,7 @@ class Configuring implements Configurer {
     this.#options = options;
     this.#generation = options.before?.generation ?? 0;
     this.#topology = options.before?.topology;
-    this.#quarantine = new Quarantine(options.before?.topology);
+    if (options.before !== undefined) this.#quarantine.assumeAccepted(options.before.topology);
     this.#startSettings = options.before?.settings;
   }
 
@@ -132,6 +134,10 @@ class Configuring implements Configurer {
 
   accepted(generation: number): boolean {
     return this.#quarantine.accepted(generation);
+  }
+
+  assumeAccepted(): void {
+    if (this.#topology !== undefined) this.#quarantine.assumeAccepted(this.#topology);
   }
 
   get lastGood(): readonly SourceFile[] {

@@ -105,7 +105,9 @@ class Follower implements Following {
     const draft = this.#configurer.draft();
     // Of a thread that has crashed there is only a part, and what it served is known.
     if (draft === undefined || before !== undefined) return undefined;
-    return this.#configurer.publish(draft, Date.now());
+    const update = this.#configurer.publish(draft, Date.now());
+    this.#configurer.assumeAccepted();
+    return update;
   }
 
   #take(changes: FileChanges): void {
