@@ -4,10 +4,13 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, describe, expect, test } from "@jest/globals";
+import { afterAll, afterEach, describe, expect, jest, test } from "@jest/globals";
 import { freePorts } from "../src/process/free-port.ts";
 import { sidecarProcess } from "../src/process/hand-over.ts";
 import { runCommand } from "./run-command.ts";
+
+// Each test starts processes of its own, which takes long on a busy machine.
+jest.setTimeout(90_000);
 
 const umbra = fileURLToPath(new URL("../bin/umbra.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "umbra-serve-live-"));
@@ -85,11 +88,11 @@ async function eventually<T>(
   find: () => T | undefined | Promise<T | undefined>,
   what: () => string,
 ): Promise<T> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 60_000;
   for (;;) {
     const found = await find();
     if (found !== undefined) return found;
-    if (performance.now() > deadline) throw new Error(`did not happen within 20 s: ${what()}`);
+    if (performance.now() > deadline) throw new Error(`did not happen within 60 s: ${what()}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -45,7 +45,7 @@ describe("changesBetween", () => {
       name: "endpoints that begin to leave, and that are gone",
       before: [pods({ "10.0.0.1": "ready", "10.0.0.2": "ready", "10.0.0.3": "leaving" }), route()],
       after: [pods({ "10.0.0.1": "ready", "10.0.0.2": "leaving" }), route()],
-      want: ["pool default/llama: 1 endpoint leaving, 1 endpoint removed"],
+      want: ["pool default/llama: 1 endpoint draining, 1 endpoint removed"],
     },
     {
       name: "a new route and pool",
@@ -73,6 +73,15 @@ describe("changesBetween", () => {
     },
   ])("$name", ({ before, after, want }) => {
     expect(changesBetween(topologyOf(...before), topologyOf(...after))).toEqual(want);
+  });
+
+  test("endpoints that are leaving", () => {
+    const before = topologyOf(pool(["10.0.0.1:8000", "10.0.0.2:8000"]), route());
+    const [after] = topologyOf(llama, route()).pools;
+    const pools = after === undefined ? [] : [{ ...after, drainingEndpoints: ["10.0.0.2:8000"] }];
+    expect(changesBetween(before, { ...before, pools })).toEqual([
+      "pool default/llama: 1 endpoint removed, 1 endpoint draining",
+    ]);
   });
 
   test("lists at most 20 changes, and counts the others", () => {

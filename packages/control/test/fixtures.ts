@@ -54,13 +54,13 @@ export function mountConfigMap(
   for (const name of Object.keys(files)) symlinkSync(`..data/${name}`, join(folder, name));
 }
 
-/** Waits until `find` gives something. Fails after 10 s. */
+/** Waits until `find` gives something. Fails after 30 s. */
 export async function eventually<T>(find: () => T | undefined): Promise<T> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 30_000;
   for (;;) {
     const found = find();
     if (found !== undefined) return found;
-    if (performance.now() > deadline) throw new Error("did not happen within 10 s");
+    if (performance.now() > deadline) throw new Error("did not happen within 30 s");
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -40,7 +40,7 @@ function endpointWords(before: Pool, after: Pool): readonly string[] {
   const { removed } = differenceOf(allOf(before), allOf(after), itself);
   return [
     ...(added.length > 0 ? [`${counted(added.length, "endpoint")} added`] : []),
-    ...(leaving.length > 0 ? [`${counted(leaving.length, "endpoint")} leaving`] : []),
+    ...(leaving.length > 0 ? [`${counted(leaving.length, "endpoint")} draining`] : []),
     ...(removed.length > 0 ? [`${counted(removed.length, "endpoint")} removed`] : []),
   ];
 }

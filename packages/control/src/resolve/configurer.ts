@@ -1,6 +1,7 @@
 import {
   type Diagnostic,
   keepStartSettings,
+  type Pool,
   type Resolution,
   type ResourceStore,
   renderResources,
@@ -233,26 +234,17 @@ interface Parts {
 }
 
 function partsOf({ topology, ...facts }: DraftFacts): Parts {
-  const pools = topology.pools.map(
-    ({
-      endpoints: _,
-      drainingEndpoints: _draining,
-      endpointLabels: _labels,
-      endpointScrape: _scrape,
-      ...rest
-    }) => rest,
-  );
-  const endpoints = topology.pools.map(
-    ({ endpoints, drainingEndpoints, endpointLabels, endpointScrape }) => [
-      endpoints,
-      drainingEndpoints,
-      endpointLabels,
-      endpointScrape,
-    ],
-  );
+  const split = topology.pools.map(splitPool);
+  const pools = split.map(([, rest]) => rest);
   return {
     findings: JSON.stringify([facts.findings, facts.staleFiles, facts.attachments, facts.objects]),
-    endpoints: JSON.stringify(endpoints),
+    endpoints: JSON.stringify(split.map(([endpoints]) => endpoints)),
     rest: JSON.stringify({ ...topology, pools }),
   };
+}
+
+/** What a pool says about its endpoints, and all else. */
+function splitPool(pool: Pool) {
+  const { endpoints, drainingEndpoints, endpointLabels, endpointScrape, ...rest } = pool;
+  return [{ endpoints, drainingEndpoints, endpointLabels, endpointScrape }, rest] as const;
 }
