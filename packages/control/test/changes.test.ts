@@ -75,12 +75,12 @@ describe("changesBetween", () => {
     expect(changesBetween(topologyOf(...before), topologyOf(...after))).toEqual(want);
   });
 
-  test("endpoints that are leaving", () => {
+  test("an endpoint that begins to leave", () => {
     const before = topologyOf(pool(["10.0.0.1:8000", "10.0.0.2:8000"]), route());
     const [after] = topologyOf(llama, route()).pools;
     const pools = after === undefined ? [] : [{ ...after, drainingEndpoints: ["10.0.0.2:8000"] }];
     expect(changesBetween(before, { ...before, pools })).toEqual([
-      "pool default/llama: 1 endpoint removed, 1 endpoint draining",
+      "pool default/llama: 1 endpoint draining",
     ]);
   });
 

@@ -141,7 +141,7 @@ describe("routes that Envoy refuses", () => {
     const refused = await settled(started, (update) => refusalsOf(update).length === 1);
     expect(pathsOf(refused)).toEqual([`${bad}/c`, "/a", "/b"]);
     expect(refusalsOf(refused)[0]?.message).toBe(
-      `Envoy refuses routes of listener "http", and what it has accepted last is served: ${message}`,
+      `Envoy refuses routes of listener "default/gw/http", and what it has accepted last is served: ${message}`,
     );
     write(folder, { c: "/c" });
     await settled(started, (update) => refusalsOf(update).length === 0);
