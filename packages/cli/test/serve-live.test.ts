@@ -166,20 +166,41 @@ describe("umbra serve follows its files", () => {
   test("a sidecar that umbra up starts again serves what was good where a file is broken now", async () => {
     const file = join(folder, "handed.yaml");
     writeFileSync(file, "kind: [broken\n");
-    const flags = (ports: readonly [number, number]) => ({
-      ...{ file: [file], watch: true },
-      ...{ grpc: `127.0.0.1:${ports[0]}`, admin: `127.0.0.1:${ports[1]}` },
-    });
-    const earlier = [{ name: file, text: pool("llama", "127.0.0.1:1") }];
-    const served = await startServe(
-      ["--handed-over"],
-      (ports) => sidecarProcess({ flags: flags(ports), fixed: [], earlier }).input,
-    );
+    const served = await startHanded(file, pool("llama", "127.0.0.1:1"), {});
     expect(await served.config()).toMatchObject({ objects: 1, staleFiles: [{ file }] });
     replace(file, pool("llama", "127.0.0.1:2"));
     await logged(served, "pool default/llama: 1 endpoint added, 1 endpoint removed");
   });
+
+  test("without watching, a sidecar that umbra up starts again serves what umbra up read", async () => {
+    const file = join(folder, "read-once.yaml");
+    writeFileSync(file, pool("changed", "127.0.0.1:2"));
+    const served = await startHanded(file, pool("llama", "127.0.0.1:1"), { watch: false });
+    expect(await poolNames(served)).toEqual(["default/llama"]);
+  });
+
+  test("a sidecar that umbra up starts again needs no system CA that its files use no more", async () => {
+    const file = join(folder, "no-ca.yaml");
+    writeFileSync(file, pool("llama", "127.0.0.1:1"));
+    const served = await startHanded(file, pool("llama", "127.0.0.1:1"), { systemCa: file });
+    expect(await poolNames(served)).toEqual(["default/llama"]);
+  });
 });
+
+/** Starts a sidecar as `umbra up` does, which has read `earlier` in the file. */
+function startHanded(file: string, earlier: string, more: object): Promise<Served> {
+  return startServe(["--handed-over"], ([grpc, admin]) => {
+    const own = { grpc: `127.0.0.1:${grpc}`, admin: `127.0.0.1:${admin}` };
+    const flags = { file: [file], watch: true, ...own, ...more };
+    return sidecarProcess({ flags, fixed: [], earlier: [{ name: file, text: earlier }] }).input;
+  });
+}
+
+async function poolNames({ admin }: Served): Promise<readonly string[]> {
+  const answer = await fetch(`http://${admin}/v1/pools`);
+  const { pools } = (await answer.json()) as { pools: { name: string }[] };
+  return pools.map(({ name }) => name);
+}
 
 test.each([
   {

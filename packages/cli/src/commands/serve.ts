@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { ConfigurationUpdate } from "@umbra/control";
+import type { Topology } from "@umbra/envoy-config";
 import { defined } from "@umbra/shadow/defined";
 import { printableLines } from "@umbra/shadow/printable";
 import {
@@ -76,7 +77,11 @@ async function serve(flags: Flags, handed: HandOver | undefined, io: Io): Promis
       onAccepted: input.rollout.accepted,
     };
     const { first } = input;
-    await runSidecar({ first, applier, ads: envoy?.ads, onRollout }, { flags, log, io });
+    // The files may have changed since `umbra up` gave the flag.
+    const completeFirst = handed === undefined ? withSystemAuthorities : trustingSystem;
+    const topology = completeFirst(first.topology, flags.systemCa, io);
+    const configured = { first, topology, applier, ads: envoy?.ads, onRollout };
+    await runSidecar(configured, { flags, log, io });
   } finally {
     await input.close();
   }
@@ -101,6 +106,8 @@ function createLog({ logLevel }: Flags): Logger {
 
 interface Configured {
   readonly first: ConfigurationUpdate;
+  /** Of the first configuration, with what only this machine knows. */
+  readonly topology: Topology;
   readonly applier: ConfigurationApplier;
   readonly ads: AdsAddress | undefined;
   readonly onRollout: RolloutListener;
@@ -113,10 +120,9 @@ interface Surroundings {
 }
 
 async function runSidecar(
-  { first, applier, ads, onRollout }: Configured,
+  { first, topology, applier, ads, onRollout }: Configured,
   { flags, log, io }: Surroundings,
 ): Promise<void> {
-  const topology = withSystemAuthorities(first.topology, flags.systemCa, io);
   const sidecar = await startSidecar({
     topology,
     admin: hostPort(flags.admin, "--admin"),

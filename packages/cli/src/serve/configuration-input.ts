@@ -1,5 +1,6 @@
 import {
   type ConfigurationSource,
+  type ConfigurationSourceOptions,
   type ConfigurationUpdate,
   type RenderingOptions,
   startConfiguration,
@@ -46,17 +47,8 @@ export interface ConfigurationInput {
 export async function openConfiguration(options: InputOptions): Promise<ConfigurationInput> {
   const { flags, handed, io, rendering } = options;
   if (!areFilesGiven(flags)) return fixedInput(directConfiguration(options));
-  const { file: paths } = flags;
-  const fixed =
-    handed?.fixed ??
-    readSourceFiles(
-      paths.filter((path) => !canChange(path)),
-      io,
-    );
   const source = await startConfiguration({
-    paths: paths.filter(canChange),
-    fixed,
-    ...(handed === undefined ? {} : { earlier: handed.earlier }),
+    ...contentOf(flags, handed, io),
     topology: readingOptionsOf(flags, { isGatewayNeeded: rendering !== undefined }),
     ...defined({ rendering }),
     ownInterfaces: ownInterfacesOf(flags),
@@ -68,6 +60,23 @@ export async function openConfiguration(options: InputOptions): Promise<Configur
   });
   if (handed === undefined) await refuseUnsound(source, io);
   return { first: source.first, rollout: source, close: () => source.close() };
+}
+
+/** What is read again, and what is read already. */
+function contentOf(
+  { file, watch }: { readonly file: readonly string[]; readonly watch: boolean },
+  handed: InputOptions["handed"],
+  io: Io,
+): Pick<ConfigurationSourceOptions, "paths" | "fixed" | "earlier"> {
+  const paths = file.filter(canChange);
+  if (handed === undefined) {
+    const once = file.filter((path) => !canChange(path));
+    return { paths, fixed: readSourceFiles(once, io) };
+  }
+  const { fixed, earlier } = handed;
+  if (watch) return { paths, fixed, earlier };
+  // `umbra up` has read them. Envoy may have their content, so a sidecar that starts again needs the same.
+  return { paths: [], fixed: [...fixed, ...earlier], earlier: [] };
 }
 
 /** Nothing takes the place of what Envoy refuses of it: Envoy keeps what it has. */
