@@ -109,4 +109,12 @@ describe("placeOf", () => {
   ])("of HTTPRoute $namespace/$name", ({ name, namespace, want }) => {
     expect(placeOf({ resource: { kind: "HTTPRoute", namespace, name } }, files)).toEqual(want);
   });
+
+  test("many empty lines take no time that grows with their square", () => {
+    const text = `metadata:${"\n".repeat(100_000)}name: other\n`;
+    const resource = { kind: "HTTPRoute", namespace: "default", name: "chat" };
+    const startedMs = performance.now();
+    expect(placeOf({ resource }, [{ name: "a.yaml", text }])).toMatchObject({ line: 1 });
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
+  }, 60_000);
 });

@@ -1,4 +1,5 @@
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import {
@@ -270,6 +271,63 @@ describe("files that are watched", () => {
     expect(first.isUnsure).toBe(true);
     expect(files.scan().put).toEqual([{ name: "a.yaml", text: Buffer.from("2") }]);
   });
+
+  test.each([
+    { name: "a time of the content that is in the future", aheadMs: 0, nowMs: Date.now() + 60_000 },
+    { name: "a clock that is ahead", aheadMs: 60_000, nowMs: Date.now() },
+  ])("$name does not make a file unsure", ({ aheadMs, nowMs }) => {
+    const file = join(newFolder(), "a.yaml");
+    writeFileSync(file, "1");
+    const future = new Date(Date.now() + 86_400_000);
+    utimesSync(file, future, future);
+    const system: FileSystem = {
+      ...nodeFileSystem,
+      stat(path) {
+        const facts = nodeFileSystem.stat(path);
+        return facts && { ...facts, changedAtMs: facts.changedAtMs + aheadMs };
+      },
+    };
+    const files = createSourceFiles({ paths: [file], system, now: () => nowMs });
+    expect(files.scan()).toMatchObject({ put: [{ name: file }], isUnsure: false });
+  });
+
+  test("a pipe in a folder is not read, as that may never end", () => {
+    const folder = newFolder();
+    const pipe = join(folder, "a.yaml");
+    execFileSync("mkfifo", [pipe]);
+    const system: FileSystem = {
+      ...nodeFileSystem,
+      read() {
+        throw new Error("read");
+      },
+    };
+    const { put, kept, found } = createSourceFiles({
+      ...{ paths: [folder], system, now: Date.now },
+    }).scan();
+    expect([put, kept]).toEqual([[], []]);
+    expect(found.problems.get(pipe)).toEqual({
+      kind: "unreadable",
+      message: `"${pipe}" can't be read: it is not a file or folder`,
+    });
+  });
+
+  test("links that lead back to their folder end the search", () => {
+    const folder = newFolder();
+    writeFileSync(join(folder, "c.yaml"), "1");
+    for (const name of ["a.yaml", "b.yaml"]) symlinkSync(".", join(folder, name));
+    let lists = 0;
+    const system: FileSystem = {
+      ...nodeFileSystem,
+      list(path) {
+        if (++lists > 30_000) throw new Error("too many folders");
+        return nodeFileSystem.list(path);
+      },
+    };
+    const { found } = createSourceFiles({ paths: [folder], system, now: Date.now }).scan();
+    const words = [...found.problems.values()].map(({ message }) => message);
+    expect(words).not.toEqual([]);
+    expect(words).toEqual(words.map(() => expect.stringMatching(/there are more than/)));
+  }, 30_000);
 
   test("a pipe is read once", () => {
     const facts = { kind: "other", bytes: 0, signature: "1", changedAtMs: 0 } as const;

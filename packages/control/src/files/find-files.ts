@@ -45,6 +45,8 @@ export interface FileProblem {
 
 /** Most files that are read; folders with more are refused. */
 const maxFiles = 20_000;
+/** Links to folders can make many paths of few folders. */
+const maxFolders = 20_000;
 const maxDepth = 20;
 
 /** Finds the files of the paths: files, and the `.yaml`, `.yml` and `.json` files in folders. Never throws. */
@@ -69,6 +71,9 @@ class Search implements FoundFiles {
       const facts = this.#system.stat(path);
       if (facts === undefined) this.#missing(path, depth);
       else if (facts.kind === "folder") this.#folder(path, depth);
+      // To read a pipe may take for ever. One that is given with `-f` is meant to be read.
+      else if (facts.kind === "other" && depth > 0)
+        this.#unreadable(path, "it is not a file or folder");
       else if (this.files.size < maxFiles) this.files.set(path, facts);
       else this.#unreadable(path, `there are more than ${maxFiles} files`);
     } catch (cause) {
@@ -79,6 +84,10 @@ class Search implements FoundFiles {
   #folder(path: string, depth: number): void {
     if (depth > maxDepth) {
       this.#unreadable(path, `there are more than ${maxDepth} folders inside each other`);
+      return;
+    }
+    if (this.folders.length >= maxFolders) {
+      this.#unreadable(path, `there are more than ${maxFolders} folders`);
       return;
     }
     this.folders.push(path);
@@ -115,6 +124,7 @@ function factsOf(stats: BigIntStats): FileFacts {
     kind: stats.isDirectory() ? "folder" : stats.isFile() ? "file" : "other",
     bytes: Number(size),
     signature: JSON.stringify([dev, ino, size, mtimeNs, ctimeNs].map(String)),
-    changedAtMs: Math.max(Number(ctimeNs), Number(mtimeNs)) / 1e6,
+    // The time of the content may be anything, such as a time in the future.
+    changedAtMs: Number(ctimeNs) / 1e6,
   };
 }

@@ -90,7 +90,8 @@ class Files implements SourceFiles {
     const { signature } = facts;
     if (known?.signature === signature && !known.isUnsure && known.problem === undefined)
       return known;
-    const isUnsure = this.#options.now() - facts.changedAtMs < timeResolutionMs;
+    // The clock of a network file system may be ahead: its files must not be read again all the time.
+    const isUnsure = Math.abs(this.#options.now() - facts.changedAtMs) < timeResolutionMs;
     const failed = (problem: string) => ({ signature, content: known?.content, problem, isUnsure });
     if (facts.bytes > maxFileBytes) return failed(`"${name}" is larger than 16 MiB`);
     try {

@@ -48,7 +48,8 @@ function kindLineIn(
   lines: readonly string[],
 ): number | undefined {
   const [, rest = ""] = lines.join("\n").split(/metadata["']?\s*:/);
-  const [metadata = ""] = rest.split(/^["'\s]*spec["']?\s*:/m);
+  // Only blanks of the same line: with line ends, many empty lines take time that grows with their square.
+  const [metadata = ""] = rest.split(/^["' \t]*spec["']?\s*:/m);
   if (fieldIn(metadata, "name") !== name) return undefined;
   if ((fieldIn(metadata, "namespace") ?? "default") !== namespace) return undefined;
   const at = lines.findIndex((line) => fieldIn(line, "kind") === kind);
