@@ -21,7 +21,7 @@ export interface ConfigurationSource {
    * and a finding names the resource and Envoy's words.
    */
   refused(refusal: Refusal): void;
-  /** Every connected Envoy has all of a generation, and refuses nothing. */
+  /** Every connected Envoy has all of a generation, except for what it refuses, and it refuses no routes. */
   accepted(generation: number): void;
   close(): Promise<void>;
 }

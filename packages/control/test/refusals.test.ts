@@ -202,4 +202,30 @@ describe("clusters and listeners that Envoy refuses", () => {
     expect(fixed.snapshot?.[kind].get(name)?.version).not.toBe(accepted?.version);
     expect(updates.length).toBeGreaterThanOrEqual(3);
   });
+
+  test("a refused form that nothing could replace is never offered as an accepted one", async () => {
+    const folder = resources({ a: "/a" });
+    const started = await start([folder]);
+    const { source, until } = started;
+    source.accepted(1);
+    const ofOther = `${pool(["10.0.0.2:8000"], "other")}---${route({ name: "o", path: "/o", pool: "other" })}`;
+    replaceFile(join(folder, "other.yaml"), ofOther);
+    const name = "primary/default/other";
+    const added = await until(({ generation }) => generation === 2);
+    const never = added.snapshot?.cds.get(name)?.version ?? "";
+    source.refused({ kind: "cds", name, version: never, message: "no" });
+    await settled(started, (update) => refusalsOf(update).length === 1);
+    source.accepted(2);
+
+    const settings = "apiVersion: umbra.dev/v1alpha1\nkind: EnvoySettings\nmetadata: { name: s }\n";
+    replaceFile(join(folder, "settings.yaml"), `${settings}spec: { connectTimeout: 7s }\n`);
+    const changed = await until(({ generation }) => generation === 3);
+    const version = changed.snapshot?.cds.get(name)?.version ?? "";
+    expect([never, ""]).not.toContain(version);
+    source.refused({ kind: "cds", name, version, message: "still no" });
+    const again = await settled(started, ({ findings }) =>
+      findings.some((each) => each.message.endsWith("still no")),
+    );
+    expect(again.snapshot?.cds.get(name)?.version).toBe(version);
+  });
 });

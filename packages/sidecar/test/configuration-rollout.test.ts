@@ -247,6 +247,24 @@ test("a version is reported as refused when the last Envoy has refused it, and o
   expect([...state.refusals]).toEqual([["rds", 2]]);
 });
 
+test("a refused cluster does not keep the rest from being accepted, but refused routes do", () => {
+  const { ads, apply, taken, refusals } = world();
+  apply(first);
+  const client = connect(ads);
+  acceptAll(client);
+  taken();
+  apply({ ...first, cds: { ...first.cds, b: "bad" } });
+  for (const answer of client.taken()) client.nack(answer, "b: no", ["b"]);
+  acceptAll(client);
+  expect(refusals).toMatchObject([{ kind: "cds", name: "b" }]);
+  expect(taken()).toContain("accepted 2");
+  apply({ ...first, cds: { ...first.cds, b: "bad" }, rds: { r: "bad" } });
+  for (const answer of client.taken()) client.nack(answer, "r: no", ["r"]);
+  acceptAll(client);
+  expect(refusals).toMatchObject([{ kind: "cds" }, { kind: "rds", name: "r" }]);
+  expect(taken()).not.toContain("accepted 3");
+});
+
 test("the time from the oldest change to each Envoy's acceptance is measured", () => {
   const { ads, apply, pass, state } = world();
   apply(first);

@@ -87,11 +87,24 @@ export class Quarantine {
     return true;
   }
 
-  /** Every Envoy has all of a generation. Returns true if there is another configuration to try. */
+  /** Every Envoy has all routes of a generation. Returns true if there is another configuration to try. */
   accepted(generation: number): boolean {
-    if (this.#published?.generation !== generation) return false;
-    this.#accepted = this.#published;
+    const published = this.#published;
+    if (published?.generation !== generation) return false;
+    const { topology, snapshot } = published;
+    this.#accepted = { topology, snapshot: snapshot && this.#withoutRefused(snapshot) };
     return this.#untried.shift() !== undefined;
+  }
+
+  /** A refused resource stays in what is published where no earlier form can replace it. */
+  #withoutRefused(snapshot: Snapshot): Snapshot {
+    if (this.refusedResources.length === 0) return snapshot;
+    const taken = kinds.map((kind) => {
+      const held = this.#resources.get(kind);
+      const all = [...snapshot[kind].values()];
+      return [kind, all.filter(({ name, version }) => held?.get(name)?.version !== version)];
+    });
+    return snapshotOf(Object.fromEntries(taken), snapshot);
   }
 
   /** HTTPRoutes of a listener whose published form is not the accepted one. */

@@ -26,7 +26,7 @@ export interface Refusal {
 export interface RolloutListener {
   /** Every connected Envoy has refused a version of a resource; called once for each version. */
   onRefused?(refusal: Refusal): void;
-  /** Every connected Envoy has all of a generation, and refuses nothing. */
+  /** Every connected Envoy has all of a generation, except for what it refuses, and it refuses no routes. */
   onAccepted?(generation: number): void;
 }
 
@@ -189,7 +189,10 @@ export class ConfigurationRollout {
     }
     const isAccepted =
       clients.length > 0 &&
-      clients.every(({ isUpToDate, rejections }) => isUpToDate && rejections.length === 0);
+      clients.every(
+        ({ isUpToDate, rejections }) =>
+          isUpToDate && rejections.every(({ kind }) => kind !== "rds"),
+      );
     if (!isAccepted || this.#acceptedGeneration === generation) return;
     this.#acceptedGeneration = generation;
     onAccepted?.(generation);
