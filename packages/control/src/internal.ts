@@ -7,7 +7,7 @@ export { foldersOnTheWay } from "./files/folders-on-the-way.ts";
 export { createSourceFiles } from "./files/source-files.ts";
 export { watchFiles } from "./files/watched-files.ts";
 export { createConfigurer } from "./resolve/configurer.ts";
-export { placeOf } from "./resolve/places.ts";
+export { placeOf, placesIn } from "./resolve/places.ts";
 export { startFollowing } from "./thread/following.ts";
 export type { StartWorker } from "./thread/following-thread.ts";
 export type { FromWorker, ToWorker, WorkerSetup } from "./thread/worker-messages.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { changesBetween, placeOf } from "@umbra/control/internal";
+import { changesBetween, placeOf, placesIn } from "@umbra/control/internal";
 import { readTopology, type Topology } from "@umbra/envoy-config";
 import { gateway, pods, pool, route } from "./fixtures.ts";
 
@@ -117,4 +117,19 @@ describe("placeOf", () => {
     expect(placeOf({ resource }, [{ name: "a.yaml", text }])).toMatchObject({ line: 1 });
     expect(performance.now() - startedMs).toBeLessThan(5_000);
   }, 60_000);
+
+  test("at most 100 are sought for one configuration", () => {
+    let reads = 0;
+    const file = {
+      name: "a.yaml",
+      get text() {
+        reads++;
+        return "\nfound";
+      },
+    };
+    const find = placesIn(new Map([["a.yaml", file]]));
+    const lines = Array.from({ length: 150 }, () => find({ text: "found" }).line);
+    expect(lines).toEqual([...Array(100).fill(2), ...Array(50).fill(1)]);
+    expect(reads).toBe(100);
+  });
 });

@@ -18,7 +18,7 @@ import { Quarantine } from "../refusals/quarantine.ts";
 import type { Refusal } from "../refusals/refusal.ts";
 import { finding } from "./finding.ts";
 import { withoutOwnInterfaces } from "./own-interfaces.ts";
-import { type FilePlace, placeOf, type Sought } from "./places.ts";
+import { type FilePlace, placesIn, type Sought } from "./places.ts";
 
 export interface ConfigurerOptions {
   readonly store: ResourceStore;
@@ -159,7 +159,7 @@ class Configuring implements Configurer {
 
   #factsOf(resolution: Resolution): DraftFacts {
     const { diagnostics, staleFiles, objects, attachments, refusal } = resolution;
-    const placed = (sought: Sought) => placeOf(sought, this.#texts.values());
+    const placed = placesIn(this.#texts);
     const facts = { staleFiles, objects, attachments };
     const findings = [...diagnostics, ...unreadable(resolution)];
     const refused = (topology: Topology) => refusalFindings(this.#quarantine, topology, placed);

@@ -5,6 +5,22 @@ export type FilePlace = Pick<Diagnostic, "file" | "line" | "column">;
 /** What is sought in the files: a resource, or a text such as an endpoint's address. */
 export type Sought = { readonly resource: ResourceName } | { readonly text: string };
 
+/** Most places that are sought for one configuration, as each search may read all files. */
+const maxSought = 100;
+
+/** Finds the places of the first findings of a configuration; all others get the start of the first file. */
+export function placesIn(
+  files: Pick<ReadonlyMap<string, SourceFile>, "values">,
+): (sought: Sought) => FilePlace {
+  let count = 0;
+  return (sought) => {
+    count++;
+    if (count <= maxSought) return placeOf(sought, files.values());
+    const [first] = files.values();
+    return { file: first?.name ?? "-", line: 1, column: 1 };
+  };
+}
+
 /**
  * Finds the line where a resource or text is in the files; the start of the first file if it is not found. It is only
  * for findings about the whole of what was read: the reader knows the places of all others.
