@@ -19,11 +19,15 @@ export function changesBetween(before: Topology, after: Topology): readonly stri
   return [...all.slice(0, maxListed), `and ${all.length - maxListed} more changes`];
 }
 
+/** Envoy gets all but clusters and listeners of it at its start. */
+const bootstrapWords =
+  "the EnvoyProxy's bootstrap changed; outside of clusters and listeners it needs a restart";
+
 function envoyChanges(before: Topology, after: Topology): readonly string[] {
   const [old, next] = [before.envoy.settings, after.envoy.settings];
   const settings = changedFields(old, next).map(
     (name) => `setting ${name}: ${fromTo(old[name], next[name])}`,
   );
   const isSame = JSON.stringify(before.envoy.bootstrap) === JSON.stringify(after.envoy.bootstrap);
-  return isSame ? settings : [...settings, "the EnvoyProxy's bootstrap changed"];
+  return isSame ? settings : [...settings, bootstrapWords];
 }

@@ -104,7 +104,7 @@ class Files implements SourceFiles {
 
   /**
    * Files that are known, and below a path that can't be read now: whether they are there is not known. A folder
-   * given with `-f` that is missing is one of them, as it is more often unmounted than meant; a missing file is gone.
+   * given with `-f` that is missing is one of them, as it may come back at once; a missing file is gone.
    */
   *#hidden({ files, problems }: FoundFiles): Generator<[string, KnownFile]> {
     const closed = [...problems].filter(([, { kind }]) => kind !== "empty");
