@@ -30,7 +30,10 @@ describe.each<AdsProtocol>(["GRPC", "DELTA_GRPC"])("a real Envoy fed by %s", (pr
   const refused: { kind: Kind; rejections: readonly Rejection[] }[] = [];
 
   /** A plain route to pools that Envoy balances over; `path` names the regular expression of a second one. */
-  function world(endpoints: readonly string[], path = "/other/.*"): Topology {
+  function world(
+    endpoints: readonly string[],
+    { path = "/other/.*", listener = "http" } = {},
+  ): Topology {
     const files = [
       {
         name: "world.yaml",
@@ -38,7 +41,7 @@ describe.each<AdsProtocol>(["GRPC", "DELTA_GRPC"])("a real Envoy fed by %s", (pr
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: gateway}
-spec: {gatewayClassName: umbra, listeners: [{name: http, port: ${port}, protocol: HTTP}]}
+spec: {gatewayClassName: umbra, listeners: [{name: ${listener}, port: ${port}, protocol: HTTP}]}
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
@@ -137,7 +140,7 @@ spec: {ports: [{port: 80}]}
       { kind: "rds", name: "default/gateway/http" },
     ]);
     expect(ads.ads.clients[0]?.rejections[0]?.message).toMatch(/missing \)|no argument|regex/i);
-    apply(world([addressOf(0)], "/good/.*"));
+    apply(world([addressOf(0)], { path: "/good/.*" }));
     await upToDate();
     expect(ads.ads.clients[0]?.rejections).toEqual([]);
     expect((await answer("/good/x"))[0]).toBe(200);
@@ -152,6 +155,16 @@ spec: {ports: [{port: 80}]}
     await upToDate();
     expect((await answer())[0]).toBe(200);
     expect(await counters(envoy)).toEqual(before);
+  });
+
+  test("14: a renamed listener takes over the port of the one before", async () => {
+    apply(world([addressOf(0)], { listener: "web" }));
+    await upToDate();
+    await until("it serves", async () => (await answer())[0] === 200);
+    apply(world([addressOf(0)]));
+    await upToDate();
+    await until("it serves", async () => (await answer())[0] === 200);
+    expect(refused.filter(({ kind }) => kind === "lds")).toEqual([]);
   });
 
   test("11: a route to a new cluster works from its first request on", async () => {

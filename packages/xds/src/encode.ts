@@ -45,8 +45,14 @@ export function encodeResource(kind: Kind, name: string, json: unknown): Resourc
   if (schema === undefined) throw new Error(`there is no descriptor of ${messageNameOf(kind)}`);
   try {
     const message = fromJson(schema, json as JsonValue, { registry });
-    return createResource(name, toBinary(schema, message));
+    return createResource(name, toBinary(schema, message), addressOf(kind, json));
   } catch (cause) {
     throw new EncodingError(kind, name, cause);
   }
+}
+
+/** Internal listeners have none. */
+function addressOf(kind: Kind, json: unknown): string | undefined {
+  const { address } = json as { readonly address?: unknown };
+  return kind === "lds" && address !== undefined ? JSON.stringify(address) : undefined;
 }

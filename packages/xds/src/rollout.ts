@@ -20,7 +20,8 @@ export interface RolloutClient {
 /**
  * Leads one client from snapshot to snapshot, so that no route ever names a cluster, and no listener a filter, that the
  * client does not have: additions and changes first, in the order of `kinds`, each step after the reply to the one before;
- * removals last, in the opposite order.
+ * removals last, in the opposite order. Only a listener whose address another one takes goes when that one comes: Envoy
+ * refuses two on one address.
  *
  * Endpoints alone do not wait: a change of them goes out at once, in the middle of a rollout too.
  */
@@ -142,7 +143,7 @@ const steps: readonly Step[] = [
   {
     // A new listener asks for its routes at once, and may have them: all clusters are there.
     offer: (target, views) => ({
-      lds: united(target.lds, views.lds),
+      lds: united(target.lds, withoutTaken(views.lds, target.lds)),
       rds: united(views.rds, target.rds),
     }),
     waitsFor: ["lds"],
@@ -163,9 +164,9 @@ const steps: readonly Step[] = [
 
 const clusterRemoval = 5;
 
-/** The step from which on a kind may lose resources: routes and listeners before what they name. */
+/** The step from which on a kind may lose resources: routes and listeners before what they name. Most listeners go with routes. */
 const firstRemoval: Readonly<Record<Kind, number>> = {
-  ...{ lds: 4, rds: 4 },
+  ...{ lds: 2, rds: 4 },
   ...{ cds: clusterRemoval, eds: clusterRemoval, sds: clusterRemoval, ecds: clusterRemoval },
 };
 
@@ -178,6 +179,15 @@ function namesSame(first: Snapshot, second: Snapshot): boolean {
 function united(first: View, second: View): View {
   const rest = [...second].filter(([name]) => !first.has(name));
   return rest.length === 0 ? first : new Map([...first, ...rest]);
+}
+
+/** Listeners whose address no listener of another name has in `next`. */
+function withoutTaken(view: View, next: View): View {
+  const owners = new Map([...next].map(([name, { address }]) => [address, name]));
+  const left = [...view].filter(([name, { address }]) => {
+    return address === undefined || (owners.get(address) ?? name) === name;
+  });
+  return left.length === view.size ? view : new Map(left);
 }
 
 /** The same names, with what `newest` has of them. */

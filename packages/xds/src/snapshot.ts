@@ -8,14 +8,17 @@ export interface Resource {
   readonly version: string;
   /** The encoded message. */
   readonly value: Uint8Array;
+  /** Where a listener listens: no two can have the same address at once. */
+  readonly address?: string;
 }
 
 /** All resources of a configuration, by kind and name. A kind that has not changed keeps its map: it is compared by identity. */
 export type Snapshot = Readonly<Record<Kind, ReadonlyMap<string, Resource>>>;
 
 /** A resource with the version of its content. */
-export function createResource(name: string, value: Uint8Array): Resource {
-  return { name, value, version: hashed(value) };
+export function createResource(name: string, value: Uint8Array, address?: string): Resource {
+  const resource = { name, value, version: hashed(value) };
+  return address === undefined ? resource : { ...resource, address };
 }
 
 /** Version of a set of resources: equal for equal names and contents, whatever their order. */

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import type { Snapshot } from "@umbra/xds";
+import { createResource, type Resource, type Snapshot, snapshotOf } from "@umbra/xds";
 import { Rollout } from "@umbra/xds/internal";
 import { snapshot, type Texts } from "./snapshots.ts";
 
@@ -54,4 +54,20 @@ test("endpoints that change at every step do not hold up a rollout", () => {
   expect(steps).toBeLessThan(10);
   expect(rollout.offer("lds")?.resources.has("http")).toBe(true);
   expect(endpoints()).toBe(`e${steps - 1}`);
+});
+
+test("a listener goes when another one takes its address, and the others go last", () => {
+  const listener = (name: string, address: string) =>
+    createResource(name, Buffer.from(name), address);
+  const world = (...lds: readonly Resource[]) => snapshotOf({ lds });
+  const rollout = new Rollout();
+  rollout.aimAt(world(listener("old", ":80"), listener("gone", ":81")));
+  while (rollout.advance(settled));
+  rollout.aimAt(world(listener("new", ":80")));
+  const seen: string[] = [];
+  while (rollout.advance(settled)) {
+    const { resources = new Map(), mayRemove } = rollout.offer("lds") ?? {};
+    seen.push([...resources.keys(), mayRemove === true ? "only" : "besides"].join(" "));
+  }
+  expect([...new Set(seen)]).toEqual(["old gone besides", "new gone only", "new only"]);
 });
