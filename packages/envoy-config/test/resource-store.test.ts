@@ -111,13 +111,14 @@ describe("createResourceStore", () => {
 
   const selecting =
     "apiVersion: v1\nkind: Service\nmetadata: {name: llama}\nspec: {selector: {app: llama}, ports: [{port: 8000}]}\n";
-  const pod = (status: string) =>
-    `apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {app: llama}}\nspec: {}\nstatus: {podIP: 10.0.0.1, conditions: [{type: Ready, status: "${status}"}]}\n`;
+  const pod = (status: string, ip = "10.0.0.1") =>
+    `apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {app: llama}}\nspec: {}\nstatus: {podIP: ${ip}, conditions: [{type: Ready, status: "${status}"}]}\n`;
   const slice =
     "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: s, labels: {kubernetes.io/service-name: llama}}\nendpoints: []\n";
 
   test.each([
     { name: "a Pod that is not ready", more: pod("False"), options: {}, dns: false },
+    { name: "a Pod with an error", more: pod("True", "none"), options: {}, dns: false },
     { name: "an empty EndpointSlice", more: slice, options: {}, dns: false },
     { name: "neither", more: "", options: {}, dns: true },
     { name: "neither, if all Pods are known", more: "", options: { hasAllPods: true }, dns: false },

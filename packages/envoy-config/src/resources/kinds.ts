@@ -21,7 +21,7 @@ import {
 import type { Breakable, Meta } from "./meta.ts";
 import { readPickerDeployment } from "./picker-deployment.ts";
 import type { Reader } from "./reader.ts";
-import type { EndpointSlice, Gateway, Resources } from "./resources.ts";
+import type { EndpointSlice, Gateway, Pod, Resources } from "./resources.ts";
 import { readSecret } from "./secret.ts";
 import { readShadowPolicy } from "./shadow-policy.ts";
 
@@ -116,6 +116,12 @@ const readGatewayAndParameters: Read = (meta, spec, root, resources) => {
 /** The Service still has an EndpointSlice, so that its endpoints are not looked for elsewhere. */
 const withoutEndpoints: Remains<EndpointSlice> = (slice) => ({ ...slice, endpoints: [] });
 
+/** A Service that selects it still has a Pod, so that its endpoints are not left to DNS. */
+const withoutAddress: Remains<Pod> = (pod) => ({
+  ...pod,
+  ...{ ip: undefined, isReady: false, isDraining: false },
+});
+
 const readDeployments: Read = (...given) => {
   into("deployments", readDeployment)(...given);
   into("pickerDeployments", readPickerDeployment)(...given);
@@ -158,7 +164,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
     Namespace: into("namespaces", (meta) => meta),
     Secret: into("secrets", readSecret),
     Service: into("services", readService, broken),
-    Pod: into("pods", readPod),
+    Pod: into("pods", readPod, withoutAddress),
   },
   "discovery.k8s.io": { EndpointSlice: into("slices", readEndpointSlice, withoutEndpoints) },
   apps: { Deployment: readDeployments },
