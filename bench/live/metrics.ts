@@ -34,8 +34,9 @@ export function since(before: Buckets, after: Buckets): Buckets {
   return { count: after.count - before.count, upTo: new Map(upTo) };
 }
 
-/** A quantile, as Prometheus computes it: linear within a bucket. Infinity beyond the last bound. */
+/** A quantile, as Prometheus computes it: linear within a bucket. Infinity beyond the last bound, NaN of nothing. */
 export function quantile({ count, upTo }: Buckets, share: number): number {
+  if (!(count > 0)) return Number.NaN;
   const wanted = share * count;
   let [lowest, below] = [0, 0];
   for (const [bound, total] of upTo) {
