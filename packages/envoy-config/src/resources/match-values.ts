@@ -14,7 +14,7 @@ export function checkPath(at: Reader, value: string): void {
  * listener.
  */
 export function checkRegex(at: Reader, key: string, expression: string): void {
-  const problem = regexProblem(expression);
+  const problem = regexProblem(at, expression);
   if (problem === undefined) return;
   const message = `\`${key}\` is not a valid RE2 regular expression: ${problem}`;
   at.report("error", "UMB0227", message, key);
@@ -22,12 +22,13 @@ export function checkRegex(at: Reader, key: string, expression: string): void {
 
 /** RE2's limit for repetitions, also for those within another. */
 const maxRepeat = 1_000;
-/** Expressions that may have more instructions are left to Envoy: their compilation would take seconds and hundreds of MB. */
-const maxInstructions = 1_000_000;
+/** Expressions that may have more instructions are left to Envoy: a million takes seconds and hundreds of MB to compile. */
+const maxInstructions = 100_000;
 
-function regexProblem(expression: string): string | undefined {
+function regexProblem(at: Reader, expression: string): string | undefined {
   if (expression === "") return "it is empty";
-  if (instructionsIn(expression) > maxInstructions) return undefined;
+  const instructions = instructionsIn(expression);
+  if (instructions > maxInstructions || !at.takeInstructions(instructions)) return undefined;
   try {
     re2().RE2JS.compile(asEnvoyReads(expression));
     return undefined;

@@ -35,6 +35,9 @@ export interface ReadFile {
   readonly problem?: string;
 }
 
+/** Maximum instructions of a file's regular expressions that are compiled to check them: seconds. */
+const maxInstructions = 1_000_000;
+
 /** Maximum documents of a file. */
 const maxSegments = 20_000;
 
@@ -53,6 +56,7 @@ export function readFile({ name, text: content }: SourceFile, before?: ReadFile)
   const known = Map.groupBy(before?.segments ?? [], ({ text }) => text);
   const segments: PlacedSegment[] = [];
   let left = maxRead;
+  const compiling = { left: maxInstructions };
   const { text } = decoded;
   for (const part of splitText(text)) {
     const isOver = segments.length >= maxSegments;
@@ -64,7 +68,7 @@ export function readFile({ name, text: content }: SourceFile, before?: ReadFile)
       return { name, text, segments, findings, problem: message, mayHoldSecret: true };
     }
     const reused = known.get(part.text)?.shift();
-    const segment = reused ?? readSegment(name, part.text, part.linesAbove);
+    const segment = reused ?? readSegment(name, part.text, { ...part, compiling });
     segments.push({ ...segment, linesAbove: part.linesAbove });
     left -= segment.spent;
     if (segment.isLast) break;

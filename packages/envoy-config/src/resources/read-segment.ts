@@ -14,7 +14,7 @@ import { isPickerConfig, readPickerConfigResource } from "./picker-config.ts";
 import { Reader } from "./reader.ts";
 import { createRecorder, type Recorder, type Step } from "./recorder.ts";
 import type { Start } from "./report.ts";
-import { createSource, placeAt } from "./source.ts";
+import { type Compiling, createSource, placeAt } from "./source.ts";
 import { readUnread } from "./unread.ts";
 
 /** What a segment of a file says: a part of its text, with one document or several. */
@@ -33,7 +33,11 @@ export interface ReadSegment {
 }
 
 /** Reads the documents of a segment. */
-export function readSegment(file: string, given: string, linesAbove: number): ReadSegment {
+export function readSegment(
+  file: string,
+  given: string,
+  { linesAbove, compiling }: { readonly linesAbove: number; readonly compiling: Compiling },
+): ReadSegment {
   // A copy: a part of the file's text would keep all of it.
   const text = Buffer.from(given).toString();
   const lines = new LineCounter();
@@ -58,7 +62,9 @@ export function readSegment(file: string, given: string, linesAbove: number): Re
       continue;
     }
     const isSecret = mayHoldSecret(text.slice(begin, end));
-    const source = createSource({ file, lines, start, text, report, spend, isSecret });
+    const source = createSource({
+      ...{ file, lines, start, text, report, spend, isSecret, compiling },
+    });
     inspectDocument(contents, source);
     readDocument(new Reader(source, contents), into);
   }

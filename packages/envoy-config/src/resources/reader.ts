@@ -42,6 +42,14 @@ export class Reader {
     return this.#placeOf(field?.value ?? field?.key ?? this.#node);
   }
 
+  /** Takes some of the instructions that may be compiled. False if fewer are left. */
+  takeInstructions(count: number): boolean {
+    const { compiling } = this.#source;
+    if (count > compiling.left) return false;
+    compiling.left -= count;
+    return true;
+  }
+
   /** Returns the place of a part of the map, or of its closest existing parent. */
   placeAt(path: readonly (string | number)[]): Place {
     let node = this.#node;

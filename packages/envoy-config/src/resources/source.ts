@@ -21,10 +21,16 @@ export interface Source {
   readonly aliases: Map<Node, Node>;
   readonly spend: Spend;
   readonly faults: Faults;
+  readonly compiling: Compiling;
   /** The text of the part of the file. */
   readonly text: string;
   /** The document may contain a secret: never show its lines. */
   readonly isSecret: boolean;
+}
+
+/** Instructions of regular expressions that may still be compiled, to check them. All documents of a file share it. */
+export interface Compiling {
+  left: number;
 }
 
 /** Counts the errors of a document, so that a reader can tell which part they are in. */
