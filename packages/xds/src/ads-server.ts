@@ -66,12 +66,15 @@ export function createAdsServer(options: AdsServerOptions = {}): AdsServer {
 const maxNodeIdLength = 256;
 /** Clients whose accepted resources are remembered after their stream has ended. */
 const maxRemembered = 256;
+/** And for how long: each may hold a whole configuration that is served no more. */
+const rememberedMs = 600_000;
 
 class Server implements AdsServer {
   readonly methods: ReadonlyMap<string, Method>;
   readonly #options: AdsServerOptions;
   readonly #streams = new Set<Stream>();
-  readonly #remembered = new Map<string, AcceptedResources>();
+  /** In the order in which they left. */
+  readonly #remembered = new Map<string, Remembered>();
   #nonces = 0;
   #snapshot: Snapshot | undefined;
 
@@ -91,6 +94,7 @@ class Server implements AdsServer {
 
   update(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
+    this.#forget();
     for (const stream of this.#streams) stream.update(snapshot);
   }
 
@@ -100,7 +104,8 @@ class Server implements AdsServer {
 
   #serve(call: Call, protocol: Protocol): CallHandler {
     const { maxClients = 1_000 } = this.#options;
-    const { observer = {}, now = () => performance.now() } = this.#options;
+    const { observer = {} } = this.#options;
+    const now = () => this.#now();
     const begin = (nodeId: string) => this.#begin(nodeId, protocol);
     const stream = new Stream(call, { protocol, observer, now, begin });
     if (this.#streams.size >= maxClients) {
@@ -120,9 +125,11 @@ class Server implements AdsServer {
   }
 
   #begin(nodeId: string, protocol: Protocol): Begun {
-    const { observer = {}, maxNames = 20_000, now = () => performance.now() } = this.#options;
+    const { observer = {}, maxNames = 20_000 } = this.#options;
+    const now = () => this.#now();
     const sentAt = new Map<Kind, number>();
-    const accepted = copied(this.#remembered.get(nodeId));
+    this.#forget();
+    const accepted = copied(this.#remembered.get(nodeId)?.accepted);
     const session = new Session({
       protocol: protocol.form,
       maxNames,
@@ -141,12 +148,26 @@ class Server implements AdsServer {
   /** For the client's next stream. The clients of longest ago are dropped. */
   #remember(nodeId: string, accepted: AcceptedResources): void {
     this.#remembered.delete(nodeId);
-    this.#remembered.set(nodeId, accepted);
-    const [oldest] = this.#remembered.keys();
-    if (this.#remembered.size > maxRemembered && oldest !== undefined) {
-      this.#remembered.delete(oldest);
+    this.#remembered.set(nodeId, { accepted, leftAtMs: this.#now() });
+    this.#forget();
+  }
+
+  #forget(): void {
+    const since = this.#now() - rememberedMs;
+    for (const [nodeId, { leftAtMs }] of this.#remembered) {
+      if (this.#remembered.size <= maxRemembered && leftAtMs > since) break;
+      this.#remembered.delete(nodeId);
     }
   }
+
+  #now(): number {
+    return (this.#options.now ?? (() => performance.now()))();
+  }
+}
+
+interface Remembered {
+  readonly accepted: AcceptedResources;
+  readonly leftAtMs: number;
 }
 
 interface Begun {

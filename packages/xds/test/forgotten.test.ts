@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
-import type { Kind, Snapshot } from "@umbra/xds";
+import { createAdsServer, type Kind, type Snapshot } from "@umbra/xds";
 import { Session } from "@umbra/xds/internal";
+import { ScriptedClient } from "./scripted-client.ts";
 import { snapshot } from "./snapshots.ts";
 
 type Answers = ReturnType<Session["update"]>;
@@ -63,3 +64,31 @@ test.each(["full", "delta"] as const)("%s: 200 replaced clusters leave nothing b
   expect([...client.clusters]).toEqual(["c199"]);
   expect([cds, eds].map((map) => [...map.keys()])).toEqual([["c199"], ["c199"]]);
 });
+
+test.each([
+  { minutes: 9, offered: ["listener a v1"] },
+  { minutes: 11, offered: [] },
+])(
+  "what a client accepted is known for ten minutes: after $minutes, $offered is offered again",
+  (of) => {
+    let nowMs = 0;
+    const server = createAdsServer({ now: () => nowMs });
+    const connect = (version = "") => {
+      const client = new ScriptedClient(server, "full");
+      client.say({ kind: "lds", node: "envoy", version });
+      return client;
+    };
+    const first = snapshot({ lds: { a: "listener a v1" } });
+    server.update(first);
+    const before = connect();
+    const [accepted] = before.taken();
+    if (accepted !== undefined) before.ack(accepted);
+    before.close();
+    nowMs = of.minutes * 60_000;
+    server.update(snapshot({ lds: { a: "listener a v2 bad" } }, first));
+    const client = connect(accepted?.version);
+    const refuse = "Error adding/updating listener(s) a: bad";
+    for (const each of client.taken()) client.nack(each, refuse);
+    expect(client.taken().flatMap(({ texts }) => texts)).toEqual(of.offered);
+  },
+);
