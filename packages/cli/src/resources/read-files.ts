@@ -1,4 +1,12 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import {
+  type BigIntStats,
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { SourceFile } from "@umbra/envoy-config";
 import { CommandError } from "../errors.ts";
@@ -10,24 +18,58 @@ const maxFileBytes = 16 * 1024 * 1024;
 export function readSourceFiles(paths: readonly string[], io: Io): readonly SourceFile[] {
   return paths.flatMap((path) => {
     if (path === "-") return [{ name: "-", text: io.readStdin() }];
-    return filesOf(path).map((name) => ({ name, text: readFileSync(name) }));
+    return filesOf(path).map((name) => ({ name, text: contentOf(name) }));
   });
 }
 
 /** False for standard input and pipes, whose content can be read once and does not change. */
 export function canChange(path: string): boolean {
   if (path === "-") return false;
-  const stats = statSync(path, { throwIfNoEntry: false });
+  const stats = statsOf(path);
   return stats === undefined || stats.isFile() || stats.isDirectory();
 }
 
+/**
+ * With big integers: Node keeps the other numbers in one place for all, and takes modules that are imported after those
+ * of a pipe for empty ones (20.20 and 22.23; CommonJS).
+ */
+function statsOf(path: string): BigIntStats | undefined {
+  return statSync(path, { bigint: true, throwIfNoEntry: false });
+}
+
+function contentOf(path: string): Uint8Array {
+  return canChange(path) ? readFileSync(path) : readPipe(path);
+}
+
+/** Reads a pipe in pieces, as `readFileSync` asks for the pipe's numbers: see `statsOf`. */
+function readPipe(path: string): Uint8Array {
+  const pipe = openSync(path, "r");
+  const pieces: Uint8Array[] = [];
+  const piece = new Uint8Array(64 * 1024);
+  try {
+    for (let total = 0; ; ) {
+      const bytes = readSync(pipe, piece);
+      if (bytes === 0) return Buffer.concat(pieces);
+      total += bytes;
+      if (total > maxFileBytes) throw tooLarge(path);
+      pieces.push(piece.slice(0, bytes));
+    }
+  } finally {
+    closeSync(pipe);
+  }
+}
+
+function tooLarge(path: string): CommandError {
+  return new CommandError(`"${path}" is larger than 16 MiB`);
+}
+
 function filesOf(path: string): readonly string[] {
-  const stats = statSync(path, { throwIfNoEntry: false });
+  const stats = statsOf(path);
   if (stats === undefined) {
     throw new CommandError(`there is no file or folder "${path}": check the path given with -f`);
   }
   if (!stats.isDirectory()) {
-    if (stats.size > maxFileBytes) throw new CommandError(`"${path}" is larger than 16 MiB`);
+    if (stats.size > maxFileBytes) throw tooLarge(path);
     return [path];
   }
   const names = readdirSync(path).filter((name) => /\.(?:ya?ml|json)$/.test(name));
