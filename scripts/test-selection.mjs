@@ -6,7 +6,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const folders = { unit: ["packages/", "scripts/", "sim/test/", "testing/"], e2e: ["e2e/"] };
 /** These hold limits of time, but mostly wait: three of them run at once, and nothing else. */
 const timed =
-  "/e2e/(hostile|measures|picker-faults|scheduling|shadow-faults|timers|verdict)\\.test\\.ts$";
+  "/e2e/(hostile|live-mirror|measures|picker-faults|scheduling|shadow-faults|timers|verdict)\\.test\\.ts$";
 
 const neverRun = ["/node_modules/", "/.cache/"];
 
