@@ -124,6 +124,27 @@ describe("routes that Envoy refuses", () => {
     ]);
   });
 
+  test("one that waits to be tried is published when its file changes, though no Envoy accepts anything", async () => {
+    const folder = resources({ a: "/a", b: "/b" });
+    const started = await start([folder]);
+    const { source, until } = started;
+    source.accepted(1);
+    replaceFile(
+      join(folder, "both.yaml"),
+      [route({ name: "c", path: "/c" }), route({ name: "d", path: `${bad}/d` })].join("---"),
+    );
+    const tried = await until((update) => pathsOf(update).length === 4);
+    const { version = "" } = tried.snapshot?.rds.get("default/gw/http") ?? {};
+    source.refused({ kind: "rds", name: "default/gw/http", version, message });
+    await settled(started, (update) => pathsOf(update).length === 2);
+    replaceFile(
+      join(folder, "both.yaml"),
+      [route({ name: "c", path: "/c" }), route({ name: "d", path: "/d-fixed" })].join("---"),
+    );
+    const fixed = await settled(started, (update) => pathsOf(update).includes("/d-fixed"));
+    expect(pathsOf(fixed).toSorted()).toEqual(["/a", "/b", "/d-fixed"]);
+  });
+
   test("a new one is not served, and its file says so", async () => {
     const folder = resources({ a: "/a" });
     const started = await withEnvoy(folder);

@@ -14,6 +14,12 @@ export interface RefusedRoute {
   readonly hasEarlier: boolean;
 }
 
+/** An HTTPRoute by name, in the form that must be tried. */
+interface UntriedRoute {
+  readonly name: string;
+  readonly form: string;
+}
+
 interface Published {
   readonly generation: number;
   readonly topology: Topology;
@@ -29,7 +35,7 @@ export class Quarantine {
   /** HTTPRoutes that Envoy refuses, by name. */
   readonly #refused = new Map<string, RefusedRoute>();
   /** Groups of HTTPRoutes that must be tried, one group after the other. */
-  #untried: (readonly string[])[] = [];
+  #untried: (readonly UntriedRoute[])[] = [];
   readonly #resources = new Map<Kind, Map<string, Refusal>>();
   #published: Published | undefined;
   #accepted: Omit<Published, "generation"> | undefined;
@@ -55,7 +61,12 @@ export class Quarantine {
     for (const [name, { form }] of [...this.#refused]) {
       if (formOf(forms.get(name)) !== form) this.#refused.delete(name);
     }
-    const held = new Set([...this.#refused.keys(), ...this.#untried.flat()]);
+    const isStillWanted = ({ name, form }: UntriedRoute) => formOf(forms.get(name)) === form;
+    this.#untried = this.#untried
+      .map((group) => group.filter(isStillWanted))
+      .filter(({ length }) => length > 0);
+    const untried = this.#untried.flat().map(({ name }) => name);
+    const held = new Set([...this.#refused.keys(), ...untried]);
     return withHeldRoutes(wanted, held, this.#accepted?.topology);
   }
 
@@ -80,9 +91,9 @@ export class Quarantine {
     if (suspects.length === 0) return this.#holdResource(refusal);
     if (suspects.length === 1) this.#blame(suspects, refusal.message);
     else {
-      const names = suspects.map(({ ref }) => resourceName(ref));
-      const half = Math.ceil(names.length / 2);
-      this.#untried = [names.slice(0, half), names.slice(half), ...this.#untried];
+      const each = suspects.map((of) => ({ name: resourceName(of.ref), form: formOf(of) }));
+      const half = Math.ceil(each.length / 2);
+      this.#untried = [each.slice(0, half), each.slice(half), ...this.#untried];
     }
     return true;
   }

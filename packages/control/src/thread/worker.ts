@@ -9,11 +9,20 @@ if (port === null) throw new Error("this file is a worker's");
 /** Picking comes first on few cores; with all of them busy, this thread still gets a quarter of one. */
 const nice = 5;
 // Elsewhere it would be the whole process.
-if (process.platform === "linux") setPriority(nice);
+if (process.platform === "linux") tryToSetPriority();
 
 const following = startFollowing(workerData as WorkerSetup, (message, buffers) =>
   port.postMessage(message, [...buffers]),
 );
+
+/** A sandbox may forbid it. */
+function tryToSetPriority(): void {
+  try {
+    setPriority(nice);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === undefined) throw cause;
+  }
+}
 
 port.on("message", (message: ToWorker) => {
   switch (message.kind) {
