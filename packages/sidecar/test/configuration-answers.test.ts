@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "@jest/globals";
 import { type Diagnostic, directTopology } from "@umbra/envoy-config";
 import { type Sidecar, startSidecar } from "@umbra/sidecar";
+import type { ClientState } from "@umbra/xds";
 import pino from "pino";
 import { configAnswer, shownRejection } from "../src/configuration/config-answer.ts";
 import { createConfigurationState } from "../src/configuration/configuration-state.ts";
@@ -125,8 +126,13 @@ test("a refused change is no success: the time of the last one stays", () => {
 });
 
 test("long lists are cut, and errors and refused routes come first", () => {
+  const rejection = { kind: "cds", name: "c", version: "1", message: "no" } as const;
+  const client: ClientState = {
+    ...{ nodeId: "envoy", isUpToDate: true, hasEndpoints: true, keepsOlderRoutes: false },
+    ...{ heardAtMs: 0, rejections: Array(2_000).fill(rejection) },
+  };
   const state = createConfigurationState(
-    () => [],
+    () => [client],
     () => 0,
   );
   const name = { namespace: "default", name: "r" };
@@ -138,8 +144,10 @@ test("long lists are cut, and errors and refused routes come first", () => {
       ...Array(2_000).fill({ ...attachment, isAccepted: true }),
       { ...attachment, isAccepted: false },
     ],
+    staleFiles: Array(2_000).fill({ file: "b.yaml", problem: "not UTF-8" }),
   });
-  const { findings, attachments } = configAnswer(state);
-  expect([findings.length, attachments.length]).toEqual([1_000, 1_000]);
+  const { findings, attachments, staleFiles, envoys } = configAnswer(state);
+  const lists = [findings, attachments, staleFiles, envoys[0]?.refused];
+  expect(lists.map((each) => each?.length)).toEqual([1_000, 1_000, 1_000, 1_000]);
   expect([findings[0]?.severity, attachments[0]?.isAccepted]).toEqual(["error", false]);
 });

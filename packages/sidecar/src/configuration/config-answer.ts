@@ -13,6 +13,7 @@ export interface ConfigAnswer {
   readonly changes: readonly string[];
   /** At most 1,000, errors first. */
   readonly findings: readonly Omit<Diagnostic, "sourceLine">[];
+  /** At most 1,000. */
   readonly staleFiles: readonly StaleFile[];
   /** At most 1,000, those that are not accepted first. */
   readonly attachments: readonly RouteAttachment[];
@@ -24,6 +25,7 @@ export interface EnvoyAnswer {
   readonly nodeId: string;
   /** True if Envoy has all of the newest configuration, except for what it refuses. */
   readonly isUpToDate: boolean;
+  /** At most 1,000. */
   readonly refused: readonly ShownRejection[];
 }
 
@@ -52,7 +54,7 @@ export function configAnswer(state: ConfigurationState): ConfigAnswer {
       .flatMap((of) => findings.filter(({ severity }) => severity === of))
       .slice(0, mostListed)
       .map(({ sourceLine: _, ...shown }) => shown),
-    staleFiles,
+    staleFiles: staleFiles.slice(0, mostListed),
     attachments: [false, true]
       .flatMap((accepted) => attachments.filter(({ isAccepted }) => isAccepted === accepted))
       .slice(0, mostListed),
@@ -61,7 +63,7 @@ export function configAnswer(state: ConfigurationState): ConfigAnswer {
 }
 
 function envoyAnswer({ nodeId, isUpToDate, rejections }: ClientState): EnvoyAnswer {
-  return { nodeId, isUpToDate, refused: rejections.map(shownRejection) };
+  return { nodeId, isUpToDate, refused: rejections.slice(0, mostListed).map(shownRejection) };
 }
 
 /** Envoy's words about a certificate may quote it. */
