@@ -11,7 +11,7 @@ import {
 } from "@umbra/sidecar";
 import type { Command } from "commander";
 import pino, { type Logger } from "pino";
-import { trustingSystem, withSystemAuthorities } from "../envoy/system-authorities.ts";
+import { createSystemTrust, refuseUnusedSystemCa } from "../envoy/system-authorities.ts";
 import { systemCaFile } from "../envoy/system-ca.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { hostPort } from "../flag-values.ts";
@@ -61,10 +61,8 @@ export function serveCommand(io: Io): Command {
 async function serve(flags: Flags, handed: HandOver | undefined, io: Io): Promise<void> {
   const envoy = handed === undefined ? envoyOf(flags, io) : handed.envoy;
   const log = createLog(flags);
-  const applier = createApplier({
-    log,
-    complete: (topology) => trustingSystem(topology, flags.systemCa, io),
-  });
+  const complete = createSystemTrust(flags.systemCa, io);
+  const applier = createApplier({ log, complete });
   const input = await openConfiguration({
     ...{ flags, handed, io },
     ...defined({ rendering: envoy?.bootstrap }),
@@ -78,8 +76,8 @@ async function serve(flags: Flags, handed: HandOver | undefined, io: Io): Promis
     };
     const { first } = input;
     // The files may have changed since `umbra up` gave the flag.
-    const completeFirst = handed === undefined ? withSystemAuthorities : trustingSystem;
-    const topology = completeFirst(first.topology, flags.systemCa, io);
+    if (handed === undefined) refuseUnusedSystemCa(first.topology, flags.systemCa);
+    const topology = complete(first.topology);
     const configured = { first, topology, applier, ads: envoy?.ads, onRollout };
     await runSidecar(configured, { flags, log, io });
   } finally {

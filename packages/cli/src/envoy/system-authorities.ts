@@ -10,28 +10,45 @@ export function usesSystemAuthorities({ pools }: Pick<Topology, "pools">): boole
 }
 
 /**
- * Replaces "the system's CA certificates" in the topology by their PEM text, so that Umbra trusts what Envoy trusts.
- * If no file is given and none is found, Node.js' own CA certificates are used. Throws UsageError for a flag without
- * effect and CommandError if the given file can't be read.
+ * Returns the topology as `createSystemTrust` does. Throws UsageError for a flag without effect, and CommandError if the
+ * given file can't be read.
  */
 export function withSystemAuthorities(
   topology: Topology,
   flag: string | undefined,
-  { env }: Pick<Io, "env">,
+  io: Pick<Io, "env">,
 ): Topology {
-  if (!usesSystemAuthorities(topology) && flag !== undefined) throw systemCaWithoutEffect();
-  return trustingSystem(topology, flag, { env });
+  refuseUnusedSystemCa(topology, flag);
+  return createSystemTrust(flag, io)(topology);
 }
 
-/** Like `withSystemAuthorities`, for a topology that has changed: the flag may have had an effect before. */
-export function trustingSystem(
-  topology: Topology,
+/** Throws UsageError for a `--system-ca` without effect. */
+export function refuseUnusedSystemCa(topology: Topology, flag: string | undefined): void {
+  if (!usesSystemAuthorities(topology) && flag !== undefined) throw systemCaWithoutEffect();
+}
+
+/**
+ * Returns a function that replaces "the system's CA certificates" in a topology by their PEM text, so that Umbra trusts
+ * what Envoy trusts. If no file is given and none is found, Node.js' own CA certificates are used. While the given file
+ * can't be read, the certificates that it had are used; the function throws CommandError if it never could be read.
+ */
+export function createSystemTrust(
   flag: string | undefined,
   { env }: Pick<Io, "env">,
-): Topology {
-  if (!usesSystemAuthorities(topology)) return topology;
-  const caPem = readAuthorities(flag, env);
-  if (caPem === undefined) return topology;
+): (topology: Topology) => Topology {
+  let last: string | undefined;
+  return (topology) => {
+    if (!usesSystemAuthorities(topology)) return topology;
+    try {
+      last = readAuthorities(flag, env);
+    } catch (cause) {
+      if (last === undefined) throw cause;
+    }
+    return last === undefined ? topology : trusting(topology, last);
+  };
+}
+
+function trusting(topology: Topology, caPem: string): Topology {
   return {
     ...topology,
     pools: topology.pools.map((pool) =>
