@@ -24,7 +24,7 @@ export interface AdsOptions {
   readonly address: string;
   /** State of the world when absent. */
   readonly protocol?: AdsProtocol;
-  /** Longest pause between two tries to reach the sidecar, in ms, from 100; 1,000 when absent. */
+  /** Longest pause between two tries to reach the sidecar, in ms, from 100; 500 when absent. */
   readonly retryWithinMs?: number;
 }
 
@@ -36,7 +36,7 @@ export interface AdsOptions {
  */
 export function renderAdsBootstrap(
   topology: Topology,
-  { address, protocol = "GRPC", retryWithinMs = 1_000 }: AdsOptions,
+  { address, protocol = "GRPC", retryWithinMs = 500 }: AdsOptions,
   options: Partial<BootstrapOptions> = {},
   { hasComments = false }: RenderFormat = {},
 ): string {
