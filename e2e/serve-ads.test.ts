@@ -58,7 +58,8 @@ async function servesByAds(of: Gateway): Promise<void> {
   };
   await until("Envoy has taken its configuration", isTaken);
   expect((await of.json<Config>("/v1/config")).envoys[0]?.refused).toEqual([]);
-  expect((await post(of.origin, chat())).status).toBe(200);
+  // Envoy has the configuration before it has found the picker healthy again.
+  await until("it serves", async () => (await post(of.origin, chat())).status === 200);
   await until("both lanes were observed", async () => {
     const { pairs } = await of.json<{ pairs: readonly unknown[] }>("/v1/pairs");
     return pairs.length > 0;
