@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
-import { selfSigned } from "@umbra/sidecar/internal";
 import { chat, post } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import {
@@ -14,6 +13,7 @@ import {
 import { freePorts } from "./harness/ports.ts";
 import { runUmbra } from "./harness/processes.ts";
 import { scenario } from "./harness/resources.ts";
+import { writeSelfSigned } from "./harness/self-signed.ts";
 import { until } from "./harness/until.ts";
 
 let primary: ModelServer[] = [];
@@ -25,12 +25,7 @@ beforeAll(async () => {
   primary = await startModelServers(2);
   shadow = await startModelServers(1);
   folder = mkdtempSync(join(tmpdir(), "umbra-ads-"));
-  // Each is its own authority.
-  for (const name of ["sidecar", "envoy"]) {
-    const { cert, key } = await selfSigned();
-    writeFileSync(join(folder, `${name}.pem`), cert);
-    writeFileSync(join(folder, `${name}.key`), key);
-  }
+  await writeSelfSigned(folder, ["sidecar", "envoy"]);
 });
 afterEach(async () => {
   await gateway?.stop();

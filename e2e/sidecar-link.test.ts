@@ -1,8 +1,7 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import { selfSigned } from "@umbra/sidecar/internal";
 import { request } from "undici";
 import { chat, post } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
@@ -14,6 +13,7 @@ import {
 } from "./harness/model-servers.ts";
 import { runUmbra } from "./harness/processes.ts";
 import { scenario } from "./harness/resources.ts";
+import { writeSelfSigned } from "./harness/self-signed.ts";
 import { until } from "./harness/until.ts";
 
 describe("between a real Envoy and the sidecar", () => {
@@ -26,12 +26,7 @@ describe("between a real Envoy and the sidecar", () => {
     primary = await startModelServers(2);
     shadow = await startModelServers(1);
     folder = mkdtempSync(join(tmpdir(), "umbra-link-"));
-    // Each is its own authority.
-    for (const name of ["sidecar", "envoy", "stranger"]) {
-      const { cert, key } = await selfSigned();
-      writeFileSync(join(folder, `${name}.pem`), cert);
-      writeFileSync(join(folder, `${name}.key`), key);
-    }
+    await writeSelfSigned(folder, ["sidecar", "envoy", "stranger"]);
   });
   afterEach(async () => {
     await gateway?.stop();

@@ -6,4 +6,5 @@ export type {
   SourceText,
   SourceTopologyOptions,
 } from "./configuration-update.ts";
+export { createEncoder, type Encode, type Encoded } from "./encode/encoder.ts";
 export type { Refusal } from "./refusals/refusal.ts";

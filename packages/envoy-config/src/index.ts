@@ -49,7 +49,6 @@ export type {
 } from "./diagnostic.ts";
 export { type DiagnosticTextOptions, formatDiagnostic } from "./diagnostic-text.ts";
 export { type DirectTopologyOptions, directTopology } from "./direct-topology.ts";
-export { ownInterface } from "./endpoint-address.ts";
 export { type EndpointList, parseEndpointList } from "./endpoint-list.ts";
 export { type EnvoySettings, type ParsedSetting, parseSetting } from "./envoy-settings.ts";
 export {
@@ -77,7 +76,13 @@ export {
 } from "./mirror-policy.ts";
 export { isPoolCalled } from "./names.ts";
 export { bytesText } from "./quantity.ts";
-export { allPrimaryPools, baselinePoolsOf, routesOf, sharesGate } from "./queries.ts";
+export {
+  allPrimaryPools,
+  baselinePoolsOf,
+  endpointsAtOwnInterfaces,
+  routesOf,
+  sharesGate,
+} from "./queries.ts";
 export { readTopology, type TopologyRead } from "./read-topology.ts";
 export { isListenerCalled } from "./resolve/listener-names.ts";
 export { parseMetricsPlace } from "./resolve/metrics-place.ts";

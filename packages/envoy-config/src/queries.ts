@@ -1,3 +1,4 @@
+import { ownInterface } from "./endpoint-address.ts";
 import { isSameResource, type ResourceRef } from "./resource-ref.ts";
 import type { Backend, Mirror, Pool, Route, Topology, VirtualHost } from "./topology.ts";
 
@@ -12,6 +13,18 @@ export function hostsOf({
 }: Pick<Topology, "listeners">): readonly { readonly port: number; readonly host: VirtualHost }[] {
   return listeners.flatMap(({ port, virtualHosts }) =>
     virtualHosts.map((host) => ({ port, host })),
+  );
+}
+
+/** Returns the endpoints, also those that are leaving, that are interfaces of Umbra or Envoy. */
+export function endpointsAtOwnInterfaces(
+  { pools }: Pick<Topology, "pools">,
+  interfaces: readonly string[],
+): readonly { readonly pool: string; readonly endpoint: string }[] {
+  return pools.flatMap(({ name, endpoints, drainingEndpoints = [] }) =>
+    [...endpoints, ...drainingEndpoints]
+      .filter((each) => ownInterface(each, interfaces) !== undefined)
+      .map((endpoint) => ({ pool: name, endpoint })),
   );
 }
 

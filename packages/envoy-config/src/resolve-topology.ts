@@ -37,17 +37,17 @@ export interface ResolveOptions extends TopologyOptions {
 
 /** What resources mean together. */
 export interface ResolvedTopology {
-  /** Without what an error concerns. */
+  /** Always servable: an error costs only what it concerns, which is left out. */
   readonly topology: Topology;
   /** Certificates and keys of the listeners, by Secret `<namespace>/<name>`. Never print them. */
   readonly certificates: ReadonlyMap<string, Certificate>;
   /** Sorted by file and place. */
   readonly diagnostics: readonly Diagnostic[];
-  /** What became of each route at each listener that it names. */
+  /** What became of each route at each listener that it names, in the order of the routes. */
   readonly attachments: readonly RouteAttachment[];
   /** Resources that were read. */
   readonly objects: number;
-  /** The first error for which the whole topology must not be served. */
+  /** An error about Envoy as a whole, for which the last topology should continue to serve: in an EnvoySettings, an EnvoyProxy or its memory. */
   readonly refusal: string | undefined;
 }
 

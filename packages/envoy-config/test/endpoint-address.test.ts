@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { ownInterface, parseEndpointList, readTopology } from "@umbra/envoy-config";
+import { parseEndpointList, readTopology } from "@umbra/envoy-config";
+import { ownInterface } from "@umbra/envoy-config/internal";
 import fc from "fast-check";
 
 const refused = [

@@ -7,7 +7,7 @@ export {
 } from "./ads-server.ts";
 export type { Rejection } from "./channel.ts";
 export { EncodingError, encodeResource } from "./encode.ts";
-export { type Kind, kinds, messageNameOf, typeUrlOf } from "./kind.ts";
+export { type Kind, kinds, messageNameOf, nounOf, shownMessage, typeUrlOf } from "./kind.ts";
 export {
   createResource,
   emptySnapshot,

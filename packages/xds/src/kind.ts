@@ -15,11 +15,30 @@ const messages: Readonly<Record<Kind, string>> = {
   rds: "envoy.config.route.v3.RouteConfiguration",
 };
 
+const nouns: Readonly<Record<Kind, string>> = {
+  cds: "cluster",
+  eds: "endpoints of cluster",
+  sds: "certificate",
+  ecds: "filter",
+  lds: "listener",
+  rds: "routes of listener",
+};
+
 const byUrl: ReadonlyMap<string, Kind> = new Map(kinds.map((kind) => [typeUrlOf(kind), kind]));
 
 /** Full name of the message of a kind, e.g. `envoy.config.cluster.v3.Cluster`. */
 export function messageNameOf(kind: Kind): string {
   return messages[kind];
+}
+
+/** What people call a resource of a kind, in front of its name. */
+export function nounOf(kind: Kind): string {
+  return nouns[kind];
+}
+
+/** An Envoy's words about a resource as they may be shown: about a certificate they may quote it. */
+export function shownMessage(kind: Kind, message: string): string {
+  return kind === "sds" ? "not shown, as it may quote the certificate or its key" : message;
 }
 
 /** `type_url` of a kind, as requests and answers name it. */

@@ -4,7 +4,7 @@ import { type Form, type ReadAnswer, ScriptedClient } from "./scripted-client.ts
 import { snapshot } from "./snapshots.ts";
 
 describe.each<Form>(["full", "delta"])("15: no answer has a name twice, %s", (form) => {
-  test("though a client names it twice, asks for all besides, and asks again before it replies", () => {
+  test("though a client names it twice, also asks for all, and asks again before it replies", () => {
     const server = createAdsServer();
     server.update(snapshot({ cds: { a: "cluster a" }, eds: { a: "endpoints a" } }));
     const client = new ScriptedClient(server, form);

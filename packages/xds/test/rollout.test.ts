@@ -67,7 +67,7 @@ test("a listener goes when another one takes its address, and the others go last
   const seen: string[] = [];
   while (rollout.advance(settled)) {
     const { resources = new Map(), mayRemove } = rollout.offer("lds") ?? {};
-    seen.push([...resources.keys(), mayRemove === true ? "only" : "besides"].join(" "));
+    seen.push([...resources.keys(), mayRemove === true ? "only" : "more"].join(" "));
   }
-  expect([...new Set(seen)]).toEqual(["old gone besides", "new gone only", "new only"]);
+  expect([...new Set(seen)]).toEqual(["old gone more", "new gone only", "new only"]);
 });

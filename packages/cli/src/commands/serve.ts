@@ -1,6 +1,5 @@
 import { once } from "node:events";
 import type { ConfigurationUpdate } from "@umbra/control";
-import type { Topology } from "@umbra/envoy-config";
 import { defined } from "@umbra/shadow/defined";
 import { printableLines } from "@umbra/shadow/printable";
 import {
@@ -74,11 +73,10 @@ async function serve(flags: Flags, handed: HandOver | undefined, io: Io): Promis
       onRefused: input.rollout.refused,
       onAccepted: input.rollout.accepted,
     };
-    const { first } = input;
     // The files may have changed since `umbra up` gave the flag.
-    if (handed === undefined) refuseUnusedSystemCa(first.topology, flags.systemCa);
-    const topology = complete(first.topology);
-    const configured = { first, topology, applier, ads: envoy?.ads, onRollout };
+    if (handed === undefined) refuseUnusedSystemCa(input.first.topology, flags.systemCa);
+    const first = { ...input.first, topology: complete(input.first.topology) };
+    const configured = { first, applier, ads: envoy?.ads, onRollout };
     await runSidecar(configured, { flags, log, io });
   } finally {
     await input.close();
@@ -103,9 +101,8 @@ function createLog({ logLevel }: Flags): Logger {
 }
 
 interface Configured {
+  /** With what only this machine knows. */
   readonly first: ConfigurationUpdate;
-  /** Of the first configuration, with what only this machine knows. */
-  readonly topology: Topology;
   readonly applier: ConfigurationApplier;
   readonly ads: AdsAddress | undefined;
   readonly onRollout: RolloutListener;
@@ -118,9 +115,10 @@ interface Surroundings {
 }
 
 async function runSidecar(
-  { first, topology, applier, ads, onRollout }: Configured,
+  { first, applier, ads, onRollout }: Configured,
   { flags, log, io }: Surroundings,
 ): Promise<void> {
+  const { topology } = first;
   const sidecar = await startSidecar({
     topology,
     admin: hostPort(flags.admin, "--admin"),

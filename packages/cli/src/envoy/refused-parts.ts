@@ -1,4 +1,5 @@
 import type { AdminAnswers } from "@umbra/sidecar";
+import { nounOf } from "@umbra/xds";
 import { queryAdmin } from "../process/admin-client.ts";
 
 type ConfigAnswer = AdminAnswers["/v1/config"];
@@ -23,21 +24,12 @@ export async function firstAnswer(admin: string): Promise<FirstAnswer> {
   return { kind: "refused", words: introduced(found.map(({ message }) => `\n  ${message}`)) };
 }
 
-const nouns: Readonly<Record<Refused["type"], string>> = {
-  cds: "cluster",
-  eds: "endpoints of cluster",
-  sds: "certificate",
-  ecds: "filter",
-  lds: "listener",
-  rds: "routes of listener",
-};
-
 const mostNamed = 10;
 
 function wordsOf(refused: readonly Refused[]): string {
   const named = refused
     .slice(0, mostNamed)
-    .map(({ type, name, message }) => `\n  ${nouns[type]} "${name}": ${message}`);
+    .map(({ type, name, message }) => `\n  ${nounOf(type)} "${name}": ${message}`);
   const rest = refused.length - named.length;
   const more = rest > 0 ? `\n  and ${rest} more` : "";
   return introduced([...named, more]);

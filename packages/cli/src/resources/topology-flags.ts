@@ -5,10 +5,10 @@ import {
   directTopology,
   type EnvoySettings,
   type ExternalPicker,
+  endpointsAtOwnInterfaces,
   formatDiagnostic,
   isPickMode,
   type MetricsPlaceSettings,
-  ownInterface,
   type PickMode,
   parseEndpointList,
   parseMetricsPlace,
@@ -339,16 +339,12 @@ export function ownInterfacesOf(flags: InterfaceFlags): readonly string[] {
 }
 
 /** Rejects endpoints that are Umbra's own interfaces: the author of a resource must not be able to send client requests to an admin interface. */
-function refuseOwnInterfaces({ pools }: Topology, flags: InterfaceFlags): void {
-  const own = ownInterfacesOf(flags);
-  for (const { name, endpoints, drainingEndpoints = [] } of pools) {
-    for (const endpoint of [...endpoints, ...drainingEndpoints]) {
-      if (ownInterface(endpoint, own) === undefined) continue;
-      throw new CommandError(
-        `${endpoint}, an endpoint of "${name}", is not a model server: Envoy or the sidecar listens there. Use the model server's port, or move the interface`,
-      );
-    }
-  }
+function refuseOwnInterfaces(topology: Topology, flags: InterfaceFlags): void {
+  const [first] = endpointsAtOwnInterfaces(topology, ownInterfacesOf(flags));
+  if (first === undefined) return;
+  throw new CommandError(
+    `${first.endpoint}, an endpoint of "${first.pool}", is not a model server: Envoy or the sidecar listens there. Use the model server's port, or move the interface`,
+  );
 }
 
 function settingsOf(texts: readonly string[]): Partial<EnvoySettings> {

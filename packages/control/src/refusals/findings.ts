@@ -5,10 +5,11 @@ import {
   shadowClusterName,
   type Topology,
 } from "@umbra/envoy-config";
+import { nounOf, shownMessage } from "@umbra/xds";
 import { finding } from "../resolve/finding.ts";
 import type { FilePlace, Sought } from "../resolve/places.ts";
 import type { Quarantine } from "./quarantine.ts";
-import { type Refusal, wordsOf } from "./refusal.ts";
+import type { Refusal } from "./refusal.ts";
 
 /** What Envoy refuses, with the resource in the files and Envoy's words. */
 export function refusalFindings(
@@ -27,7 +28,7 @@ export function refusalFindings(
   const others = refusedResources.map((refusal) => {
     const { words, sought } = ownerOf(refusal, topology);
     const effect = "what it has accepted last is served";
-    const message = `Envoy refuses ${words}, and ${effect}: ${wordsOf(refusal)}`;
+    const message = `Envoy refuses ${words}, and ${effect}: ${shownMessage(refusal.kind, refusal.message)}`;
     return finding("UMB0502", message, placeOf(sought));
   });
   return [...routes, ...others];
@@ -51,14 +52,5 @@ function ownerOf({ kind, name }: Refusal, { pools, mirrors }: Topology): Owner {
     const resource = { kind: "HTTPRoute", ...mirror.origin.route };
     return { words: `a mirror of HTTPRoute ${resourceName(resource)}`, sought: { resource } };
   }
-  return { words: `${nouns[kind]} "${name}"`, sought: { text: name } };
+  return { words: `${nounOf(kind)} "${name}"`, sought: { text: name } };
 }
-
-const nouns: Readonly<Record<Refusal["kind"], string>> = {
-  cds: "cluster",
-  eds: "endpoints of cluster",
-  sds: "certificate",
-  ecds: "filter",
-  lds: "listener",
-  rds: "routes of listener",
-};

@@ -10,8 +10,3 @@ export interface Refusal {
   /** Envoy's words. */
   readonly message: string;
 }
-
-/** Envoy's words about a certificate may quote it. */
-export function wordsOf({ kind, message }: Pick<Refusal, "kind" | "message">): string {
-  return kind === "sds" ? "not shown, as it may quote the certificate or its key" : message;
-}

@@ -1,4 +1,4 @@
-import { type Diagnostic, ownInterface, type Topology } from "@umbra/envoy-config";
+import { type Diagnostic, endpointsAtOwnInterfaces, type Topology } from "@umbra/envoy-config";
 import { finding } from "./finding.ts";
 import type { FilePlace, Sought } from "./places.ts";
 
@@ -11,11 +11,7 @@ export function withoutOwnInterfaces(
   interfaces: readonly string[],
   placeOf: (sought: Sought) => FilePlace,
 ): { readonly topology: Topology; readonly findings: readonly Diagnostic[] } {
-  const own = topology.pools.flatMap(({ name, endpoints, drainingEndpoints = [] }) =>
-    [...endpoints, ...drainingEndpoints]
-      .filter((each) => ownInterface(each, interfaces) !== undefined)
-      .map((endpoint) => ({ name, endpoint })),
-  );
+  const own = endpointsAtOwnInterfaces(topology, interfaces);
   if (own.length === 0) return { topology, findings: [] };
   const refused = new Set(own.map(({ endpoint }) => endpoint));
   const sound = (all: readonly string[]) => all.filter((each) => !refused.has(each));
@@ -24,10 +20,10 @@ export function withoutOwnInterfaces(
     endpoints: sound(pool.endpoints),
     ...(pool.drainingEndpoints && { drainingEndpoints: sound(pool.drainingEndpoints) }),
   }));
-  const findings = own.map(({ name, endpoint }) =>
+  const findings = own.map(({ pool, endpoint }) =>
     finding(
       "UMB0503",
-      `${endpoint}, an endpoint of "${name}", is not a model server: Envoy or the sidecar listens there`,
+      `${endpoint}, an endpoint of "${pool}", is not a model server: Envoy or the sidecar listens there`,
       placeOf({ text: endpoint }),
     ),
   );

@@ -1,12 +1,8 @@
 import { defined } from "@umbra/shadow/defined";
-import type { Certificate } from "../certificate.ts";
 import { compare } from "../compare.ts";
-import type { Diagnostic } from "../diagnostic.ts";
 import { type ResolvedTopology, resolveTopology } from "../resolve-topology.ts";
 import { problemsOf, type ReadFile, readFile, type SourceFile } from "../resources/read-file.ts";
 import { joinFiles } from "../resources/read-resources.ts";
-import type { RouteAttachment } from "../route-attachment.ts";
-import type { Topology } from "../topology.ts";
 import type { TopologyOptions } from "../topology-options.ts";
 
 export interface ResourceStoreOptions extends TopologyOptions {
@@ -33,20 +29,8 @@ export interface ResourceStore {
 }
 
 /** What all files mean together. */
-export interface Resolution {
-  /** Always servable: an error costs only what it concerns, which is left out. */
-  readonly topology: Topology;
-  /** Certificates and keys of the listeners, by Secret `<namespace>/<name>`. Never print them. */
-  readonly certificates: ReadonlyMap<string, Certificate>;
-  /** Sorted by file and place. */
-  readonly diagnostics: readonly Diagnostic[];
-  /** What became of each route at each listener that it names, in the order of the routes. */
-  readonly attachments: readonly RouteAttachment[];
-  /** Resources that were read. */
-  readonly objects: number;
+export interface Resolution extends ResolvedTopology {
   readonly staleFiles: readonly StaleFile[];
-  /** An error about Envoy as a whole, for which the last topology should continue to serve: in an EnvoySettings, an EnvoyProxy or its memory. */
-  readonly refusal: string | undefined;
 }
 
 /** A file that can't be read or parsed: its last good objects are served. */

@@ -1,5 +1,5 @@
 import type { Diagnostic, RouteAttachment, StaleFile } from "@umbra/envoy-config";
-import type { ClientState, Kind } from "@umbra/xds";
+import { type ClientState, type Kind, shownMessage } from "@umbra/xds";
 import type { ConfigurationState } from "./configuration-state.ts";
 
 /** What `GET /v1/config` answers. It has names and messages, but no content of resources. */
@@ -66,13 +66,11 @@ function envoyAnswer({ nodeId, isUpToDate, rejections }: ClientState): EnvoyAnsw
   return { nodeId, isUpToDate, refused: rejections.slice(0, mostListed).map(shownRejection) };
 }
 
-/** Envoy's words about a certificate may quote it. */
 export function shownRejection({
   kind,
   name,
   version,
   message,
 }: ClientState["rejections"][number]): ShownRejection {
-  const shown = kind === "sds" ? "not shown, as it may quote the certificate or its key" : message;
-  return { type: kind, name, version, message: shown };
+  return { type: kind, name, version, message: shownMessage(kind, message) };
 }
