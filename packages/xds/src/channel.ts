@@ -148,12 +148,24 @@ export class Channel {
     this.#first = undefined;
     const batch = this.#batchOf(offer);
     if (offer.mayRemove) this.#forget(offer);
-    this.#asked.clear();
+    this.#answerAsked(batch);
     const isEmpty = batch.resources.length === 0 && batch.removed.length === 0;
     const isNeeded = this.#isFull ? batch.changed.length > 0 || batch.removed.length > 0 : !isEmpty;
     if (isNeeded || this.#mustAnswer || batch.isAsked) return batch;
     this.#settled = offer;
     return undefined;
+  }
+
+  /** What is held back while a name is tried by itself is answered later. */
+  #answerAsked({ resources }: Batch): void {
+    if (this.#trialOf(resources) === undefined) this.#asked.clear();
+    else for (const { name } of resources) this.#asked.delete(name);
+  }
+
+  /** The one name that goes out by itself, so that it is clear what the client's reply is about. */
+  #trialOf(changed: readonly Resource[]): Resource | undefined {
+    const [first] = this.#alone;
+    return this.#isFull ? undefined : changed.find(({ name }) => name === first);
   }
 
   /** The batch has gone out under this nonce. */
@@ -287,7 +299,8 @@ export class Channel {
     if (this.#isFull) {
       return { resources: all, removed: gone, changed: names, isAsked: known.length > 0 };
     }
-    const sent = new Set([...names, ...known]);
+    const trial = this.#trialOf(changed);
+    const sent = new Set(trial === undefined ? [...names, ...known] : [trial.name]);
     const resources = all.filter(({ name }) => sent.has(name));
     // State of the world has no word for "there is none": a cluster's or a listener's own going says it.
     if (this.#options.protocol === "full") {
@@ -295,19 +308,25 @@ export class Channel {
         this.#accepted.delete(name);
         this.#options.earlier.delete(name);
       }
-      return { resources, removed: [], changed: names, isAsked: false };
+      return {
+        resources,
+        removed: [],
+        changed: names.filter((name) => sent.has(name)),
+        isAsked: false,
+      };
     }
     const missing = [...this.#asked].filter(
       (name) => isGone(name) || (!wanted.has(name) && !this.#accepted.has(name)),
     );
     const removed = [...new Set([...gone, ...missing])];
-    return { resources, removed, changed: names, isAsked: false };
+    return { resources, removed, changed: names.filter((name) => sent.has(name)), isAsked: false };
   }
 
   /** What the client is to have: its names of the view, refused content replaced by what it accepted last. */
   #wanted({ resources: view, mayRemove }: Offer): ReadonlyMap<string, Resource> {
     for (const name of this.#alone) {
-      if (!view.has(name) || view.get(name)?.version === this.#accepted.get(name)) {
+      const isWanted = view.has(name) && this.#subscription.covers(name);
+      if (!isWanted || view.get(name)?.version === this.#accepted.get(name)) {
         this.#alone.delete(name);
       }
     }

@@ -65,6 +65,25 @@ class Play {
   }
 }
 
+/** New and changed routes are refused in one answer, whose error names neither, by a client that has just come back. */
+const refusedTogetherAfterReconnection: [Action[], Action[], World] = [
+  [
+    {
+      kind: "update",
+      world: { clusters: [], listeners: [{ name: "l1", version: 0, routes: 0 }], bad: [] },
+    },
+  ],
+  [{ kind: "reconnect" }],
+  {
+    clusters: [],
+    listeners: [
+      { name: "l0", version: 0, routes: 0 },
+      { name: "l1", version: 0, routes: 0 },
+    ],
+    bad: ["r-l0", "r-l1"],
+  },
+];
+
 describe.each<Form>(["full", "delta"])("%s", (form) => {
   test("any interleaving of changes, refusals and restarts ends with the last good configuration", () => {
     fc.assert(
@@ -120,7 +139,7 @@ describe.each<Form>(["full", "delta"])("%s", (form) => {
           expect(lost).toEqual([[], [], []]);
         },
       ),
-      { numRuns: Number(process.env.FC_RUNS ?? 300) },
+      { numRuns: Number(process.env.FC_RUNS ?? 300), examples: [refusedTogetherAfterReconnection] },
     );
   });
 
