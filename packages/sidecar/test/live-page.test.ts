@@ -256,9 +256,9 @@ describeInChromium(`the live page, ${where}`, () => {
     }, 60_000);
 
     test.each([
-      { name: "a desk", width: 1280, isDark: false },
+      { name: "a desk of 1280 px without a sideways scroll bar", width: 1280, isDark: false },
       { name: "a desk in the dark", width: 1280, isDark: true },
-      { name: "a phone", width: 360, isDark: false },
+      { name: "a phone without a sideways scroll bar of the page", width: 360, isDark: false },
     ])(
       "fits $name",
       async ({ width, isDark }) => {

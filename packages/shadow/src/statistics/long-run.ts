@@ -107,7 +107,8 @@ function autoregressiveSd(
 
 /**
  * What few blocks hide: a load that lasts as long as they do moves their mean and not their deviation. So they are
- * taken to deviate as if a load made at least this share of the variance of single values.
+ * taken to deviate as if a load made at least this share of the variance of single values. Calibrated by simulation: a
+ * larger share finds a slower shadow later (`load 5 s: 1.3x`), a smaller one fails more equal ones (`load 120 s: equal`).
  */
 const assumedShare = 2 / 9;
 /** Blocks from which on the assumed share decreases, as one over their number: eight minutes. */
