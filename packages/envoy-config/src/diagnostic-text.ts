@@ -15,21 +15,21 @@ const colours = { error: "red", warning: "yellow", info: "cyan" } as const;
 const maxShown = 120;
 
 /**
- * Formats a diagnostic: `FILE:LINE:COLUMN severity code message`, the source line with carets under the error, the
+ * Formats a diagnostic: `FILE:LINE:COLUMN severity code message` (`OBJECT: PATH` for an object of an API server), the source line with carets under the error, the
  * fix, and a link to the explanation. Escapes terminal control characters. Does not end with a line break.
  */
 export function formatDiagnostic(
   diagnostic: Diagnostic,
   { hasColour = false }: DiagnosticTextOptions = {},
 ): string {
-  const { file, line, column, severity, code, message, remedy, condition } = diagnostic;
+  const { line, severity, code, message, remedy, condition } = diagnostic;
   const style = (name: Parameters<typeof styleText>[0], text: string) =>
     hasColour ? styleText(name, text, { validateStream: false }) : text;
   const set = condition === undefined ? "" : ` [${conditionText(condition)}]`;
   const margin = " ".repeat(String(line).length);
   const excerpt = excerptOf(diagnostic);
   return [
-    `${printable(file)}:${line}:${column} ${style(colours[severity], `${severity} ${code}`)} ${printable(message + set)}`,
+    `${placeText(diagnostic)} ${style(colours[severity], `${severity} ${code}`)} ${printable(message + set)}`,
     ...(excerpt === undefined
       ? []
       : [
@@ -38,6 +38,13 @@ export function formatDiagnostic(
         ]),
     `  ${excerpt === undefined ? "" : `${margin}   `}${style("bold", "help:")} ${printable(remedy)} (${referenceOf(code)})`,
   ].join("\n");
+}
+
+/** The place: in a file, in an object, or in a text in an object, where it is not at the beginning. */
+function placeText({ file, path, line, column }: Diagnostic): string {
+  if (path === undefined) return `${printable(file)}:${line}:${column}`;
+  const inside = line === 1 && column === 1 ? "" : `:${line}:${column}`;
+  return `${printable(file)}:${path === "" ? "" : ` ${printable(path)}`}${inside}`;
 }
 
 /** The part of the line around the error, and the carets. Each starts with a space unless it is empty. */

@@ -9,8 +9,10 @@ export interface Diagnostic {
   readonly message: string;
   /** How to fix it, in lower case and without a full stop. */
   readonly remedy: string;
-  /** The path that the user gave; `-` for standard input, `command line` for a flag. */
+  /** The path that the user gave; `-` for standard input, `command line` for a flag; `HTTPRoute default/chat` for an object of an API server. */
   readonly file: string;
+  /** The place in an object of an API server, such as `spec.rules[0].matches`, empty for the object itself; line and column are 1 then, or those in the text at this place. Absent for a file. */
+  readonly path?: string;
   /** Starts at 1. */
   readonly line: number;
   /** Starts at 1, in UTF-16 code units. */

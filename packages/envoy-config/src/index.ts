@@ -51,6 +51,7 @@ export { type DiagnosticTextOptions, formatDiagnostic } from "./diagnostic-text.
 export { type DirectTopologyOptions, directTopology } from "./direct-topology.ts";
 export { type EndpointList, parseEndpointList } from "./endpoint-list.ts";
 export { type EnvoySettings, type ParsedSetting, parseSetting } from "./envoy-settings.ts";
+export type { JsonMap as JsonObject } from "./json-map.ts";
 export {
   heldRequestBytes,
   leastHeldBytes,
@@ -91,6 +92,7 @@ export type { CheckPickerConfig } from "./resolve/picking.ts";
 export { byMatch } from "./resolve/precedence.ts";
 export { isCalled, type ResourceRef, resourceName } from "./resource-ref.ts";
 export { costLabel, gpusLabel } from "./resources/annotations.ts";
+export { type ObjectId, objectTitle } from "./resources/object-id.ts";
 export type { SourceFile } from "./resources/read-file.ts";
 export { type PathRewriter, pathRewriterOf } from "./rewritten-path.ts";
 export type { RouteAttachment } from "./route-attachment.ts";

@@ -18,6 +18,14 @@ export class ResourceMap<T> {
     else known.set(name, value);
   }
 
+  /** False if there was none. */
+  delete({ namespace, name }: ResourceRef): boolean {
+    const known = this.#namespaces.get(namespace);
+    const isGone = known?.delete(name) === true;
+    if (known?.size === 0) this.#namespaces.delete(namespace);
+    return isGone;
+  }
+
   /** Returns the value, and creates it if there is none. */
   take(resource: ResourceRef, make: () => T): T {
     const known = this.get(resource);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { createResourceStore, type Resolution, readTopology } from "@umbra/envoy-config";
+import { backings } from "./backings.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 type Folder = Readonly<Record<string, Json>>;
@@ -59,13 +60,15 @@ const good: Folder = {
   shadow: pool("shadow", "10.0.0.2"),
 };
 
-function resolve(folder: Folder): Resolution {
-  const store = createResourceStore({ isLive: true });
-  for (const [name, each] of Object.entries(folder)) {
-    store.put({ name: `${name}.yaml`, text: JSON.stringify(each) });
-  }
-  return store.resolve();
-}
+type Put = (typeof backings)[number]["put"];
+
+const resolveBy =
+  (put: Put) =>
+  (folder: Folder): Resolution => {
+    const store = createResourceStore({ isLive: true });
+    for (const [name, each] of Object.entries(folder)) put(store, name, each);
+    return store.resolve();
+  };
 
 function routesOf({ topology }: Resolution) {
   return topology.listeners.flatMap(({ virtualHosts }) =>
@@ -248,11 +251,6 @@ const same: readonly {
     as: good,
   },
   {
-    fault: "a second object of the same name",
-    folder: { ...good, zzz: route("chat", [{ ...chatRule, matches: [prefix("/z")] }]) },
-    as: good,
-  },
-  {
     fault: "a document without a kind",
     folder: { ...good, bad: { apiVersion: "v1", metadata: { name: "x" } } },
     as: good,
@@ -284,7 +282,9 @@ const same: readonly {
   },
 ];
 
-describe("an error in a folder of good objects", () => {
+describe.each(backings)("an error among good objects of $backing", ({ put }) => {
+  const resolve = resolveBy(put);
+
   test.each(same)("in $fault costs nothing else", ({ folder, as }) => {
     const found = resolve(folder);
     expect(errorsOf(found)).toBeGreaterThan(0);
@@ -382,6 +382,17 @@ describe("an error in a folder of good objects", () => {
     },
   ])("in $fault refuses the whole", ({ of }) => {
     expect(resolve({ ...good, of }).refusal).toEqual(expect.any(String));
+  });
+});
+
+describe("an error in a folder of good objects", () => {
+  test("in a second object of the same name costs nothing else", () => {
+    const resolve = resolveBy(backings[0]?.put ?? (() => undefined));
+    const found = resolve({
+      ...{ ...good, zzz: route("chat", [{ ...chatRule, matches: [prefix("/z")] }]) },
+    });
+    expect(errorsOf(found)).toBe(1);
+    expect(found.topology).toEqual(resolve(good).topology);
   });
 
   test("about a flag that names nothing costs nothing while files may come", () => {

@@ -41,7 +41,11 @@ export function sarifOf(diagnostics: readonly Diagnostic[]): object {
 }
 
 /** Empty if the finding has no file: it is about standard input or a flag. */
-function locationsOf({ file, line, column, endColumn, sourceLine }: Diagnostic): object {
+function locationsOf({ file, path, line, column, endColumn, sourceLine }: Diagnostic): object {
+  if (path !== undefined) {
+    const fullyQualifiedName = path === "" ? file : `${file}: ${path}`;
+    return { locations: [{ logicalLocations: [{ fullyQualifiedName }] }] };
+  }
   if (file === "-" || file === "command line") return {};
   return {
     locations: [

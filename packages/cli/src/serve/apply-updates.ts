@@ -75,9 +75,9 @@ class Applier implements ConfigurationApplier {
     if (others > 0) this.#options.log.warn(`and ${others} more findings: see umbra config`);
   }
 
-  #log({ severity, code, file, line, column, message, remedy }: Diagnostic): void {
+  #log({ severity, code, file, path, line, column, message, remedy }: Diagnostic): void {
     const { log } = this.#options;
-    const fields = { code, file, line, column, remedy };
+    const fields = { code, file, ...(path === undefined ? { line, column } : { path }), remedy };
     if (severity === "error") log.error(fields, message);
     else log.warn(fields, message);
   }

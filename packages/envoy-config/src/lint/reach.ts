@@ -2,7 +2,7 @@ import { hostsOf } from "../queries.ts";
 import { matchKey, takesEverything } from "../resolve/route-match.ts";
 import { ruleRef } from "../resolve/rule-of-route.ts";
 import { isSameResource, resourceName } from "../resource-ref.ts";
-import { inRule, lineOf, type Report } from "../resources/report.ts";
+import { inRule, lineOf, type Place, type Report } from "../resources/report.ts";
 import { wholeShare } from "../share-draw.ts";
 import type { Route, VirtualHost } from "../topology.ts";
 import type { LintInput } from "./lint-input.ts";
@@ -20,7 +20,7 @@ export function lintReach({ topology, places }: LintInput, sink: Report): void {
       const where = `${host.domains.join(", ")} on port ${port}`;
       const other = places.route(earlier);
       const owner = earlier.origin.route;
-      const by = `HTTPRoute "${resourceName(owner)}"${other === undefined ? "" : ` (${other.file}:${lineOf(other)})`}`;
+      const by = `HTTPRoute "${resourceName(owner)}"${other === undefined ? "" : ` (${placeText(other)})`}`;
       if (isSameResource(route.origin.route, owner)) {
         const message = `this match is never reached on ${where}: an earlier match of ${by} takes its requests`;
         report("warning", "UMB0302", place, message);
@@ -30,6 +30,11 @@ export function lintReach({ topology, places }: LintInput, sink: Report): void {
       }
     }
   }
+}
+
+/** The file of an object of an API server is its name, which the message has. */
+function placeText(place: Place): string {
+  return place.path ?? `${place.file}:${lineOf(place)}`;
 }
 
 /** Returns each unreachable route with the route that takes its requests: one with the same match, or with an expression that matches every path. */

@@ -1,8 +1,8 @@
 import { defined } from "@umbra/shadow/defined";
 import type { Diagnostic } from "../diagnostic.ts";
 import { decodeFile } from "./file-text.ts";
-import { maxRead } from "./inspect.ts";
 import { mayHoldSecret, type ReadSegment, readSegment } from "./read-segment.ts";
+import { maxRead } from "./reading-budget.ts";
 import type { Finding, Step } from "./recorder.ts";
 import { createReport } from "./report.ts";
 import { splitText } from "./split-text.ts";
@@ -35,8 +35,8 @@ export interface ReadFile {
   readonly problem?: string;
 }
 
-/** Maximum instructions of a file's regular expressions that are compiled to check them: seconds. */
-const maxInstructions = 1_000_000;
+/** Maximum instructions of a file's, or an object's, regular expressions that are compiled to check them: seconds. */
+export const maxInstructions = 1_000_000;
 
 /** Maximum documents of a file. */
 const maxSegments = 20_000;

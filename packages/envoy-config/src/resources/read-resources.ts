@@ -34,7 +34,8 @@ export function joinFiles(files: readonly ReadFile[]): ReadResources {
     for (const [list, found] of lists) (resources[list] as unknown[]).push(...found);
   };
   for (const file of files) {
-    show(file.name, file.text);
+    // An object of an API server has no text.
+    if (file.text !== "") show(file.name, file.text);
     for (const { start, linesAbove, steps } of file.segments) {
       start.linesAbove = linesAbove;
       for (const step of steps) join(step, file);

@@ -1,18 +1,10 @@
 import { unprintableIn } from "@umbra/shadow/printable";
-import { isCollection, isMap, isNode, isScalar, isSeq, type Node } from "yaml";
 import type { DiagnosticCode } from "../codes.ts";
 import type { RuleRef, Severity } from "../diagnostic.ts";
 import { didYouMean } from "../nearest.ts";
 import { type DiagnosticExtras, inRule, type Place, type Report } from "./report.ts";
-import {
-  canRead,
-  type Field,
-  fieldsOf,
-  placeOf,
-  plainValue,
-  resolved,
-  type Source,
-} from "./source.ts";
+import type { Source } from "./source.ts";
+import { type Field, plainValue, type ValueNode } from "./value-node.ts";
 
 /** Maximum length of a value other than an annotation. The Gateway API's longest are header values with 4096. */
 const maxLength = 4_096;
@@ -24,14 +16,14 @@ export interface Part<T> {
   readonly isBroken: boolean;
 }
 
-/** Reads a map of a YAML document field by field, and reports problems at their place. */
+/** Reads a map of a document field by field, and reports problems at their place. */
 export class Reader {
   readonly #source: Source;
-  readonly #node: Node;
+  readonly #node: ValueNode;
   readonly #read = new Set<string>();
   #fields: ReadonlyMap<string, Field> | undefined;
 
-  constructor(source: Source, node: Node) {
+  constructor(source: Source, node: ValueNode) {
     this.#source = source;
     this.#node = node;
   }
@@ -39,7 +31,7 @@ export class Reader {
   /** Returns the place of a field, or of the map itself. */
   place(key?: string): Place {
     const field = key === undefined ? undefined : this.#field(key);
-    return this.#placeOf(field?.value ?? field?.key ?? this.#node);
+    return (field?.value ?? field?.key ?? this.#node).place();
   }
 
   /** Takes some of the instructions that may be compiled. False if fewer are left. */
@@ -54,11 +46,11 @@ export class Reader {
   placeAt(path: readonly (string | number)[]): Place {
     let node = this.#node;
     for (const part of path) {
-      const next: unknown = isCollection(node) ? node.get(part, true) : undefined;
-      if (!isNode(next)) break;
+      const next = node.child(part);
+      if (next === undefined) break;
       node = next;
     }
-    return this.#placeOf(node);
+    return node.place();
   }
 
   report(
@@ -135,7 +127,7 @@ export class Reader {
   map(key: string): Reader | undefined {
     const value = this.#value(key);
     if (value === undefined) return undefined;
-    return isMap(value) ? new Reader(this.#source, value) : this.#mustBe(key, "a map");
+    return value.kind === "map" ? new Reader(this.#source, value) : this.#mustBe(key, "a map");
   }
 
   /** Reads the map and reports fields that `read` neither reads nor ignores. */
@@ -182,13 +174,17 @@ export class Reader {
 
   /** Reads the maps of a list; empty if the field is absent. */
   maps(key: string): readonly Reader[] {
-    return this.#list(key, "maps", (item) => isMap(item) && [new Reader(this.#source, item)]);
+    return this.#list(
+      key,
+      "maps",
+      (item) => item.kind === "map" && [new Reader(this.#source, item)],
+    );
   }
 
   /** Reads a list of strings. With `isText`, they may have several lines. */
   strings(key: string, { isText = false }: { readonly isText?: boolean } = {}): readonly string[] {
     return this.#list(key, "strings", (item) => {
-      if (!isScalar(item)) return false;
+      if (item.kind !== "scalar") return false;
       const value = String(item.value);
       const sound = isText ? value : this.#sound(key, value, item);
       return sound === undefined ? [] : [sound];
@@ -198,7 +194,7 @@ export class Reader {
   /** Reads a list of whole numbers, each from `min` to `max`. */
   integers(key: string, min: number, max: number): readonly number[] {
     return this.#list(key, "whole numbers", (item) => {
-      const value = isScalar(item) ? item.value : undefined;
+      const { value } = item;
       if (isWhole(value, min, max)) return [value];
       const expected = `a list of whole numbers from ${min} to ${max}`;
       return this.#mustBe(key, expected, unquoted(value)) ?? [];
@@ -213,7 +209,7 @@ export class Reader {
     const map = this.map(key);
     const read: [string, string][] = [];
     for (const [name, field] of map === undefined ? [] : map.#entries()) {
-      if (!isScalar(field.value)) continue;
+      if (field.value?.kind !== "scalar") continue;
       const value = String(field.value.value);
       const isSound =
         isText ||
@@ -227,8 +223,8 @@ export class Reader {
   /** Returns the places of all fields of a nested map, for later: to look one up then would keep the whole document. */
   placesIn(key: string): ReadonlyMap<string, Place> {
     const map = this.#value(key);
-    const fields = isMap(map) ? [...new Reader(this.#source, map).#entries()] : [];
-    return new Map(fields.map(([name, { key, value }]) => [name, this.#placeOf(value ?? key)]));
+    const fields = map?.fields(this.#source) ?? [];
+    return new Map([...fields].map(([name, { key, value }]) => [name, (value ?? key).place()]));
   }
 
   /** Returns a field as plain data, whatever its type. */
@@ -237,23 +233,14 @@ export class Reader {
     return value === undefined ? undefined : plainValue(value, this.#source);
   }
 
-  /** Returns an embedded document and its source within the file, so that problems are reported at their own line. */
+  /** Returns a text with a document in it, and a source that reports problems of that document at their own place. */
   embedded(key: string): { readonly text: string; readonly source: Source } | undefined {
     const node = this.#value(key);
     if (node === undefined) return undefined;
-    if (!isScalar(node) || typeof node.value !== "string") return this.#mustBe(key, "a text");
+    if (typeof node.value !== "string") return this.#mustBe(key, "a text");
     const source = this.#source;
-    const { line, column } = this.#placeOf(node);
-    const isBlock = node.type === "BLOCK_LITERAL" || node.type === "BLOCK_FOLDED";
-    const [start = 0] = node.range ?? [];
-    const [, spaces = ""] = /\n( *)[^\s]/.exec(source.text.slice(start)) ?? [];
-    const [lines, columns] = isBlock ? [line, spaces.length] : [line - 1, column];
-    const report: Report = (...[severity, code, place, message, extras]) => {
-      const { endColumn } = place;
-      const moved = { line: place.line + lines, column: place.column + columns };
-      const end = endColumn === undefined ? {} : { endColumn: endColumn + columns };
-      source.report(severity, code, { ...place, ...moved, ...end }, message, extras);
-    };
+    const report: Report = (severity, code, place, ...rest) =>
+      source.report(severity, code, node.placeInside(place), ...rest);
     return { text: node.value, source: { ...source, report } };
   }
 
@@ -275,15 +262,11 @@ export class Reader {
 
   /** False if the document is not a map. */
   isMap(): boolean {
-    return isMap(this.#node);
+    return this.#node.kind === "map";
   }
 
   has(key: string): boolean {
     return this.#value(key) !== undefined;
-  }
-
-  #placeOf(node: Node): Place {
-    return placeOf(node, this.#source);
   }
 
   /** Reports unknown fields, with the closest known name. */
@@ -293,12 +276,12 @@ export class Reader {
       if (known.includes(name)) continue;
       const message = `unknown field \`${name.slice(0, 64)}\``;
       const extras = didYouMean(name, known, "`");
-      this.#source.report("warning", "UMB0105", this.#placeOf(key), message, extras);
+      this.#source.report("warning", "UMB0105", key.place(), message, extras);
     }
   }
 
   #entries(): ReadonlyMap<string, Field> {
-    this.#fields ??= fieldsOf(this.#node, this.#source);
+    this.#fields ??= this.#node.fields(this.#source);
     return this.#fields;
   }
 
@@ -306,16 +289,16 @@ export class Reader {
     return this.#entries().get(key);
   }
 
-  #value(key: string): Node | undefined {
+  #value(key: string): ValueNode | undefined {
     this.#read.add(key);
     const value = this.#field(key)?.value;
-    return isScalar(value) && value.value === null ? undefined : value;
+    return value?.kind === "scalar" && value.value === null ? undefined : value;
   }
 
   #scalar(key: string): unknown {
     const value = this.#value(key);
     if (value === undefined) return undefined;
-    return isScalar(value) ? value.value : this.#mustBe(key, "a single value");
+    return value.kind === "scalar" ? value.value : this.#mustBe(key, "a single value");
   }
 
   #amount(key: string, isTaken: (value: number) => boolean, expected: string): number | undefined {
@@ -325,20 +308,19 @@ export class Reader {
   }
 
   /** Reads each item with `read`. Uses `of` in the message if an item has the wrong type. */
-  #list<T>(key: string, of: string, read: (item: Node) => readonly T[] | false): readonly T[] {
+  #list<T>(key: string, of: string, read: (item: ValueNode) => readonly T[] | false): readonly T[] {
     const value = this.#value(key);
     if (value === undefined) return [];
-    if (!isSeq(value)) return this.#mustBe(key, "a list") ?? [];
-    if (!canRead(value, this.#source)) return [];
-    return value.items.flatMap((each) => {
-      const found = read(resolved(each as Node, this.#source));
+    if (value.kind !== "list") return this.#mustBe(key, "a list") ?? [];
+    return value.items(this.#source).flatMap((item) => {
+      const found = read(item);
       return found === false ? (this.#mustBe(key, `a list of ${of}`) ?? []) : found;
     });
   }
 
   /** Returns the value if it contains no line breaks or terminal control characters. */
-  #sound(key: string, value: string, node?: Node): string | undefined {
-    const place = node === undefined ? this.place(key) : this.#placeOf(node);
+  #sound(key: string, value: string, node?: Pick<ValueNode, "place">): string | undefined {
+    const place = node?.place() ?? this.place(key);
     if (value.length > maxLength) {
       const message = `\`${key.slice(0, 64)}\` is longer than ${maxLength} characters`;
       this.#source.report("error", "UMB0104", place, message, { remedy: "shorten it" });

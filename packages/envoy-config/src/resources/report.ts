@@ -3,7 +3,7 @@ import { type DiagnosticCode, diagnosticCodes } from "../codes.ts";
 import type { Diagnostic, RuleRef, Severity } from "../diagnostic.ts";
 
 /** The place of a value in a file. */
-export interface Place extends Pick<Diagnostic, "file" | "line" | "column" | "endColumn"> {
+export interface Place extends Pick<Diagnostic, "file" | "path" | "line" | "column" | "endColumn"> {
   /** The line may contain a secret and must not be shown. */
   readonly isSecret?: boolean;
   /** Lines count from here; absent: from the top of the file. */
@@ -66,14 +66,14 @@ export function createReport(): ReportSink {
   const textOf = new Map<string, (line: number) => string | undefined>();
 
   const add: Report = (severity, code, place, message, { remedy, condition, rule } = {}) => {
-    const { file, column, endColumn, isSecret } = place;
+    const { file, path, column, endColumn, isSecret } = place;
     const line = lineOf(place);
     const sourceLine = isSecret === true ? undefined : textOf.get(file)?.(line);
     diagnostics.push({
       ...{ severity, code, message: bounded(message) },
       remedy: bounded(remedy ?? diagnosticCodes[code].remedy),
       ...{ file, line, column },
-      ...defined({ endColumn, sourceLine, condition, rule }),
+      ...defined({ path, endColumn, sourceLine, condition, rule }),
     });
   };
   return {
@@ -82,10 +82,9 @@ export function createReport(): ReportSink {
       const count = ++counts[severity];
       if (count <= maxFindings) add(severity, code, place, message, extras);
       if (count === maxFindings + 1) {
-        const { file, column } = place;
-        const line = lineOf(place);
+        const { endColumn: _, isSecret: _shown, start: _moved, ...at } = place;
         const more = `only the first ${maxFindings} findings of severity ${severity} are shown`;
-        add("info", "UMB0109", { file, line, column }, more);
+        add("info", "UMB0109", { ...at, line: lineOf(place) }, more);
       }
     },
     show(file, text) {

@@ -1,9 +1,12 @@
 import { defined } from "@umbra/shadow/defined";
 import { compare } from "../compare.ts";
+import type { JsonMap } from "../json-map.ts";
 import { type ResolvedTopology, resolveTopology } from "../resolve-topology.ts";
+import type { ObjectId } from "../resources/object-id.ts";
 import { problemsOf, type ReadFile, readFile, type SourceFile } from "../resources/read-file.ts";
 import { joinFiles } from "../resources/read-resources.ts";
 import type { TopologyOptions } from "../topology-options.ts";
+import { createHeldObjects } from "./held-objects.ts";
 
 export interface ResourceStoreOptions extends TopologyOptions {
   /** True: the topology is served while it changes, so an error costs only what it concerns. */
@@ -16,7 +19,7 @@ export interface ResourceStoreOptions extends TopologyOptions {
   readonly hasAllPods?: boolean;
 }
 
-/** Resources of many files, each read again only when it changes. */
+/** Resources of many files and objects, each read again only when it changes. */
 export interface ResourceStore {
   /** Takes the present content of a file. A file that can't be decoded or parsed keeps its last good objects, and is stale. */
   put(file: SourceFile): void;
@@ -24,7 +27,13 @@ export interface ResourceStore {
   keep(name: string, problem: string): void;
   /** Removes a file and its objects. */
   remove(name: string): void;
-  /** Returns what all files mean together. Never throws. */
+  /**
+   * Takes the present content of an object of an API server, as plain JSON. It replaces one of the same identity, and
+   * comes after the files: where both have an object, the file's counts. Never throws.
+   */
+  putObject(object: JsonMap): void;
+  removeObject(id: ObjectId): void;
+  /** Returns what all files and objects mean together. Never throws. */
   resolve(): Resolution;
 }
 
@@ -49,9 +58,10 @@ interface HeldFile {
   readonly problem?: string;
 }
 
-/** Creates an empty store. Its files count in the order of their names, whatever the order in which they came. */
+/** Creates an empty store. Its files and objects count in the order of their names, whatever the order in which they came. */
 export function createResourceStore(options: ResourceStoreOptions = {}): ResourceStore {
   const held = new Map<string, HeldFile>();
+  const objects = createHeldObjects();
   return {
     put(file) {
       const { good, bad } = held.get(file.name) ?? {};
@@ -65,11 +75,14 @@ export function createResourceStore(options: ResourceStoreOptions = {}): Resourc
       held.set(name, { ...defined({ good }), problem });
     },
     remove: (name) => void held.delete(name),
+    putObject: (object) => objects.put(object),
+    removeObject: (id) => objects.remove(id),
     resolve() {
       const files = [...held].toSorted(([a], [b]) => compare(a, b));
       const good = files.flatMap(([, each]) => each.good ?? []);
-      const firstFile = files[0]?.[0] ?? "-";
-      return resolutionOf(resolveTopology(joinFiles(good), { ...options, firstFile }), files);
+      const all = [...good, ...objects.all()];
+      const firstFile = files[0]?.[0] ?? all[0]?.name ?? "-";
+      return resolutionOf(resolveTopology(joinFiles(all), { ...options, firstFile }), files);
     },
   };
 }

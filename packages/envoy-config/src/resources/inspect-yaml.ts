@@ -2,24 +2,22 @@ import { defined } from "@umbra/shadow/defined";
 import { isAlias, isMap, isScalar, isSeq, type Node } from "yaml";
 import type { DiagnosticCode } from "../codes.ts";
 import { nearest } from "../nearest.ts";
-import { placeOf, type Source, type Spend } from "./source.ts";
-
-const maxDepth = 100;
-
-/** Maximum fields and items per file, with aliases expanded. */
-export const maxRead = 10_000_000;
+import { keyProblem } from "./map-keys.ts";
+import { maxDepth } from "./reading-budget.ts";
+import type { Source } from "./source.ts";
+import { placeOf, type YamlDocument } from "./yaml-node.ts";
 
 /**
  * Walks a document once, in order. Resolves aliases and reports invalid keys. What it reports does not count as the
  * document's error: a map with an invalid key counts when it is read, and so does an alias without a value.
  */
-export function inspectDocument(contents: Node, source: Source): void {
+export function inspectYaml(contents: Node, document: YamlDocument, source: Source): void {
   const anchors = new Map<string, Node>();
   const open = new Set<Node>();
   let isTooDeep = false;
 
   const tell = (code: DiagnosticCode, node: Node, message: string, remedy?: string) => {
-    source.report("error", code, placeOf(node, source), message, defined({ remedy }));
+    source.report("error", code, placeOf(node, document), message, defined({ remedy }));
     source.faults.count--;
   };
 
@@ -36,7 +34,7 @@ export function inspectDocument(contents: Node, source: Source): void {
         const remedy = near === undefined ? "write the value itself" : `did you mean \`*${near}\`?`;
         const message = `no anchor \`&${node.source.slice(0, 64)}\` above this alias`;
         tell("UMB0101", node, message, remedy);
-      } else if (!open.has(target)) source.aliases.set(node, target);
+      } else if (!open.has(target)) document.aliases.set(node, target);
       else {
         const message = "this alias refers to a value that contains it";
         tell("UMB0108", node, message, "write the value itself");
@@ -47,7 +45,7 @@ export function inspectDocument(contents: Node, source: Source): void {
     if (anchor !== undefined) anchors.set(anchor, node);
     if (!isMap(node) && !isSeq(node)) return;
     open.add(node);
-    if (isMap(node)) visitFields(node.items, () => source.faults.maps.add(node));
+    if (isMap(node)) visitFields(node.items, () => document.invalidMaps.add(node));
     else for (const item of node.items) if (item !== null) visit(item as Node);
     open.delete(node);
   }
@@ -71,42 +69,4 @@ export function inspectDocument(contents: Node, source: Source): void {
   }
 
   visit(contents);
-}
-
-interface KeyProblem {
-  readonly code: DiagnosticCode;
-  readonly message: string;
-  readonly remedy?: string;
-}
-
-function keyProblem(name: string, seen: ReadonlySet<string>): KeyProblem | undefined {
-  if (name === "__proto__") {
-    return { code: "UMB0110", message: "the key `__proto__` is not allowed", remedy: "remove it" };
-  }
-  if (!seen.has(name) || name === "<<") return undefined;
-  return { code: "UMB0111", message: `duplicate key \`${name.slice(0, 64)}\` in this map` };
-}
-
-export interface Budget {
-  readonly spend: Spend;
-  /** Fields and items read. */
-  spent(): number;
-  isExceeded(): boolean;
-}
-
-/** Creates the budget of a file, or of a part of it. */
-export function createBudget(): Budget {
-  let left = maxRead;
-  return {
-    spent: () => maxRead - left,
-    isExceeded: () => left < 0,
-    spend(count, depth, tooMuch) {
-      if (left < 0) return false;
-      left = depth > maxDepth ? -1 : left - count;
-      if (left >= 0) return true;
-      left = -1;
-      tooMuch();
-      return false;
-    },
-  };
 }
