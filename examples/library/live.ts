@@ -2,7 +2,7 @@ import { startConfiguration } from "@umbra/control";
 import { createAdsServer, emptySnapshot } from "@umbra/xds";
 
 const ads = createAdsServer();
-const source = await startConfiguration({
+const source = startConfiguration({
   paths: ["examples/mirror"],
   rendering: { sidecar: "127.0.0.1:9002" },
   isWatched: true,
@@ -13,4 +13,5 @@ const source = await startConfiguration({
   },
   onProblem: (words) => console.error(words),
 });
-ads.update(source.first.snapshot ?? emptySnapshot);
+const { snapshot = emptySnapshot } = await source.first;
+ads.update(snapshot);

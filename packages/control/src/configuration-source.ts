@@ -1,5 +1,6 @@
 import type { SourceFile, Topology } from "@umbra/envoy-config";
 import type { ConfigurationSourceOptions, ConfigurationUpdate } from "./configuration-update.ts";
+import type { ObjectChange } from "./object-change.ts";
 import type { Refusal } from "./refusals/refusal.ts";
 import {
   type FollowingThread,
@@ -10,12 +11,19 @@ import { patched } from "./thread/patch.ts";
 import { unpacked } from "./thread/wire.ts";
 import type { FromWorker, SentUpdate, WorkerSetup } from "./thread/worker-messages.ts";
 
-/** Configurations that come from files. */
+/** Configurations that come from files, from an API server, or from both. */
 export interface ConfigurationSource {
-  /** What the files mean at the start. Where a finding is an error, what it concerns is left out or not usable. */
-  readonly first: ConfigurationUpdate;
+  /**
+   * What they mean at the start. Where a finding is an error, what it concerns is left out or not usable. With an API
+   * server, it comes after `synced`. It is rejected if a path can't be read at the start.
+   */
+  readonly first: Promise<ConfigurationUpdate>;
   /** Scans the files now, without waiting for a sign of a change. */
   rescan(): void;
+  /** Takes changes of an API server's objects, in the order in which they happened. */
+  take(changes: readonly ObjectChange[]): void;
+  /** All objects of the API server have arrived: from now on what is held is complete, and served. */
+  synced(): void;
   /**
    * Every connected Envoy refuses a resource of `snapshot`. Its last accepted form is held until its content changes,
    * and a finding names the resource and Envoy's words.
@@ -27,28 +35,27 @@ export interface ConfigurationSource {
 }
 
 /**
- * Reads the files, and follows them in a thread of its own: nothing that is read, resolved or encoded keeps this thread
- * from its work. A thread that crashes is started again; what was served last is served meanwhile.
- *
- * @throws Error if a path can't be read at the start
+ * Reads the files and objects, and follows them in a thread of its own: nothing that is read, resolved or encoded keeps
+ * this thread from its work. A thread that crashes is started again; what was served last is served meanwhile.
  */
 export function startConfiguration(
   options: ConfigurationSourceOptions,
   internals: Pick<FollowingThreadOptions, "startWorker"> = {},
-): Promise<ConfigurationSource> {
-  return new Source(options, internals).started;
+): ConfigurationSource {
+  return new Source(options, internals);
 }
 
 interface Settle {
-  readonly resolve: (source: ConfigurationSource) => void;
+  readonly resolve: (first: ConfigurationUpdate) => void;
   readonly reject: (cause: Error) => void;
 }
 
-class Source implements Omit<ConfigurationSource, "first"> {
-  readonly started: Promise<ConfigurationSource>;
+class Source implements ConfigurationSource {
+  readonly first: Promise<ConfigurationUpdate>;
   readonly #options: ConfigurationSourceOptions;
   readonly #thread: FollowingThread;
   #settle: Settle = { resolve() {}, reject() {} };
+  #isSynced = false;
   #latest: ConfigurationUpdate | undefined;
   #received: SentUpdate | undefined;
   #lastGood: readonly SourceFile[] = [];
@@ -59,19 +66,30 @@ class Source implements Omit<ConfigurationSource, "first"> {
     internals: Pick<FollowingThreadOptions, "startWorker">,
   ) {
     this.#options = options;
-    this.started = new Promise((resolve, reject) => {
+    this.first = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
+    // A caller that closes early need not wait for it.
+    this.first.catch(() => undefined);
     this.#thread = startFollowingThread({
       ...internals,
       setup: () => this.#setup(),
-      onMessage: (message) => this.#take(message),
+      onMessage: (message) => this.#receive(message),
       onCrash: (why, againMs) => this.#crashed(why, againMs),
     });
   }
 
   rescan(): void {
     this.#thread.send({ kind: "rescan" });
+  }
+
+  take(changes: readonly ObjectChange[]): void {
+    this.#thread.send({ kind: "objects", changes });
+  }
+
+  synced(): void {
+    this.#isSynced = true;
+    this.#thread.send({ kind: "synced" });
   }
 
   refused({ kind, name, version, message }: Refusal): void {
@@ -87,8 +105,12 @@ class Source implements Omit<ConfigurationSource, "first"> {
   }
 
   #setup(): WorkerSetup {
-    const { onChange: _, onProblem: _words, earlier, ...options } = this.#options;
+    const { onChange: _, onProblem: _words, earlier, objects: known, ...rest } = this.#options;
     const before = this.#latest;
+    const options = {
+      ...rest,
+      ...(known && { objects: { objects: known(), isSynced: this.#isSynced } }),
+    };
     if (before === undefined) {
       return { ...options, earlier: earlier ?? [], isTolerant: earlier !== undefined };
     }
@@ -101,7 +123,7 @@ class Source implements Omit<ConfigurationSource, "first"> {
     };
   }
 
-  #take(message: FromWorker): void {
+  #receive(message: FromWorker): void {
     switch (message.kind) {
       case "update":
         this.#update(message);
@@ -126,17 +148,8 @@ class Source implements Omit<ConfigurationSource, "first"> {
     this.#latest = update;
     this.#lastGood = lastGood;
     this.#startSettings ??= update.topology.envoy.settings;
-    if (before !== undefined) {
-      this.#options.onChange(update);
-      return;
-    }
-    this.#settle.resolve({
-      first: update,
-      rescan: () => this.rescan(),
-      refused: (refusal) => this.refused(refusal),
-      accepted: (generation) => this.accepted(generation),
-      close: () => this.close(),
-    });
+    if (before === undefined) this.#settle.resolve(update);
+    else this.#options.onChange(update);
   }
 
   #crashed(why: string, againMs: number): void {

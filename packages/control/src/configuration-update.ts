@@ -1,6 +1,7 @@
 import type {
   BootstrapOptions,
   Diagnostic,
+  JsonObject,
   Resolution,
   Topology,
   TopologyOptions,
@@ -52,6 +53,11 @@ export interface ConfigurationSourceOptions {
   readonly ownInterfaces?: readonly string[];
   /** False: the files are read once. */
   readonly isWatched: boolean;
+  /**
+   * With it, an API server is a source too, alone or in addition to files, and nothing is served before `synced`. Returns all
+   * objects as they are now: a thread that is started again asks for them.
+   */
+  readonly objects?: () => readonly JsonObject[];
   /** Another configuration, or other findings. */
   readonly onChange: (update: ConfigurationUpdate) => void;
   /** For people: what does not work as usual, such as a thread that was started again. */

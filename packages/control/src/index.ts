@@ -7,4 +7,5 @@ export type {
   SourceTopologyOptions,
 } from "./configuration-update.ts";
 export { createEncoder, type Encode, type Encoded } from "./encode/encoder.ts";
+export type { ObjectChange } from "./object-change.ts";
 export type { Refusal } from "./refusals/refusal.ts";

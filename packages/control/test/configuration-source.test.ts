@@ -26,8 +26,7 @@ describe("a configuration from files", () => {
   test("the first one is complete", async () => {
     const folder = newFolder();
     writeResources(folder);
-    const { source } = await start([folder]);
-    const { first } = source;
+    const { first } = await start([folder]);
     expect(first).toMatchObject({ generation: 1, objects: 3, staleFiles: [], changes: [] });
     expect(endpointsOf(first)).toEqual(["10.0.0.1:8000"]);
     expect([...(first.snapshot?.rds.keys() ?? [])]).toHaveLength(1);
@@ -38,21 +37,20 @@ describe("a configuration from files", () => {
   test("a changed route comes as another configuration, in words", async () => {
     const folder = newFolder();
     writeResources(folder);
-    const { source, until } = await start([folder]);
+    const { first, until } = await start([folder]);
     replaceFile(join(folder, "route.yaml"), route({ path: "/v2" }));
     const update = await until(({ generation }) => generation === 2);
     expect(update.changes).toEqual(["route default/chat: match changed"]);
     // What has not changed is the same object, so that it is not compared again.
-    const same = (kind: keyof Snapshot) =>
-      update.snapshot?.[kind] === source.first.snapshot?.[kind];
+    const same = (kind: keyof Snapshot) => update.snapshot?.[kind] === first.snapshot?.[kind];
     expect(kinds.filter((kind) => !same(kind))).toEqual(["rds"]);
   });
 
   test("without `rendering` there are no resources for Envoy", async () => {
     const folder = newFolder();
     writeResources(folder);
-    const { source, until } = await start([folder], { isRendered: false });
-    expect(source.first.snapshot).toBeUndefined();
+    const { first, until } = await start([folder], { isRendered: false });
+    expect(first.snapshot).toBeUndefined();
     replaceFile(join(folder, "pool.yaml"), pool(["10.0.0.1:8000", "10.0.0.2:8000"]));
     const update = await until(({ generation }) => generation === 2);
     expect(update.changes).toEqual(["pool default/llama: 1 endpoint added"]);
@@ -152,10 +150,10 @@ describe("a configuration from files", () => {
   test("standard input stays as it is", async () => {
     const folder = newFolder();
     writeFileSync(join(folder, "route.yaml"), route());
-    const { source, until } = await start([folder], {
+    const { first, until } = await start([folder], {
       fixed: [{ name: "-", text: `${gateway}---${pool(["10.0.0.1:8000"])}` }],
     });
-    expect(source.first.objects).toBe(3);
+    expect(first.objects).toBe(3);
     replaceFile(join(folder, "route.yaml"), route({ path: "/v2" }));
     const update = await until(({ generation }) => generation === 2);
     expect(endpointsOf(update)).toEqual(["10.0.0.1:8000"]);
@@ -182,8 +180,8 @@ describe("a configuration from files", () => {
     const folder = newFolder();
     writeResources(folder);
     writeFileSync(join(folder, "broken.yaml"), "kind: [broken\n");
-    const { source } = await start([folder]);
-    expect(codesOf(source.first)).toEqual(["UMB0101"]);
+    const { first } = await start([folder]);
+    expect(codesOf(first)).toEqual(["UMB0101"]);
   });
 
   test("earlier content serves where a file can't be parsed at the start", async () => {
@@ -191,20 +189,20 @@ describe("a configuration from files", () => {
     writeResources(folder);
     const file = join(folder, "pool.yaml");
     writeFileSync(file, "kind: [broken\n");
-    const { source } = await start([folder], {
+    const { first } = await start([folder], {
       earlier: [{ name: file, text: pool(["10.0.0.1:8000"]) }],
     });
-    expect(endpointsOf(source.first)).toEqual(["10.0.0.1:8000"]);
-    expect(source.first.staleFiles.map((each) => each.file)).toEqual([file]);
+    expect(endpointsOf(first)).toEqual(["10.0.0.1:8000"]);
+    expect(first.staleFiles.map((each) => each.file)).toEqual([file]);
   });
 
   test("earlier content of a file that is gone is not served", async () => {
     const folder = newFolder();
     writeResources(folder);
-    const { source } = await start([folder], {
+    const { first } = await start([folder], {
       earlier: [{ name: join(folder, "gone.yaml"), text: pool(["10.0.0.9:8000"], "gone") }],
     });
-    expect(endpointsOf(source.first)).toEqual(["10.0.0.1:8000"]);
+    expect(endpointsOf(first)).toEqual(["10.0.0.1:8000"]);
   });
 });
 

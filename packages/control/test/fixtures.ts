@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach } from "@jest/globals";
 import {
+  type ConfigurationSource,
   type ConfigurationSourceOptions,
   type ConfigurationUpdate,
   startConfiguration,
@@ -128,7 +129,8 @@ export function writeResources(folder: string): void {
 }
 
 export interface Started {
-  readonly source: Awaited<ReturnType<typeof startConfiguration>>;
+  readonly source: ConfigurationSource;
+  readonly first: ConfigurationUpdate;
   /** All updates after the first. */
   readonly updates: readonly ConfigurationUpdate[];
   readonly problems: readonly string[];
@@ -151,6 +153,8 @@ const inThisThread: StartWorker = (setup) => {
     if (message.kind === "close") void end();
     else if (message.kind === "refused") following.refused(message.refusal);
     else if (message.kind === "accepted") following.accepted(message.generation);
+    else if (message.kind === "objects") following.take(structuredClone(message.changes));
+    else if (message.kind === "synced") following.synced();
     else following.rescan();
   };
   return Object.assign(worker, {
@@ -159,18 +163,29 @@ const inThisThread: StartWorker = (setup) => {
   }) as unknown as ReturnType<StartWorker>;
 };
 
+type StartOptions = Partial<ConfigurationSourceOptions> & {
+  readonly startWorker?: StartWorker;
+  /** False: nothing is rendered for Envoy. */
+  readonly isRendered?: boolean;
+};
+
 export async function start(
   paths: readonly string[],
-  options: Partial<ConfigurationSourceOptions> & {
-    readonly startWorker?: StartWorker;
-    /** False: nothing is rendered for Envoy. */
-    readonly isRendered?: boolean;
-  } = {},
+  options: StartOptions = {},
 ): Promise<Started> {
+  const started = follow(paths, options);
+  return { ...started, first: await started.source.first };
+}
+
+/** Like `start`, without waiting for the first configuration. */
+export function follow(
+  paths: readonly string[],
+  options: StartOptions = {},
+): Omit<Started, "first"> {
   const updates: ConfigurationUpdate[] = [];
   const problems: string[] = [];
   const { startWorker = inThisThread, isRendered = true, ...given } = options;
-  const source = await startConfiguration(
+  const source = startConfiguration(
     {
       paths,
       ...(isRendered ? { rendering: {} } : {}),
@@ -181,7 +196,7 @@ export async function start(
     },
     { startWorker },
   );
-  closeAfter(source.close);
+  closeAfter(() => source.close());
   const until: Started["until"] = (is) => eventually(() => updates.find(is));
   return { source, updates, problems, until };
 }

@@ -33,7 +33,7 @@ async function withEnvoy(
   options: Parameters<typeof start>[1] = {},
 ): Promise<Started> {
   const started = await start([folder], options);
-  const { source } = started;
+  const { source, first } = started;
   let answered = 0;
   const answer = (update: ConfigurationUpdate) => {
     const routes = update.snapshot?.rds.get("default/gw/http");
@@ -41,7 +41,7 @@ async function withEnvoy(
       source.refused({ kind: "rds", name: "default/gw/http", version: routes.version, message });
     } else source.accepted(update.generation);
   };
-  answer(source.first);
+  answer(first);
   const answering = setInterval(() => {
     for (const update of started.updates.slice(answered)) answer(update);
     answered = started.updates.length;
@@ -201,9 +201,9 @@ describe("clusters and listeners that Envoy refuses", () => {
   ])("%s %s: its last accepted form is offered until it changes", async (kind, name, words) => {
     const folder = resources({ a: "/a" });
     const started = await start([folder]);
-    const { source, until, updates } = started;
+    const { source, first, until, updates } = started;
     source.accepted(1);
-    const accepted = source.first.snapshot?.[kind].get(name);
+    const accepted = first.snapshot?.[kind].get(name);
     expect(accepted).toBeDefined();
     // A change of both.
     const settings = (value: string) =>

@@ -97,6 +97,7 @@ export type { SourceFile } from "./resources/read-file.ts";
 export { type PathRewriter, pathRewriterOf } from "./rewritten-path.ts";
 export type { RouteAttachment } from "./route-attachment.ts";
 export { type KeptSettings, keepStartSettings } from "./start-settings.ts";
+export type { SoughtObject } from "./store/held-objects.ts";
 export {
   createResourceStore,
   type Resolution,

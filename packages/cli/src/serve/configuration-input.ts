@@ -47,7 +47,7 @@ export interface ConfigurationInput {
 export async function openConfiguration(options: InputOptions): Promise<ConfigurationInput> {
   const { flags, handed, io, rendering } = options;
   if (!areFilesGiven(flags)) return fixedInput(directConfiguration(options));
-  const source = await startConfiguration({
+  const source = startConfiguration({
     ...contentOf(flags, handed, io),
     topology: readingOptionsOf(flags, { isGatewayNeeded: rendering !== undefined }),
     ...defined({ rendering }),
@@ -55,11 +55,12 @@ export async function openConfiguration(options: InputOptions): Promise<Configur
     isWatched: flags.watch,
     onChange: options.onChange,
     onProblem: options.onProblem,
-  }).catch((cause: Error) => {
+  });
+  const first = await source.first.catch((cause: Error) => {
     throw new CommandError(cause.message, { cause });
   });
-  if (handed === undefined) await refuseUnsound(source, io);
-  return { first: source.first, rollout: source, close: () => source.close() };
+  if (handed === undefined) await refuseUnsound(source, first, io);
+  return { first, rollout: source, close: () => source.close() };
 }
 
 /** What is read again, and what is read already. */
@@ -84,9 +85,13 @@ function fixedInput(first: ConfigurationUpdate): ConfigurationInput {
   return { first, rollout: { refused() {}, accepted() {} }, async close() {} };
 }
 
-async function refuseUnsound(source: ConfigurationSource, io: Io): Promise<void> {
+async function refuseUnsound(
+  source: Pick<ConfigurationSource, "close">,
+  { findings }: ConfigurationUpdate,
+  io: Io,
+): Promise<void> {
   try {
-    refuseErrors(source.first.findings, io);
+    refuseErrors(findings, io);
   } catch (cause) {
     await source.close();
     throw cause;

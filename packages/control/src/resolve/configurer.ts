@@ -13,6 +13,7 @@ import { changesBetween } from "../changes/changes.ts";
 import type { ConfigurationUpdate, RenderingOptions } from "../configuration-update.ts";
 import { createEncoder } from "../encode/encoder.ts";
 import type { FileChanges } from "../files/source-files.ts";
+import type { ObjectChange } from "../object-change.ts";
 import { refusalFindings } from "../refusals/findings.ts";
 import { Quarantine } from "../refusals/quarantine.ts";
 import type { Refusal } from "../refusals/refusal.ts";
@@ -52,6 +53,7 @@ type DraftFacts = Omit<ConfigurationUpdate, "generation" | "changes" | "changedA
 /** Turns changes of files into configurations. */
 export interface Configurer {
   take(changes: Pick<FileChanges, "put" | "kept" | "removed">): void;
+  takeObjects(changes: readonly ObjectChange[]): void;
   /** Puts all resources together. Undefined if nothing differs from what is served. */
   draft(): Draft | undefined;
   /** The draft is served from now on. */
@@ -102,6 +104,14 @@ class Configuring implements Configurer {
       store.remove(name);
       this.#texts.delete(name);
       this.#good.delete(name);
+    }
+  }
+
+  takeObjects(changes: readonly ObjectChange[]): void {
+    const { store } = this.#options;
+    for (const change of changes) {
+      if (change.type === "put") store.putObject(change.object);
+      else store.removeObject(change.id);
     }
   }
 
@@ -159,7 +169,7 @@ class Configuring implements Configurer {
 
   #factsOf(resolution: Resolution): DraftFacts {
     const { diagnostics, staleFiles, objects, attachments, refusal } = resolution;
-    const placed = placesIn(this.#texts);
+    const placed = placesIn(this.#texts, this.#options.store);
     const facts = { staleFiles, objects, attachments };
     const findings = [...diagnostics, ...unreadable(resolution)];
     const refused = (topology: Topology) => refusalFindings(this.#quarantine, topology, placed);
@@ -215,7 +225,10 @@ class Configuring implements Configurer {
 
 function needsRestart(setting: string, placed: (sought: Sought) => FilePlace): Diagnostic {
   const message = `${setting} can't change while Umbra runs: its old value is kept`;
-  return { ...finding("UMB0504", message, placed({ text: setting })), severity: "warning" };
+  return {
+    ...finding("UMB0504", message, placed({ text: setting, of: { kind: "EnvoySettings" } })),
+    severity: "warning",
+  };
 }
 
 /** Files that have no finding of their own. */

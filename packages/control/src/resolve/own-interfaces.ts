@@ -1,4 +1,9 @@
-import { type Diagnostic, endpointsAtOwnInterfaces, type Topology } from "@umbra/envoy-config";
+import {
+  type Diagnostic,
+  endpointsAtOwnInterfaces,
+  type Pool,
+  type Topology,
+} from "@umbra/envoy-config";
 import { finding } from "./finding.ts";
 import type { FilePlace, Sought } from "./places.ts";
 
@@ -20,12 +25,20 @@ export function withoutOwnInterfaces(
     endpoints: sound(pool.endpoints),
     ...(pool.drainingEndpoints && { drainingEndpoints: sound(pool.drainingEndpoints) }),
   }));
+  const byName = new Map(topology.pools.map((pool) => [pool.name, pool]));
   const findings = own.map(({ pool, endpoint }) =>
     finding(
       "UMB0503",
       `${endpoint}, an endpoint of "${pool}", is not a model server: Envoy or the sidecar listens there`,
-      placeOf({ text: endpoint }),
+      placeOf({ text: endpoint, ...ofPool(byName.get(pool)) }),
     ),
   );
   return { topology: { ...topology, pools }, findings };
+}
+
+/** The object of an API server that a pool was made of. */
+function ofPool(pool: Pool | undefined): Pick<Extract<Sought, { readonly text: string }>, "of"> {
+  if (pool === undefined) return {};
+  const { kind, namespace, resourceName: name } = pool;
+  return { of: { kind, ref: { namespace, name } } };
 }

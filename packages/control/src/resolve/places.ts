@@ -1,24 +1,43 @@
-import type { Diagnostic, ResourceName, SourceFile } from "@umbra/envoy-config";
+import {
+  type Diagnostic,
+  objectTitle,
+  type ResourceName,
+  type ResourceStore,
+  type SoughtObject,
+  type SourceFile,
+} from "@umbra/envoy-config";
 
-export type FilePlace = Pick<Diagnostic, "file" | "line" | "column">;
+export type FilePlace = Pick<Diagnostic, "file" | "path" | "line" | "column">;
 
-/** What is sought in the files: a resource, or a text such as an endpoint's address. */
-export type Sought = { readonly resource: ResourceName } | { readonly text: string };
+/** What is sought: a resource, or a text such as an endpoint's address, with the object that may have it. */
+export type Sought =
+  | { readonly resource: ResourceName }
+  | { readonly text: string; readonly of?: SoughtObject };
 
 /** Most places that are sought for one configuration, as each search may read all files. */
 const maxSought = 100;
 
-/** Finds the places of the first findings of a configuration; all others get the start of the first file. */
+/** Finds the places of the first findings of a configuration; all others get the start of the first file. Objects come first: they are held by name. */
 export function placesIn(
   files: Pick<ReadonlyMap<string, SourceFile>, "values">,
+  objects?: Pick<ResourceStore, "findObject">,
 ): (sought: Sought) => FilePlace {
   let count = 0;
   return (sought) => {
+    const object = soughtObject(sought);
+    const found = object && objects?.findObject(object);
+    if (found !== undefined) return { file: objectTitle(found), path: "", line: 1, column: 1 };
     count++;
     if (count <= maxSought) return placeOf(sought, files.values());
     const [first] = files.values();
     return { file: first?.name ?? "-", line: 1, column: 1 };
   };
+}
+
+function soughtObject(sought: Sought): SoughtObject | undefined {
+  if ("text" in sought) return sought.of;
+  const { kind, ...ref } = sought.resource;
+  return { kind, ref };
 }
 
 /**

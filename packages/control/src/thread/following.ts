@@ -5,6 +5,7 @@ import type { ConfigurationUpdate } from "../configuration-update.ts";
 import { nodeFileSystem } from "../files/find-files.ts";
 import { createSourceFiles, type FileChanges, type SourceFiles } from "../files/source-files.ts";
 import { type WatchedFiles, watchFiles } from "../files/watched-files.ts";
+import type { ObjectChange } from "../object-change.ts";
 import type { Refusal } from "../refusals/refusal.ts";
 import { type Configurer, createConfigurer, type Draft } from "../resolve/configurer.ts";
 import { patchOf } from "./patch.ts";
@@ -13,10 +14,14 @@ import type { FromWorker, SentUpdate, WorkerSetup } from "./worker-messages.ts";
 
 export type Send = (message: FromWorker, buffers: readonly ArrayBuffer[]) => void;
 
-/** Follows the files, and sends each configuration that they come to mean. */
+/** Follows the files and objects, and sends each configuration that they come to mean. */
 export interface Following {
   /** Scans the files now. */
   rescan(): void;
+  /** Takes changes of an API server's objects. */
+  take(changes: readonly ObjectChange[]): void;
+  /** All objects have arrived. */
+  synced(): void;
   /** Every Envoy refuses a resource that was sent. */
   refused(refusal: Refusal): void;
   /** Every Envoy has all of a generation. */
@@ -29,7 +34,10 @@ const quietMs = 50;
 /** Changes that never end are taken as they are after this time. */
 const longestMs = 500;
 
-/** Sends the first configuration before it returns. */
+/** From the first change of an object to a draft: a change often has several. */
+const gatherMs = 5;
+
+/** Sends the first configuration before it returns, or when all objects have arrived. */
 export function startFollowing(setup: WorkerSetup, send: Send): Following {
   return new Follower(setup, send);
 }
@@ -44,15 +52,20 @@ class Follower implements Following {
   #sentUpdate: SentUpdate | undefined;
   #pending: { readonly draft: Draft; readonly sinceMs: number } | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #gathering: NodeJS.Timeout | undefined;
+  #isServing = false;
 
   constructor(setup: WorkerSetup, send: Send) {
     this.#setup = setup;
     this.#send = send;
     const { paths, rendering, ownInterfaces = [], before, topology = {}, earlier } = setup;
+    const { objects } = setup;
     const known = { known: earlier };
     this.#files = createSourceFiles({ paths, system: nodeFileSystem, now: Date.now, ...known });
     this.#configurer = createConfigurer({
-      store: createResourceStore({ ...topology, checkPickerConfig, isLive: true }),
+      store: createResourceStore({
+        ...{ ...topology, checkPickerConfig, isLive: true, hasAllPods: objects !== undefined },
+      }),
       ...{ rendering, ownInterfaces },
       ...(before === undefined ? {} : { before }),
     });
@@ -61,6 +74,15 @@ class Follower implements Following {
 
   rescan(): void {
     this.#watched?.rescan();
+  }
+
+  take(changes: readonly ObjectChange[]): void {
+    this.#configurer.takeObjects(changes);
+    if (this.#isServing) this.#gathering ??= setTimeout(() => this.#gathered(), gatherMs);
+  }
+
+  synced(): void {
+    if (!this.#isServing) this.#serve();
   }
 
   refused(refusal: Refusal): void {
@@ -73,11 +95,23 @@ class Follower implements Following {
 
   close(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#gathering);
     this.#watched?.close();
   }
 
   #begin(): void {
+    const { objects } = this.#setup;
+    if (objects !== undefined) {
+      const put = objects.objects.map((object) => ({ type: "put", object }) as const);
+      this.#configurer.takeObjects(put);
+    }
+    if (objects?.isSynced !== false) this.#serve();
+  }
+
+  /** Sends the first configuration, and follows the files. */
+  #serve(): void {
     const { paths, fixed = [], isTolerant, isWatched } = this.#setup;
+    this.#isServing = true;
     const resumed = this.#resume();
     const changes = this.#files.scan();
     const problem = isTolerant ? undefined : problemOf(changes);
@@ -92,7 +126,7 @@ class Follower implements Following {
     if (!isWatched) return;
     this.#watched = watchFiles({
       ...{ paths, files: this.#files },
-      onChange: (each) => this.#take(each),
+      onChange: (each) => this.#takeFiles(each),
       onProblem: (words) => this.#send({ kind: "problem", words }, []),
     });
   }
@@ -110,8 +144,18 @@ class Follower implements Following {
     return update;
   }
 
-  #take(changes: FileChanges): void {
+  #takeFiles(changes: FileChanges): void {
     this.#configurer.take(changes);
+    this.#draftSoon();
+  }
+
+  #gathered(): void {
+    this.#gathering = undefined;
+    this.#draftSoon();
+  }
+
+  /** Drafts now, and sends it when the change is whole. */
+  #draftSoon(): void {
     clearTimeout(this.#timer);
     const sinceMs = this.#pending?.sinceMs ?? Date.now();
     const draft = this.#configurer.draft();

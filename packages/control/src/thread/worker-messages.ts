@@ -1,22 +1,34 @@
-import type { SourceFile } from "@umbra/envoy-config";
+import type { JsonObject, SourceFile } from "@umbra/envoy-config";
 import type { Kind, Resource } from "@umbra/xds";
 import type { ConfigurationSourceOptions, ConfigurationUpdate } from "../configuration-update.ts";
+import type { ObjectChange } from "../object-change.ts";
 import type { Refusal } from "../refusals/refusal.ts";
 import type { ServedBefore } from "../resolve/configurer.ts";
 import type { Patch } from "./patch.ts";
 
 /** What the thread starts with. */
 export interface WorkerSetup
-  extends Omit<ConfigurationSourceOptions, "onChange" | "onProblem" | "earlier"> {
+  extends Omit<ConfigurationSourceOptions, "onChange" | "onProblem" | "earlier" | "objects"> {
   readonly earlier: readonly SourceFile[];
   /** Absent at the first start, where a problem is an error. */
   readonly before?: ServedBefore;
   /** True: serve what can be served, also where the files have errors. */
   readonly isTolerant: boolean;
+  /** Absent: there are only files. */
+  readonly objects?: KnownObjects;
+}
+
+/** Objects of an API server that are known when the thread starts. */
+export interface KnownObjects {
+  readonly objects: readonly JsonObject[];
+  /** False: more are to come before anything is served. */
+  readonly isSynced: boolean;
 }
 
 export type ToWorker =
   | { readonly kind: "rescan" }
+  | { readonly kind: "objects"; readonly changes: readonly ObjectChange[] }
+  | { readonly kind: "synced" }
   | { readonly kind: "refused"; readonly refusal: Refusal }
   | { readonly kind: "accepted"; readonly generation: number }
   | { readonly kind: "close" };

@@ -29,6 +29,12 @@ port.on("message", (message: ToWorker) => {
     case "rescan":
       following.rescan();
       break;
+    case "objects":
+      following.take(message.changes);
+      break;
+    case "synced":
+      following.synced();
+      break;
     case "refused":
       following.refused(message.refusal);
       break;

@@ -9,8 +9,16 @@ import { readObject } from "../resources/read-object.ts";
 export interface HeldObjects {
   put(object: JsonMap): void;
   remove(id: ObjectId): void;
+  find(sought: SoughtObject): ObjectId | undefined;
   /** Sorted by identity. */
   all(): readonly ReadFile[];
+}
+
+/** An object whose API version doesn't matter. */
+export interface SoughtObject {
+  readonly kind: string;
+  /** Absent: the first of the kind. */
+  readonly ref?: ResourceRef;
 }
 
 interface HeldObject {
@@ -39,6 +47,15 @@ export function createHeldObjects(): HeldObjects {
       of(id).delete(refOf(id));
       sorted = undefined;
     },
+    find({ kind, ref }) {
+      for (const kinds of versions.values()) {
+        const held = kinds.get(kind);
+        const found =
+          ref === undefined ? held?.values()[0] : (held?.get(ref) ?? withoutNamespace(held, ref));
+        if (found !== undefined) return found.id;
+      }
+      return undefined;
+    },
     all() {
       sorted ??= [...versions.values()]
         .flatMap((kinds) => [...kinds.values()].flatMap((held) => held.values()))
@@ -47,6 +64,14 @@ export function createHeldObjects(): HeldObjects {
       return sorted;
     },
   };
+}
+
+/** An object without a namespace is read as one of `default`. */
+function withoutNamespace(
+  held: ResourceMap<HeldObject> | undefined,
+  { namespace, name }: ResourceRef,
+): HeldObject | undefined {
+  return namespace === "default" ? held?.get({ namespace: "", name }) : undefined;
 }
 
 /** Objects of the cluster have no namespace. */

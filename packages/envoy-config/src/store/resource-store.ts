@@ -6,7 +6,7 @@ import type { ObjectId } from "../resources/object-id.ts";
 import { problemsOf, type ReadFile, readFile, type SourceFile } from "../resources/read-file.ts";
 import { joinFiles } from "../resources/read-resources.ts";
 import type { TopologyOptions } from "../topology-options.ts";
-import { createHeldObjects } from "./held-objects.ts";
+import { createHeldObjects, type SoughtObject } from "./held-objects.ts";
 
 export interface ResourceStoreOptions extends TopologyOptions {
   /** True: the topology is served while it changes, so an error costs only what it concerns. */
@@ -33,6 +33,8 @@ export interface ResourceStore {
    */
   putObject(object: JsonMap): void;
   removeObject(id: ObjectId): void;
+  /** Returns the identity of an object that is held. */
+  findObject(sought: SoughtObject): ObjectId | undefined;
   /** Returns what all files and objects mean together. Never throws. */
   resolve(): Resolution;
 }
@@ -77,6 +79,7 @@ export function createResourceStore(options: ResourceStoreOptions = {}): Resourc
     remove: (name) => void held.delete(name),
     putObject: (object) => objects.put(object),
     removeObject: (id) => objects.remove(id),
+    findObject: (sought) => objects.find(sought),
     resolve() {
       const files = [...held].toSorted(([a], [b]) => compare(a, b));
       const good = files.flatMap(([, each]) => each.good ?? []);
