@@ -13,6 +13,7 @@ const allowed = {
   grpc: { own: [], others: ["@bufbuild/protobuf"], node: true },
   "ext-proc": { own: ["grpc"], others: ["@bufbuild/protobuf"], node: true },
   xds: { own: ["grpc"], others: ["@bufbuild/protobuf"], node: true },
+  kubernetes: { own: [], others: ["@kubernetes/client-node", "undici", "yaml"], node: true },
   openai: { own: [], others: ["fflate"], node: true },
   shadow: { own: ["openai"], others: ["cli-table3"], node: true },
   "envoy-config": { own: ["shadow"], others: ["re2js", "yaml"], node: true },
