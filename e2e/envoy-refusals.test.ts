@@ -51,6 +51,7 @@ function request(host: string, more = "", body = chat()) {
 }
 
 const retry = { "retry-after": "1" };
+const jsonType = { "content-type": "application/json; charset=utf-8" };
 
 const refused: readonly Refused[] = [
   {
@@ -181,7 +182,7 @@ describe("Envoy's own refusals", () => {
   test.each(refused)("$name is answered $status $code", async (each) => {
     const { status, headers, body } = await raw(gateway.origin, each.bytes("/v1/chat/completions"));
     expect([status, body]).toEqual([each.status, expect.stringContaining("error")]);
-    expect(headers).toMatchObject({ "content-type": "application/json", ...each.headers });
+    expect(headers).toMatchObject({ ...jsonType, ...each.headers });
     expect(JSON.parse(body)).toEqual({
       error: {
         message: expect.any(String),
@@ -197,13 +198,21 @@ describe("Envoy's own refusals", () => {
     async (each) => {
       const answer = await raw(gateway.origin, each.bytes("/v1/messages?beta=true"));
       expect(answer.status).toBe(each.status);
-      expect(answer.headers).toMatchObject({ "content-type": "application/json", ...each.headers });
+      expect(answer.headers).toMatchObject({ ...jsonType, ...each.headers });
       expect(JSON.parse(answer.body)).toEqual({
         type: "error",
         error: { type: each.anthropicType, message: expect.any(String) },
       });
     },
   );
+
+  test("a HEAD has no body, and a type that is not taken for JSON", async () => {
+    const { status, headers, body } = await raw(
+      gateway.origin,
+      "HEAD / HTTP/1.1\r\nHost: unknown.example\r\nConnection: close\r\n\r\n",
+    );
+    expect([status, headers["content-type"], body]).toEqual([404, jsonType["content-type"], ""]);
+  });
 
   test("each that was read has the request's id", async () => {
     const read = refused.filter(

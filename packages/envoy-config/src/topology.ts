@@ -279,6 +279,8 @@ export interface Pool {
   readonly failureMode: "FailOpen" | "FailClose";
   /** Protocol from Envoy to the endpoints. With `tls`, `h2c` means HTTP/2 over TLS. */
   readonly protocol: "http1" | "h2c";
+  /** True: its endpoints take WebSockets, so clients may upgrade their requests. Absent: upgrades are refused. */
+  readonly takesWebSockets?: true;
   /** Absent: plain HTTP. */
   readonly tls?: EndpointTls;
   /** Location of the endpoints' metrics pages. */

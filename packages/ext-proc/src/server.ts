@@ -142,7 +142,7 @@ function refusal(status: number, code: string, message: string): Decision {
   return {
     kind: "reply",
     status,
-    headers: [{ name: "content-type", value: "application/json" }],
+    headers: [{ name: "content-type", value: "application/json; charset=utf-8" }],
     body: JSON.stringify({ error: { message, type, param: null, code } }),
     details: code,
   };

@@ -26,6 +26,9 @@ export interface ErrorAnswer {
   readonly body: string;
 }
 
+/** With a parameter, so that clients which parse whatever is exactly `application/json` leave the answer to a HEAD alone: it has no body. */
+const jsonType = "application/json; charset=utf-8";
+
 const plainId = /^[\w.:-]{1,128}$/;
 
 /**
@@ -34,7 +37,7 @@ const plainId = /^[\w.:-]{1,128}$/;
  */
 export function errorAnswer(error: ApiError, options: ErrorAnswerOptions = {}): ErrorAnswer {
   const { path, retryAfterSeconds, requestId } = options;
-  const headers: Record<string, string> = { "content-type": "application/json" };
+  const headers: Record<string, string> = { "content-type": jsonType };
   if (retryAfterSeconds !== undefined) headers["retry-after"] = String(retryAfterSeconds);
   if (requestId !== undefined && plainId.test(requestId)) headers["x-request-id"] = requestId;
   const isMessages = path !== undefined && isMessagesPath(path);

@@ -98,7 +98,7 @@ describe("an error", () => {
     const { status, headers, body } = errorAnswer(error, { retryAfterSeconds: 2, requestId: "r1" });
     expect(status).toBe(429);
     expect(headers).toEqual({
-      "content-type": "application/json",
+      "content-type": "application/json; charset=utf-8",
       "retry-after": "2",
       "x-request-id": "r1",
     });
@@ -107,7 +107,7 @@ describe("an error", () => {
 
   test.each(["a\r\nset-cookie: b", "x".repeat(129), ""])("leaves out the id %j", (requestId) => {
     const { headers } = errorAnswer({ status: 400, code: "c", message: "m" }, { requestId });
-    expect(headers).toEqual({ "content-type": "application/json" });
+    expect(headers).toEqual({ "content-type": "application/json; charset=utf-8" });
   });
 });
 

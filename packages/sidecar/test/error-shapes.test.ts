@@ -59,6 +59,9 @@ describe.each(requestErrorCodes)("%s", (code) => {
     );
     expect(reply.details).toBe(code);
     expect(reply.headers).toContainEqual({ name: "x-request-id", value: "r1" });
-    expect(reply.headers).toContainEqual({ name: "content-type", value: "application/json" });
+    expect(reply.headers).toContainEqual({
+      name: "content-type",
+      value: "application/json; charset=utf-8",
+    });
   });
 });

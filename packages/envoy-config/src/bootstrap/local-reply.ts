@@ -13,6 +13,9 @@ interface EnvoyError {
   readonly dropped?: "rejected-no-endpoints";
 }
 
+/** With a parameter, so that clients which parse whatever is exactly `application/json` leave the answer to a HEAD alone: it has no body. */
+const jsonType = "application/json; charset=utf-8";
+
 /** OpenAI error types by the corresponding Anthropic type. */
 const openAiTypes = {
   invalid_request_error: "invalid_request_error",
@@ -114,7 +117,7 @@ const errors: readonly EnvoyError[] = [
     code: "upgrade_not_supported",
     anthropicType: "permission_error",
     message:
-      "this gateway does not support protocol upgrades: send the request without the Upgrade header",
+      "this route does not support this protocol upgrade: send the request without the Upgrade header",
   },
   {
     when: details('response.code_details == "low_version"'),
@@ -223,7 +226,7 @@ function shaped(
   return {
     filter,
     ...(status === undefined ? {} : { status_code: status }),
-    body_format_override: { json_format: json },
+    body_format_override: { json_format: json, content_type: jsonType },
     ...(headers.length === 0 ? {} : { headers_to_add: headers.map((header) => ({ header })) }),
   };
 }

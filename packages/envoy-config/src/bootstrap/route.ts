@@ -30,6 +30,7 @@ import { sessionFilterName, sessionSettings } from "./session.ts";
 import { timeSetting } from "./setting.ts";
 import { statName } from "./stats.ts";
 import { withoutUnderscoreFilter } from "./underscores.ts";
+import { onlyUpgrades, upgradedRoute } from "./web-sockets.ts";
 
 /** Input for rendering the routes of a virtual host. */
 interface Surroundings {
@@ -60,7 +61,12 @@ export function virtualHost(
       "Without it, the HTTP/2 stream window would also limit a buffered body, and a longer body would get 413.",
       options.maxBodyBytes,
     ),
-    routes: routes.map((each) => route(each, { entrance, known, options })),
+    routes: routes.flatMap((each) => {
+      const around = { entrance, known, options };
+      const upgraded = upgradedRoute(each, known.pools);
+      const plain = route(each, around);
+      return upgraded === undefined ? [plain] : [onlyUpgrades(route(upgraded, around)), plain];
+    }),
   };
 }
 

@@ -22,6 +22,7 @@ export function servicePool(from: Service, port: ServicePort, parts: PoolParts):
     ...requestedPickMode(from, [], pickModes),
     failureMode: "FailOpen",
     protocol: port.protocol,
+    ...(port.isWebSocket === true ? { takesWebSockets: true } : {}),
     ...tls.ofService(from, port),
     models: [],
     endpointLabels: {},

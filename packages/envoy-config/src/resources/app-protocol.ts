@@ -2,14 +2,21 @@ import { didYouMean } from "../nearest.ts";
 import type { Reader } from "./reader.ts";
 import type { ServicePort } from "./resources.ts";
 
-type Protocol = Pick<ServicePort, "protocol" | "isTls">;
+type Protocol = Pick<ServicePort, "protocol" | "isTls" | "isWebSocket">;
 
 /** The meaning of each known `appProtocol` of a Service port. */
 const protocols: ReadonlyMap<string, Protocol> = new Map([
-  ...named({ protocol: "http1" }, "http", "kubernetes.io/http", "ws", "kubernetes.io/ws"),
+  ...named({ protocol: "http1" }, "http", "kubernetes.io/http"),
+  ...named({ protocol: "http1", isWebSocket: true }, "ws", "kubernetes.io/ws"),
   ...named({ protocol: "h2c" }, "kubernetes.io/h2c", "h2c", "http2", "grpc", "kubernetes.io/grpc"),
-  ...named({ protocol: "http1", isTls: true }, "https", "tls", "kubernetes.io/https", "wss"),
-  ...named({ protocol: "http1", isTls: true }, "kubernetes.io/wss", "kubernetes.io/tls"),
+  ...named(
+    { protocol: "http1", isTls: true },
+    "https",
+    "tls",
+    "kubernetes.io/https",
+    "kubernetes.io/tls",
+  ),
+  ...named({ protocol: "http1", isTls: true, isWebSocket: true }, "wss", "kubernetes.io/wss"),
   ...named({ protocol: "h2c", isTls: true }, "h2", "kubernetes.io/h2", "grpcs"),
 ]);
 
