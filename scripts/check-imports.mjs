@@ -15,7 +15,7 @@ const allowed = {
   xds: { own: ["grpc"], others: ["@bufbuild/protobuf"], node: true },
   kubernetes: { own: [], others: ["@kubernetes/client-node", "undici", "yaml"], node: true },
   openai: { own: [], others: ["fflate"], node: true },
-  shadow: { own: ["openai"], others: ["cli-table3"], node: true },
+  shadow: { own: ["openai"], others: ["cli-table3", "re2js"], node: true },
   "envoy-config": { own: ["shadow"], others: ["re2js", "yaml"], node: true },
   control: { own: ["scheduler", "envoy-config", "xds"], others: [], node: true },
   simulator: { own: [], others: ["prom-client"], node: true },

@@ -1,0 +1,108 @@
+import type { Answer } from "./answer.ts";
+import { isCut, maxToolCalls, type PreparedAnswer } from "./answer-check.ts";
+import { isSameJson, sharedKeys } from "./canonical-json.ts";
+import { commonPrefix } from "./common-prefix.ts";
+import type { ComparedRequest } from "./compared-request.ts";
+import { readJsonAnswer } from "./json-answer.ts";
+import { logprobDrift } from "./log-probabilities.ts";
+import { normalizeText, type TextOptions } from "./normalized-text.ts";
+import { similarity } from "./similarity.ts";
+import { compareToolCalls, type ToolLevel } from "./tool-calls.ts";
+
+/** How far two texts agree. */
+export interface TextAgreement {
+  /** 1 if the normalized texts are the same. */
+  readonly exact: 0 | 1;
+  /** Code points of their common prefix. */
+  readonly lcp: number;
+  /** Its share of the longer text, 0 to 1. */
+  readonly lcpShare: number;
+  /** chrF, 0 to 1. */
+  readonly sim: number;
+}
+
+/** How far two answers agree: numbers and names, no text. Null where there is nothing to compare. */
+export interface AnswerAgreement extends TextAgreement {
+  /** 1 if both are the same JSON. */
+  readonly jsonEqual: 0 | 1 | null;
+  /** Share of the key paths that both have, 0 to 1. */
+  readonly jsonKeys: number | null;
+  readonly tool: ToolLevel | null;
+  readonly toolF1: number | null;
+  /** Tokens of the common prefix; the measures of `LogprobDrift` follow. */
+  readonly lpTokens: number | null;
+  readonly lpAbs: number | null;
+  readonly lpDiff: number | null;
+  readonly nearTie: 0 | 1 | null;
+}
+
+/** Compares two texts. */
+export function compareTexts(a: string, b: string, options: TextOptions = {}): TextAgreement {
+  return compareNormalized(normalizeText(a, options), normalizeText(b, options));
+}
+
+function compareNormalized(a: string, b: string): TextAgreement {
+  const isSame = a === b;
+  const sim = isSame ? 1 : similarity(a, b);
+  return { exact: isSame ? 1 : 0, ...commonPrefix(a, b), sim };
+}
+
+/** Compares two answers to the same request. `exact` is about their tool calls as well. */
+export function agreementOf(
+  first: PreparedAnswer,
+  second: PreparedAnswer,
+  request: ComparedRequest,
+): AnswerAgreement {
+  const text = compareNormalized(first.text, second.text);
+  const tools = compareToolCalls(callsOf(first), callsOf(second));
+  const areSameCalls = tools.level === "same_args" || tools.level === "none";
+  const hasTools = request.shape === "tools" || tools.level !== "none";
+  const isExact = text.exact === 1 && areSameCalls && isSameRest(first.answer, second.answer);
+  return {
+    ...text,
+    exact: isExact ? 1 : 0,
+    ...jsonAgreement(first.text, second.text, request),
+    tool: hasTools ? tools.level : null,
+    toolF1: hasTools ? tools.f1 : null,
+    ...driftOf(first.answer, second.answer),
+  };
+}
+
+/** What is not looked at of long answers is the same too. */
+function isSameRest(a: Answer, b: Answer): boolean {
+  const [calls, others] = [a.toolCalls?.length ?? 0, b.toolCalls?.length ?? 0];
+  return isCut(a) || isCut(b) ? a.text === b.text && calls === others : true;
+}
+
+function callsOf({ answer: { toolCalls = [] } }: PreparedAnswer) {
+  return toolCalls.slice(0, maxToolCalls);
+}
+
+function jsonAgreement(
+  a: string,
+  b: string,
+  { shape }: ComparedRequest,
+): Pick<AnswerAgreement, "jsonEqual" | "jsonKeys"> {
+  const [first, second] = [a, b].map(shape === "json" ? readJsonAnswer : () => undefined);
+  if (first === undefined || second === undefined) return { jsonEqual: null, jsonKeys: null };
+  if (first.state === "invalid" || second.state === "invalid") {
+    return { jsonEqual: null, jsonKeys: null };
+  }
+  const isSame = isSameJson(first.value, second.value);
+  return {
+    jsonEqual: isSame === null ? null : isSame ? 1 : 0,
+    jsonKeys: sharedKeys(first.value, second.value),
+  };
+}
+
+const noDrift = { lpTokens: null, lpAbs: null, lpDiff: null, nearTie: null } as const;
+
+function driftOf(
+  { logprobs: first = [] }: Answer,
+  { logprobs: second = [] }: Answer,
+): Pick<AnswerAgreement, "lpTokens" | "lpAbs" | "lpDiff" | "nearTie"> {
+  if (first.length === 0 || second.length === 0) return noDrift;
+  const { tokens, meanAbs, meanDiff, isNearTie } = logprobDrift(first, second);
+  const nearTie = isNearTie === null ? null : isNearTie ? 1 : 0;
+  return { lpTokens: tokens, lpAbs: meanAbs, lpDiff: meanDiff, nearTie };
+}

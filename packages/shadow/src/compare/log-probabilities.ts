@@ -1,0 +1,62 @@
+/** A token of an answer with its log probability in nats, and the likeliest tokens at its place. */
+export interface TokenLogprob {
+  readonly token: string;
+  readonly logprob: number;
+  readonly top: readonly { readonly token: string; readonly logprob: number }[];
+}
+
+/** How the log probabilities of two answers differ, in nats. */
+export interface LogprobDrift {
+  /** Tokens of the common prefix: there both models see the same context. */
+  readonly tokens: number;
+  /** Mean of |second - first| on the prefix; null without one. */
+  readonly meanAbs: number | null;
+  /** Mean of second - first on the prefix; null without one. */
+  readonly meanDiff: number | null;
+  /** Index of the token at which they part; null if one is the start of the other. */
+  readonly at: number | null;
+  /** Larger of the two gaps between the token chosen and the other's; null if one list lacks the other's token. */
+  readonly gap: number | null;
+  /** Whether they part where both tokens were about as likely, by a gap of at most ln 2; null if they do not part. */
+  readonly isNearTie: boolean | null;
+}
+
+/** Compares on the common prefix of tokens, and looks at the place where they part. */
+export function logprobDrift(
+  first: readonly TokenLogprob[],
+  second: readonly TokenLogprob[],
+): LogprobDrift {
+  const shorter = Math.min(first.length, second.length);
+  let [tokens, absolute, difference] = [0, 0, 0];
+  for (; tokens < shorter; tokens++) {
+    const [a, b] = [first[tokens], second[tokens]];
+    if (a === undefined || b === undefined || a.token !== b.token) break;
+    absolute += Math.abs(b.logprob - a.logprob);
+    difference += b.logprob - a.logprob;
+  }
+  const drift = {
+    tokens,
+    meanAbs: tokens === 0 ? null : absolute / tokens,
+    meanDiff: tokens === 0 ? null : difference / tokens,
+  };
+  const [a, b] = [first[tokens], second[tokens]];
+  if (a === undefined || b === undefined) return { ...drift, at: null, gap: null, isNearTie: null };
+  const [otherInFirst, otherInSecond] = [logprobIn(a, b.token), logprobIn(b, a.token)];
+  const gap =
+    otherInFirst === undefined || otherInSecond === undefined
+      ? null
+      : Math.max(a.logprob - otherInFirst, b.logprob - otherInSecond);
+  return { ...drift, at: tokens, gap, isNearTie: gap !== null && gap <= Math.LN2 };
+}
+
+function logprobIn({ top }: TokenLogprob, token: string): number | undefined {
+  return top.find((each) => each.token === token)?.logprob;
+}
+
+/** Perplexity of an answer by its own model: exp(-mean log probability). Null without tokens. */
+export function perplexityOf(tokens: readonly TokenLogprob[]): number | null {
+  if (tokens.length === 0) return null;
+  const sum = tokens.reduce((total, { logprob }) => total + logprob, 0);
+  const perplexity = Math.exp(-sum / tokens.length);
+  return Number.isFinite(perplexity) ? perplexity : null;
+}

@@ -1,0 +1,71 @@
+import { codePointsOf } from "./normalized-text.ts";
+
+/** How a text repeats itself at its end. Both in code points. */
+export interface EndLoop {
+  readonly period: number;
+  /** Length of the end that has this period. */
+  readonly span: number;
+}
+
+const tailChars = 512;
+const maxPeriod = 128;
+const minSpan = 120;
+const minRepeats = 4;
+
+/**
+ * Finds the shortest period, at most 128, with which at least 120 code points and at least four periods repeat at the
+ * end of a normalized text, of whose last 512 are looked at. Undefined if there is none.
+ */
+export function endLoop(text: string): EndLoop | undefined {
+  // A code point has at most two units.
+  const points = codePointsOf(text.slice(-2 * tailChars)).slice(-tailChars);
+  const last = points.length - 1;
+  for (let period = 1; period <= Math.min(maxPeriod, Math.floor(points.length / 2)); period++) {
+    let span = period;
+    while (span <= last && points[last - span] === points[last - span + period]) span++;
+    if (span >= minSpan && span >= period * minRepeats) return { period, span };
+  }
+  return undefined;
+}
+
+/** Characters that are a word each, since their scripts put no space between words. */
+const single = "\\p{sc=Han}\\p{sc=Hiragana}\\p{sc=Katakana}\\p{sc=Thai}";
+const wordPattern = new RegExp(`[${single}]|(?:(?![${single}])[\\p{L}\\p{M}\\p{N}])+`, "gu");
+
+/** Words of a normalized text in lower case: runs of letters, marks and digits. */
+export function wordsOf(text: string): readonly string[] {
+  return text.toLowerCase().match(wordPattern) ?? [];
+}
+
+/** seq-rep-4 of Welleck et al. (2020): share of the runs of four words that were there before, 0 to 1. */
+export function repeatedShare(words: readonly string[]): number {
+  const runs = words.length - 3;
+  if (runs <= 0) return 0;
+  const numbers = numbered(words);
+  const pairs = numbered(numbers.slice(1).map((next, i) => (numbers[i] ?? 0) * maxNumber + next));
+  const seen = new Set<number>();
+  for (let i = 0; i < runs; i++) seen.add((pairs[i] ?? 0) * maxNumber + (pairs[i + 2] ?? 0));
+  return 1 - seen.size / runs;
+}
+
+/** More than there are words in a string, and its square is still a safe integer. */
+const maxNumber = 2 ** 26;
+
+/** A number for each value; equal ones have the same. */
+function numbered<Value>(values: readonly Value[]): readonly number[] {
+  const known = new Map<Value, number>();
+  return values.map((value) => {
+    const number = known.get(value) ?? known.size;
+    known.set(value, number);
+    return number;
+  });
+}
+
+const minWords = 50;
+const maxRepeatedShare = 0.5;
+
+/** True if a normalized text loops: its end repeats, or over half of its runs of four words do. */
+export function isLoop(text: string, words: readonly string[] = wordsOf(text)): boolean {
+  if (endLoop(text) !== undefined) return true;
+  return words.length >= minWords && repeatedShare(words) > maxRepeatedShare;
+}
