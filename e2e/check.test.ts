@@ -2,12 +2,9 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "@jest/globals";
-import { startProcess } from "./harness/processes.ts";
+import { startProcess, umbra } from "./harness/processes.ts";
 import { until } from "./harness/until.ts";
-
-const umbra = fileURLToPath(new URL("../packages/cli/bin/umbra.js", import.meta.url));
 
 const route = (path: string) => `apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway

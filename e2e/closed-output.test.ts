@@ -1,8 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "@jest/globals";
-
-const umbra = fileURLToPath(new URL("../packages/cli/bin/umbra.js", import.meta.url));
+import { umbra } from "./harness/processes.ts";
 
 test.each([
   "--help",

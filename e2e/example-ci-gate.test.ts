@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "@jest/globals";
 import { traffic } from "../packages/shadow/test/fixtures.ts";
+import { umbra } from "./harness/processes.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "umbra-gate-"));
@@ -16,7 +17,7 @@ function gate(...args: readonly string[]) {
     encoding: "utf8",
     env: {
       ...process.env,
-      UMBRA: `${process.execPath} ${join(root, "packages/cli/bin/umbra.js")}`,
+      UMBRA: `${process.execPath} ${umbra}`,
       GITHUB_STEP_SUMMARY: join(folder, "summary.md"),
     },
   });

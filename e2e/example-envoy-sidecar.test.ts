@@ -8,7 +8,7 @@ import { request } from "undici";
 import { parse } from "yaml";
 import { expectGolden } from "../testing/golden.ts";
 import { freePorts } from "./harness/ports.ts";
-import { type Running, runUmbra, startProcess, startUmbra } from "./harness/processes.ts";
+import { type Running, runUmbra, startProcess, startUmbra, umbra } from "./harness/processes.ts";
 import { until } from "./harness/until.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -53,11 +53,10 @@ afterAll(async () => {
 
 test("its bootstrap is the one that its resources render", async () => {
   const args = ["render", "-f", "umbra.yaml", "--sidecar", "127.0.0.1:9002"];
-  const { status, stdout } = spawnSync(
-    process.execPath,
-    [join(root, "packages/cli/bin/umbra.js"), ...args],
-    { cwd: example, encoding: "utf8" },
-  );
+  const { status, stdout } = spawnSync(process.execPath, [umbra, ...args], {
+    cwd: example,
+    encoding: "utf8",
+  });
   expect(status).toBe(0);
   expectGolden(stdout, join(example, "envoy.yaml"));
 });

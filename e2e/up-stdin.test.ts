@@ -2,15 +2,13 @@ import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { chat, post } from "./harness/client.ts";
 import { type ModelServer, startModelServers, stopModelServers } from "./harness/model-servers.ts";
 import { freePorts } from "./harness/ports.ts";
-import { type Running, startProcess } from "./harness/processes.ts";
+import { type Running, startProcess, umbra } from "./harness/processes.ts";
 import { until } from "./harness/until.ts";
 
-const umbra = fileURLToPath(new URL("../packages/cli/bin/umbra.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "umbra-up-stdin-"));
 let servers: ModelServer[] = [];
 

@@ -26,6 +26,9 @@ const toolsBin = join(toolsDir, "node_modules", ".bin");
 const envoyDir = join(cache, "envoy", "1.40.0");
 const envoyBinary = join(envoyDir, "envoy");
 
+const bundleScript = join(root, "scripts", "bundle-cli.mjs");
+const bundledCommand = join(cache, "bundle", "cli", "bin", "umbra.js");
+
 /** grpc's HTTP/2 reset limits can be raised from this line of Node on only. */
 const nodeFloor = [22, 19];
 const nodeVersion = "22.23.3";
@@ -104,18 +107,21 @@ function build() {
   const stamp = join(cache, "build.sha256");
   const packages = readdirSync(join(root, "packages")).map((name) => join(root, "packages", name));
   const configs = ["pnpm-lock.yaml", "tsconfig.json", "tsconfig.base.json"];
-  const inputs = [...configs.map((name) => join(root, name)), ...packages.flatMap(buildInputs)];
+  const shared = [...configs.map((name) => join(root, name)), bundleScript];
+  const inputs = [...shared, ...packages.flatMap(buildInputs)];
   // Taken before the build: what is edited meanwhile is built the next time.
   const fingerprint = fingerprintOf(inputs);
-  const withRecords = () => `${fingerprint} ${fingerprintOf(packages.flatMap(buildRecordsOf))}`;
+  const outputs = () => [...packages.flatMap(buildRecordsOf), bundledCommand];
+  const withRecords = () => `${fingerprint} ${fingerprintOf(outputs())}`;
   if (isStamped(stamp, withRecords())) return;
   run("tsc", ["-b"], "the build failed: see the compiler's message above");
+  run("node", [bundleScript], "the command could not be bundled: see esbuild's message above");
   writeStamp(stamp, withRecords());
 }
 
 function buildInputs(folder) {
   const configs = readdirSync(folder).filter((name) => name.endsWith(".json"));
-  return [join(folder, "src"), ...configs.map((name) => join(folder, name))];
+  return [join(folder, "src"), join(folder, "bin"), ...configs.map((name) => join(folder, name))];
 }
 
 function installEnvoy() {

@@ -1,8 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const umbra = fileURLToPath(new URL("../../packages/cli/bin/umbra.js", import.meta.url));
+const bundled = fileURLToPath(new URL("../../.cache/bundle/cli/bin/umbra.js", import.meta.url));
+/** The command under test: the built one in a few large files, which start fast; `UMBRA_COMMAND` names another. */
+export const umbra: string = resolve(process.env.UMBRA_COMMAND ?? bundled);
 
 /** A process under test, with what it wrote. */
 export interface Running {
