@@ -39,7 +39,7 @@ export function mirrorsByName({ mirrors }: Pick<Topology, "mirrors">): ReadonlyM
 /** Returns a route's mirrors. */
 export function mirrorsOf(
   { mirrors }: Pick<Route, "mirrors">,
-  byName: ReadonlyMap<string, Mirror>,
+  byName: Pick<ReadonlyMap<string, Mirror>, "get">,
 ): readonly Mirror[] {
   return mirrors.flatMap((name) => byName.get(name) ?? []);
 }

@@ -40,15 +40,23 @@ let registry: FileRegistry | undefined;
  * @throws EncodingError for unknown fields and wrong values
  */
 export function encodeResource(kind: Kind, name: string, json: unknown): Resource {
-  registry ??= createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(descriptors)));
-  const schema = registry.getMessage(messageNameOf(kind));
-  if (schema === undefined) throw new Error(`there is no descriptor of ${messageNameOf(kind)}`);
   try {
-    const message = fromJson(schema, json as JsonValue, { registry });
-    return createResource(name, toBinary(schema, message), addressOf(kind, json));
+    return createResource(name, encodeMessage(messageNameOf(kind), json), addressOf(kind, json));
   } catch (cause) {
     throw new EncodingError(kind, name, cause);
   }
+}
+
+/**
+ * Encodes a message of Envoy from its JSON form.
+ *
+ * @throws Error for unknown fields and wrong values
+ */
+export function encodeMessage(typeName: string, json: unknown): Uint8Array<ArrayBuffer> {
+  registry ??= createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(descriptors)));
+  const schema = registry.getMessage(typeName);
+  if (schema === undefined) throw new Error(`there is no descriptor of ${typeName}`);
+  return toBinary(schema, fromJson(schema, json as JsonValue, { registry }));
 }
 
 /** Internal listeners have none. */

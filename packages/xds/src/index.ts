@@ -8,6 +8,7 @@ export {
 export type { Rejection } from "./channel.ts";
 export { EncodingError, encodeResource } from "./encode.ts";
 export { type Kind, kinds, messageNameOf, nounOf, shownMessage, typeUrlOf } from "./kind.ts";
+export { createRouteEncoder, type EncodeRoutes } from "./route-encoder.ts";
 export {
   createResource,
   emptySnapshot,

@@ -24,6 +24,7 @@ const bootstrapWords =
   "the EnvoyProxy's bootstrap changed; outside of clusters and listeners it needs a restart";
 
 function envoyChanges(before: Topology, after: Topology): readonly string[] {
+  if (before.envoy === after.envoy) return [];
   const [old, next] = [before.envoy.settings, after.envoy.settings];
   const settings = changedFields(old, next).map(
     (name) => `setting ${name}: ${fromTo(old[name], next[name])}`,

@@ -11,10 +11,11 @@ export function listenerChanges(before: Topology, after: Topology): readonly str
 }
 
 function changesOf(before: Listener, after: Listener): readonly string[] {
-  const words = changedFields(before, after)
-    // Reported by HTTPRoute.
-    .filter((field) => field !== "virtualHosts")
-    .map((field) => `${field} ${fromTo(before[field], after[field])}`);
+  // Routes are reported by HTTPRoute.
+  const [{ virtualHosts: _, ...old }, { virtualHosts: _routes, ...next }] = [before, after];
+  const words = changedFields(old, next).map(
+    (field) => `${field} ${fromTo(before[field], after[field])}`,
+  );
   return words.length === 0 ? [] : [`listener ${after.name}: ${words.join(", ")}`];
 }
 

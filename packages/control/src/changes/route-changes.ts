@@ -14,7 +14,21 @@ export function routeChanges(before: Topology, after: Topology): readonly string
 function wordsFor(before: OfObject | undefined, after: OfObject | undefined): readonly string[] {
   if (before === undefined) return ["added"];
   if (after === undefined) return ["removed"];
+  if (isSame(before, after)) return [];
   return [...new Set([...mirrorWords(before, after), ...routeWords(before, after)])];
+}
+
+/** True if nothing in it has been made anew. */
+function isSame(before: OfObject, after: OfObject): boolean {
+  return (
+    before.routes.length === after.routes.length &&
+    before.mirrors.length === after.mirrors.length &&
+    before.mirrors.every((each, at) => each === after.mirrors[at]) &&
+    before.routes.every(({ listener, domains, route }, at) => {
+      const next = after.routes[at];
+      return listener === next?.listener && domains === next.domains && route === next.route;
+    })
+  );
 }
 
 function mirrorWords(before: OfObject, after: OfObject): readonly string[] {

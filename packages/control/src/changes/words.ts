@@ -5,7 +5,8 @@ export function changedFields<T extends object>(
 ): readonly (keyof T & string)[] {
   const names = new Set([...Object.keys(after), ...Object.keys(before)]);
   return ([...names] as (keyof T & string)[]).filter(
-    (name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]),
+    (name) =>
+      before[name] !== after[name] && JSON.stringify(before[name]) !== JSON.stringify(after[name]),
   );
 }
 
@@ -32,6 +33,7 @@ export function counted(count: number, noun: string): string {
 export interface NamedDifference<T> {
   readonly added: readonly T[];
   readonly removed: readonly T[];
+  /** Those in both lists that are not the same object. */
   readonly kept: readonly (readonly [before: T, after: T])[];
 }
 
@@ -48,7 +50,7 @@ export function differenceOf<T>(
     removed: before.filter((each) => !next.has(nameOf(each))),
     kept: [...next].flatMap(([name, each]) => {
       const held = old.get(name);
-      return held === undefined ? [] : [[held, each] as const];
+      return held === undefined || held === each ? [] : [[held, each] as const];
     }),
   };
 }

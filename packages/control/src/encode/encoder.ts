@@ -1,5 +1,7 @@
 import type { DynamicResources } from "@umbra/envoy-config";
 import {
+  createRouteEncoder,
+  type EncodeRoutes,
   EncodingError,
   encodeResource,
   type Kind,
@@ -19,9 +21,12 @@ export interface Encoded {
 export type Encode = (resources: DynamicResources) => Encoded;
 
 interface Form {
-  readonly json: string;
+  /** What it was encoded from; absent for routes. */
+  readonly json?: string;
   readonly resource: Resource | undefined;
   readonly error: EncodingError | undefined;
+  /** For routes: keeps the virtual hosts that it has encoded. */
+  readonly encodeRoutes?: EncodeRoutes;
 }
 
 export function createEncoder(): Encode {
@@ -48,12 +53,23 @@ export function createEncoder(): Encode {
 }
 
 function formOf(kind: Kind, name: string, plain: unknown, held: Form | undefined): Form {
+  if (kind === "rds") return routesForm(name, plain, held);
   const json = JSON.stringify(plain);
   if (held?.json === json) return held;
+  return { ...formBy(() => encodeResource(kind, name, plain), held), json };
+}
+
+/** Of routes, only the virtual hosts that have changed are encoded: to compare all of them takes longer. */
+function routesForm(name: string, plain: unknown, held: Form | undefined): Form {
+  const encodeRoutes = held?.encodeRoutes ?? createRouteEncoder();
+  return { ...formBy(() => encodeRoutes(name, plain), held), encodeRoutes };
+}
+
+function formBy(encode: () => Resource, held: Form | undefined): Pick<Form, "resource" | "error"> {
   try {
-    return { json, resource: encodeResource(kind, name, plain), error: undefined };
+    return { resource: encode(), error: undefined };
   } catch (error) {
     if (!(error instanceof EncodingError)) throw error;
-    return { json, resource: held?.resource, error };
+    return { resource: held?.resource, error };
   }
 }

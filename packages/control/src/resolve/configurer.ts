@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import {
   type Diagnostic,
   keepStartSettings,
@@ -45,7 +46,6 @@ export interface Draft {
   readonly facts: DraftFacts;
   /** True if only endpoints differ from what is served: they may go out at once. */
   readonly isOfEndpoints: boolean;
-  readonly parts: Parts;
 }
 
 type DraftFacts = Omit<ConfigurationUpdate, "generation" | "changes" | "changedAtMs">;
@@ -79,7 +79,7 @@ class Configuring implements Configurer {
   readonly #texts = new Map<string, SourceFile>();
   /** What they had when they were good. */
   #good = new Map<string, SourceFile>();
-  #served: { readonly update: ConfigurationUpdate; readonly parts: Parts } | undefined;
+  #served: ConfigurationUpdate | undefined;
   readonly #quarantine = new Quarantine();
   #generation: number;
   #topology: Topology | undefined;
@@ -119,22 +119,22 @@ class Configuring implements Configurer {
     const resolution = this.#options.store.resolve();
     this.#noteGood(resolution);
     const facts = this.#factsOf(resolution);
-    const parts = partsOf(facts);
-    const before = this.#served?.parts;
-    const isOfEndpoints = parts.findings === before?.findings && parts.rest === before.rest;
-    if (isOfEndpoints && this.#isServed(facts, parts)) return undefined;
-    return { facts, parts, isOfEndpoints };
+    const served = this.#served;
+    const isOfEndpoints =
+      served !== undefined && hasSameFindings(served, facts) && hasSameRest(served, facts);
+    if (isOfEndpoints && this.#isServed(facts)) return undefined;
+    return { facts, isOfEndpoints };
   }
 
-  publish({ facts, parts }: Draft, changedAtMs: number): ConfigurationUpdate {
-    const isServed = this.#isServed(facts, parts);
+  publish({ facts }: Draft, changedAtMs: number): ConfigurationUpdate {
+    const isServed = this.#isServed(facts);
     if (!isServed) this.#generation++;
     const before = this.#topology;
     const changes = before === undefined || isServed ? [] : changesBetween(before, facts.topology);
     this.#topology = facts.topology;
     this.#startSettings ??= facts.topology.envoy.settings;
     const update = { ...facts, generation: this.#generation, changes, changedAtMs };
-    this.#served = { update, parts };
+    this.#served = update;
     this.#quarantine.published(update);
     return update;
   }
@@ -152,19 +152,16 @@ class Configuring implements Configurer {
   }
 
   get lastGood(): readonly SourceFile[] {
-    return (this.#served?.update.staleFiles ?? []).flatMap(
-      ({ file }) => this.#good.get(file) ?? [],
-    );
+    return (this.#served?.staleFiles ?? []).flatMap(({ file }) => this.#good.get(file) ?? []);
   }
 
   /** True if the sidecar and Envoy have nothing new to get. */
-  #isServed({ snapshot }: DraftFacts, parts: Parts): boolean {
-    if (this.#served === undefined) return false;
-    const { update, parts: before } = this.#served;
-    if (parts.rest !== before.rest || parts.endpoints !== before.endpoints) return false;
-    if (snapshot === undefined || update.snapshot === undefined)
-      return snapshot === update.snapshot;
-    return kinds.every((kind) => snapshot[kind] === update.snapshot?.[kind]);
+  #isServed({ topology, snapshot }: DraftFacts): boolean {
+    const served = this.#served;
+    if (served === undefined || !isDeepStrictEqual(topology, served.topology)) return false;
+    if (snapshot === undefined || served.snapshot === undefined)
+      return snapshot === served.snapshot;
+    return kinds.every((kind) => snapshot[kind] === served.snapshot?.[kind]);
   }
 
   #factsOf(resolution: Resolution): DraftFacts {
@@ -175,7 +172,7 @@ class Configuring implements Configurer {
     const refused = (topology: Topology) => refusalFindings(this.#quarantine, topology, placed);
     // Before the first there is nothing to fall back to: the caller sees the findings.
     if (refusal !== undefined && this.#topology !== undefined) {
-      const snapshot = this.#served?.update.snapshot;
+      const snapshot = this.#served?.snapshot;
       const topology = this.#topology;
       const all = [...findings, ...refused(topology)];
       return { ...facts, findings: all, refusal, topology, snapshot };
@@ -239,25 +236,32 @@ function unreadable({ staleFiles, diagnostics }: Resolution): readonly Diagnosti
     .map(({ file, problem }) => finding("UMB0501", problem, { file, line: 1, column: 1 }));
 }
 
-/** What two configurations are compared by. */
-interface Parts {
-  readonly findings: string;
-  readonly endpoints: string;
-  readonly rest: string;
+function hasSameFindings(before: DraftFacts, after: DraftFacts): boolean {
+  return (
+    before.objects === after.objects &&
+    isDeepStrictEqual(before.findings, after.findings) &&
+    isDeepStrictEqual(before.staleFiles, after.staleFiles) &&
+    isDeepStrictEqual(before.attachments, after.attachments)
+  );
 }
 
-function partsOf({ topology, ...facts }: DraftFacts): Parts {
-  const split = topology.pools.map(splitPool);
-  const pools = split.map(([, rest]) => rest);
-  return {
-    findings: JSON.stringify([facts.findings, facts.staleFiles, facts.attachments, facts.objects]),
-    endpoints: JSON.stringify(split.map(([endpoints]) => endpoints)),
-    rest: JSON.stringify({ ...topology, pools }),
-  };
+/** True if nothing but endpoints of pools differs. What has not changed is the same object, which is quick to see. */
+function hasSameRest(before: DraftFacts, after: DraftFacts): boolean {
+  const { pools, ...rest } = after.topology;
+  const { pools: earlier, ...restBefore } = before.topology;
+  return (
+    isDeepStrictEqual(rest, restBefore) &&
+    pools.length === earlier.length &&
+    pools.every((pool, at) => {
+      const held = earlier[at];
+      if (held === pool || held === undefined) return held === pool;
+      return isDeepStrictEqual(withoutEndpoints(pool), withoutEndpoints(held));
+    })
+  );
 }
 
-/** What a pool says about its endpoints, and all else. */
-function splitPool(pool: Pool) {
-  const { endpoints, drainingEndpoints, endpointLabels, endpointScrape, ...rest } = pool;
-  return [{ endpoints, drainingEndpoints, endpointLabels, endpointScrape }, rest] as const;
+/** All that a pool has but its endpoints. */
+function withoutEndpoints(pool: Pool) {
+  const { endpoints: _, drainingEndpoints, endpointLabels, endpointScrape, ...rest } = pool;
+  return rest;
 }

@@ -1,3 +1,5 @@
+import type { PlainMap } from "./plain.ts";
+
 /** A message of Envoy's API in its YAML form. Envoy itself checks it: `envoy --mode validate`. */
 export type EnvoyObject = { readonly [field: string]: EnvoyValue };
 export type EnvoyValue =
@@ -6,6 +8,7 @@ export type EnvoyValue =
   | boolean
   | null
   | Reasoned
+  | Finished
   | EnvoyObject
   | readonly EnvoyValue[];
 
@@ -17,6 +20,15 @@ export class Reasoned {
   constructor(value: EnvoyValue, reason: string) {
     this.value = value;
     this.reason = reason;
+  }
+}
+
+/** A message that is plain data already, without reasons. */
+export class Finished {
+  readonly plain: PlainMap;
+
+  constructor(plain: PlainMap) {
+    this.plain = plain;
   }
 }
 

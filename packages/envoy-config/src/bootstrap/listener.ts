@@ -1,15 +1,16 @@
 import { mirrorsByName, poolsByName, routesOf } from "../queries.ts";
-import type { Listener, Topology } from "../topology.ts";
+import type { Listener, Topology, VirtualHost } from "../topology.ts";
 import { accessLog, answerLogs } from "./access-log.ts";
 import { clientGuards } from "./client-guards.ts";
 import { connectionManager, router } from "./connection-manager.ts";
 import { corsFilter } from "./cors.ts";
 import { downstreamTls, misdirectedHosts, serverNames, tlsInspector } from "./downstream-tls.ts";
-import { because, type EnvoyObject } from "./envoy-object.ts";
+import { because, type EnvoyObject, type EnvoyValue } from "./envoy-object.ts";
 import { observe, pick, topologyHeaders } from "./ext-proc-filter.ts";
 import { externalPick } from "./external-picker.ts";
 import { localReplies } from "./local-reply.ts";
 import type { BootstrapOptions } from "./options.ts";
+import { createHostRenderer } from "./rendered-hosts.ts";
 import { virtualHost } from "./route.ts";
 import { sessionFilter } from "./session.ts";
 import { setting } from "./setting.ts";
@@ -105,12 +106,12 @@ export function routeConfiguration(
     mirrors: mirrorsByName(topology),
     underscores: knownUnderscoreHeaders(topology),
   };
+  const rendered: (host: VirtualHost) => EnvoyValue = options.isDynamic
+    ? createHostRenderer(from, known, options)
+    : (host) => virtualHost(host, from, known, options);
   return {
     name,
     ignore_port_in_host_matching: true,
-    virtual_hosts: [
-      ...virtualHosts.map((host) => virtualHost(host, from, known, options)),
-      ...misdirectedHosts(from, topology.listeners),
-    ],
+    virtual_hosts: [...virtualHosts.map(rendered), ...misdirectedHosts(from, topology.listeners)],
   };
 }

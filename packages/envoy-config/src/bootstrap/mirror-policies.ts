@@ -15,7 +15,7 @@ import type { BootstrapOptions } from "./options.ts";
 /** How a route's requests are mirrored. */
 export interface RouteMirroring {
   readonly route: Pick<Route, "mirrors" | "share">;
-  readonly mirrors: ReadonlyMap<string, Mirror>;
+  readonly mirrors: Pick<ReadonlyMap<string, Mirror>, "get">;
   /** True: the sidecar decides which requests to mirror. False: Envoy samples them. */
   readonly isPicked: boolean;
 }

@@ -1,4 +1,4 @@
-import { type EnvoyObject, type EnvoyValue, Reasoned } from "./envoy-object.ts";
+import { type EnvoyObject, type EnvoyValue, Finished, Reasoned } from "./envoy-object.ts";
 
 /** Removes the reasons from a message. */
 export type Plain = string | number | boolean | null | PlainMap | readonly Plain[];
@@ -21,6 +21,7 @@ export function plainOf(message: EnvoyObject): PlainMap {
 
 function plainValue(value: EnvoyValue): Plain {
   if (value instanceof Reasoned) return plainValue(value.value);
+  if (value instanceof Finished) return value.plain;
   if (typeof value !== "object" || value === null) return value;
   return Array.isArray(value) ? value.map(plainValue) : plainOf(value as EnvoyObject);
 }

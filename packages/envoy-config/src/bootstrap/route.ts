@@ -41,8 +41,8 @@ interface Surroundings {
 
 /** Pools and mirrors that routes refer to, by name, and headers with an underscore that may pass. */
 export interface KnownNames {
-  readonly pools: ReadonlyMap<string, Pool>;
-  readonly mirrors: ReadonlyMap<string, Mirror>;
+  readonly pools: Pick<ReadonlyMap<string, Pool>, "get">;
+  readonly mirrors: Pick<ReadonlyMap<string, Mirror>, "get">;
   readonly underscores: readonly string[];
 }
 

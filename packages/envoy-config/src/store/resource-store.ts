@@ -7,6 +7,7 @@ import { problemsOf, type ReadFile, readFile, type SourceFile } from "../resourc
 import { joinFiles } from "../resources/read-resources.ts";
 import type { TopologyOptions } from "../topology-options.ts";
 import { createHeldObjects, type SoughtObject } from "./held-objects.ts";
+import { shareEqual } from "./share-equal.ts";
 
 export interface ResourceStoreOptions extends TopologyOptions {
   /** True: the topology is served while it changes, so an error costs only what it concerns. */
@@ -35,7 +36,7 @@ export interface ResourceStore {
   removeObject(id: ObjectId): void;
   /** Returns the identity of an object that is held. */
   findObject(sought: SoughtObject): ObjectId | undefined;
-  /** Returns what all files and objects mean together. Never throws. */
+  /** Returns what all files and objects mean together. What is as in the call before is the same object. Never throws. */
   resolve(): Resolution;
 }
 
@@ -64,6 +65,7 @@ interface HeldFile {
 export function createResourceStore(options: ResourceStoreOptions = {}): ResourceStore {
   const held = new Map<string, HeldFile>();
   const objects = createHeldObjects();
+  let before: Resolution | undefined;
   return {
     put(file) {
       const { good, bad } = held.get(file.name) ?? {};
@@ -85,8 +87,21 @@ export function createResourceStore(options: ResourceStoreOptions = {}): Resourc
       const good = files.flatMap(([, each]) => each.good ?? []);
       const all = [...good, ...objects.all()];
       const firstFile = files[0]?.[0] ?? all[0]?.name ?? "-";
-      return resolutionOf(resolveTopology(joinFiles(all), { ...options, firstFile }), files);
+      const resolved = resolveTopology(joinFiles(all), { ...options, firstFile });
+      before = sharedWith(before, resolutionOf(resolved, files));
+      return before;
     },
+  };
+}
+
+/** What has not changed is the same object as before, so that nobody has to look into it. */
+function sharedWith(before: Resolution | undefined, after: Resolution): Resolution {
+  return {
+    ...after,
+    topology: shareEqual(before?.topology, after.topology),
+    attachments: shareEqual(before?.attachments, after.attachments),
+    diagnostics: shareEqual(before?.diagnostics, after.diagnostics),
+    staleFiles: shareEqual(before?.staleFiles, after.staleFiles),
   };
 }
 
