@@ -13,7 +13,7 @@ const watching: FollowState = {
   earliestMs: 0,
   failures: 0,
   resourceVersion: "100",
-  listSentMs: 0,
+  listEndedMs: 0,
   watchOpenedMs: 0,
   hasBeenListed: true,
 };
@@ -134,8 +134,14 @@ describe("what follows while a watch is due", () => {
     {
       name: "a kind that has left is asked for again after 2 s",
       outcome: { kind: "absent" },
+      nowMs: 60_000,
+      want: { next: "list", condition: "absent", earliestMs: 62_000, absentSinceMs: 60_000 },
+    },
+    {
+      name: "a kind that has left soon after its list is asked for 10 s after that list",
+      outcome: { kind: "absent" },
       nowMs: 1_000,
-      want: { next: "list", condition: "absent", earliestMs: 3_000, absentSinceMs: 1_000 },
+      want: { next: "list", condition: "absent", earliestMs: 10_000 },
     },
     {
       name: "two refused watches are tried again",
@@ -178,28 +184,24 @@ describe("what follows while a list is due", () => {
     },
     {
       name: "a list that failed is repeated after 10 s",
-      from: { listSentMs: 1_000 },
       outcome: { kind: "failed", isRefused: false },
       nowMs: 1_500,
-      want: { next: "list", condition: "failing", earliestMs: 11_000 },
+      want: { next: "list", condition: "failing", earliestMs: 11_500 },
     },
     {
       name: "a throttled list waits for the longer of Retry-After and 10 s",
-      from: { listSentMs: 1_000 },
       outcome: { kind: "throttled", retryAfterMs: 20_000 },
       nowMs: 1_500,
       want: { next: "list", earliestMs: 21_500 },
     },
     {
       name: "a list without an answer is repeated after the back-off",
-      from: { listSentMs: 1_000 },
       outcome: { kind: "unreachable" },
       nowMs: 1_500,
       want: { next: "list", earliestMs: 2_000 },
     },
     {
       name: "a list that is forbidden is repeated after the back-off",
-      from: { listSentMs: 1_000 },
       outcome: { kind: "forbidden" },
       nowMs: 1_500,
       want: { next: "list", condition: "forbidden", earliestMs: 2_000 },

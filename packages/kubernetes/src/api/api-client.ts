@@ -177,7 +177,7 @@ async function* translated(
   try {
     for await (const piece of body) yield piece as Buffer;
   } catch (cause) {
-    throw connectionError(cause, request, "the answer");
+    throw bodyError(cause, request);
   }
 }
 
@@ -207,14 +207,26 @@ function tooLarge(request: ApiRequest, maxBytes: number): KubernetesError {
 }
 
 function connectionError(cause: unknown, request: ApiRequest, server: string): KubernetesError {
-  if (isKubernetesError(cause)) return cause;
-  const { code = "", message = String(cause) } = cause as { code?: string; message?: string };
-  const what = `${request.method} ${request.path}`;
   if (request.signal?.aborted === true) return aborted(request);
-  if (timeoutCodes.has(code)) {
-    return new KubernetesError("TIMEOUT", `${what}: no answer from ${server} in time`, { cause });
-  }
-  return new KubernetesError("UNREACHABLE", `${what}: ${server}: ${message || code}`, { cause });
+  const { code = "", message = "" } = cause as { code?: string; message?: string };
+  const what = `${request.method} ${request.path}`;
+  return timeoutCodes.has(code)
+    ? new KubernetesError("TIMEOUT", `${what}: no answer from ${server} in time`, { cause })
+    : new KubernetesError("UNREACHABLE", `${what}: ${server}: ${message || code}`, { cause });
+}
+
+function bodyError(cause: unknown, request: ApiRequest): KubernetesError {
+  if (isKubernetesError(cause)) return cause;
+  if (request.signal?.aborted === true) return aborted(request);
+  const { code = "", message = "" } = cause as { code?: string; message?: string };
+  const what = `${request.method} ${request.path}`;
+  return timeoutCodes.has(code)
+    ? new KubernetesError("SILENT", `${what}: the rest of the answer did not come in time`, {
+        cause,
+      })
+    : new KubernetesError("BROKEN_OFF", `${what}: the answer broke off: ${message || code}`, {
+        cause,
+      });
 }
 
 const timeoutCodes: ReadonlySet<string> = new Set([

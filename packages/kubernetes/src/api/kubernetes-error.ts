@@ -4,10 +4,14 @@ export type KubernetesErrorCode =
   | "INVALID_CONFIG"
   /** The credentials could not be had, for example because their program failed. */
   | "NO_CREDENTIALS"
-  /** No answer: refused, broken off, no name, no trusted certificate. */
+  /** No answer: refused, no name, no trusted certificate. */
   | "UNREACHABLE"
   /** No answer in time. */
   | "TIMEOUT"
+  /** An answer began, and then nothing more came in time. */
+  | "SILENT"
+  /** An answer began, and the connection ended before it. */
+  | "BROKEN_OFF"
   /** An answer with a status of 400 or more; see `status`. */
   | "REFUSED"
   /** An answer or an event is larger than its limit. */

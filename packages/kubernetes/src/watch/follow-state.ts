@@ -23,8 +23,8 @@ export interface FollowState {
   readonly failures: number;
   /** Where the watch continues. "" before the first list. */
   readonly resourceVersion: string;
-  /** When the last list that cost the API server something was sent. */
-  readonly listSentMs?: number;
+  /** When the last list ended that cost the API server something. */
+  readonly listEndedMs?: number;
   /** Since when the kind is absent. */
   readonly absentSinceMs?: number;
   /** Since when the present watch is open. */
@@ -34,7 +34,6 @@ export interface FollowState {
 
 /** What a request results in, or what happened while it ran. */
 export type Outcome =
-  | { readonly kind: "listSent" }
   | { readonly kind: "listed"; readonly resourceVersion: string }
   | { readonly kind: "watchOpened" }
   /** An event or a bookmark. */
@@ -54,7 +53,7 @@ export type Outcome =
   | { readonly kind: "unreachable" }
   /** The API server answers again after it was unreachable. */
   | { readonly kind: "reachable" }
-  /** Any other answer, or an answer that breaks off. `isRefused`: the request itself was refused (4xx or 504). */
+  /** Any other answer, or one that breaks off. `isRefused`: the same request would fail again. */
   | { readonly kind: "failed"; readonly isRefused: boolean };
 
 export interface Pace {
@@ -112,8 +111,6 @@ export function afterOutcome(
 ): FollowState {
   const { nowMs } = moment;
   switch (outcome.kind) {
-    case "listSent":
-      return { ...state, listSentMs: nowMs };
     case "listed":
       return watching(state, outcome.resourceVersion, nowMs);
     case "watchOpened":
@@ -125,17 +122,17 @@ export function afterOutcome(
     case "silent":
       return { ...state, earliestMs: nowMs };
     case "expired":
-      return relist(state, moment, pace);
+      return relist(countList(state, nowMs), moment, pace);
     case "absent":
       return absent(state, nowMs, pace);
     case "forbidden":
-      return backOff(withoutList(state), "forbidden", moment, pace);
+      return backOff(state, "forbidden", moment, pace);
     case "unreachable":
-      return backOff(withoutList(state), "unreachable", moment, pace);
+      return backOff(state, "unreachable", moment, pace);
     case "reachable":
       return wake(state, moment, pace);
     case "throttled": {
-      const next = backOff(state, "failing", moment, pace);
+      const next = backOff(countList(state, nowMs), "failing", moment, pace);
       const asked = Math.min(outcome.retryAfterMs ?? 0, maxRetryAfterMs);
       return { ...next, earliestMs: Math.max(next.earliestMs, nowMs + asked) };
     }
@@ -153,6 +150,7 @@ function watching(state: FollowState, resourceVersion: string, nowMs: number): F
     earliestMs: nowMs,
     failures: 0,
     resourceVersion,
+    listEndedMs: nowMs,
     hasBeenListed: true,
   };
 }
@@ -190,10 +188,10 @@ function absent(state: FollowState, nowMs: number, pace: Pace): FollowState {
   // Soon after a change it is asked often, so that a kind that comes back is seen at once.
   const wait = Math.min(Math.max((nowMs - sinceMs) / 4, pace.minAbsentMs), pace.maxAbsentMs);
   return {
-    ...withoutList(state),
+    ...state,
     condition: "absent",
     next: "list",
-    earliestMs: nowMs + wait,
+    earliestMs: Math.max(nowMs + wait, spacedListMs(state, pace)),
     failures: 0,
     absentSinceMs: sinceMs,
   };
@@ -205,7 +203,7 @@ function afterFailure(
   moment: Moment,
   pace: Pace,
 ): FollowState {
-  const next = backOff(state, "failing", moment, pace);
+  const next = backOff(countList(state, moment.nowMs), "failing", moment, pace);
   const needsList = isRefused && state.next === "watch" && next.failures >= refusalsBeforeList;
   return needsList ? { ...relist(next, moment, pace), failures: 0 } : next;
 }
@@ -229,15 +227,13 @@ function wake(state: FollowState, { nowMs, random }: Moment, pace: Pace): Follow
   return { ...state, earliestMs: Math.min(state.earliestMs, soonMs) };
 }
 
-function spacedListMs({ listSentMs }: FollowState, { listSpacingMs }: Pace): number {
-  return listSentMs === undefined ? Number.NEGATIVE_INFINITY : listSentMs + listSpacingMs;
+function spacedListMs({ listEndedMs }: FollowState, { listSpacingMs }: Pace): number {
+  return listEndedMs === undefined ? Number.NEGATIVE_INFINITY : listEndedMs + listSpacingMs;
 }
 
-/** A list that was not answered with objects cost the API server nothing: it does not delay the next one. */
-function withoutList(state: FollowState): FollowState {
-  if (state.next !== "list") return state;
-  const { listSentMs: _, ...rest } = state;
-  return rest;
+/** Lists that the API server turned away at once, or never got, cost it nothing and are not counted. */
+function countList(state: FollowState, nowMs: number): FollowState {
+  return state.next === "list" ? { ...state, listEndedMs: nowMs } : state;
 }
 
 /** Whether `version` comes before `than`. Versions that are no numbers are not compared. */

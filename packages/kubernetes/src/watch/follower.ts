@@ -132,7 +132,6 @@ export class Follower {
 
   async #list(): Promise<void> {
     const { client, limits } = this.#options;
-    this.#following.take({ kind: "listSent" }, this.#moment());
     this.#lists++;
     try {
       const list = await listObjects(client, this.scope, {
@@ -175,8 +174,7 @@ export class Follower {
       await this.#readEvents(stream);
     } catch (cause) {
       const error = errorOf(cause);
-      const isSilent = stream !== undefined && error.code === "TIMEOUT";
-      if (isSilent) this.#following.take({ kind: "silent" }, this.#moment());
+      if (error.code === "SILENT") this.#following.take({ kind: "silent" }, this.#moment());
       else this.#fail(error, "watch");
     } finally {
       stream?.destroy();

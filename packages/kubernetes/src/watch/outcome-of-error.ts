@@ -9,10 +9,13 @@ export function outcomeOf(error: KubernetesError): Outcome {
       return { kind: "unreachable" };
     case "REFUSED":
       return outcomeOfStatus(error.status ?? 0, error.retryAfterMs);
-    case "INVALID_CONFIG":
-    case "NO_CREDENTIALS":
     case "TOO_LARGE":
     case "INVALID_ANSWER":
+      return { kind: "failed", isRefused: true };
+    case "SILENT":
+    case "BROKEN_OFF":
+    case "INVALID_CONFIG":
+    case "NO_CREDENTIALS":
     case "ABORTED":
       return { kind: "failed", isRefused: false };
   }
