@@ -110,6 +110,13 @@ describe("what follows while a watch is due", () => {
       want: { next: "watch", earliestMs: 1_250 },
     },
     {
+      name: "an API server that is back does not bring a list forward too far",
+      from: { condition: "unreachable", next: "list", earliestMs: 30_000 },
+      outcome: { kind: "reachable" },
+      nowMs: 1_000,
+      want: { next: "list", earliestMs: 10_000 },
+    },
+    {
       name: "an API server that is back ends no other wait",
       from: { condition: "forbidden", earliestMs: 30_000 },
       outcome: { kind: "reachable" },

@@ -217,14 +217,19 @@ function backOff(
   const failures = state.failures + 1;
   const base = pace.minBackoffMs * 2 ** Math.min(failures - 1, 16);
   const wait = Math.min(base * (1 + random), pace.maxBackoffMs);
-  const spacedMs = state.next === "list" ? spacedListMs(state, pace) : nowMs;
-  return { ...state, condition, failures, earliestMs: Math.max(nowMs + wait, spacedMs) };
+  const earliestMs = Math.max(nowMs + wait, spacedNextMs(state, pace));
+  return { ...state, condition, failures, earliestMs };
 }
 
 function wake(state: FollowState, { nowMs, random }: Moment, pace: Pace): FollowState {
   if (state.condition !== "unreachable") return state;
-  const soonMs = nowMs + random * pace.minBackoffMs;
+  const soonMs = Math.max(nowMs + random * pace.minBackoffMs, spacedNextMs(state, pace));
   return { ...state, earliestMs: Math.min(state.earliestMs, soonMs) };
+}
+
+/** When the next request may be sent at the earliest if it is a list. */
+function spacedNextMs(state: FollowState, pace: Pace): number {
+  return state.next === "list" ? spacedListMs(state, pace) : Number.NEGATIVE_INFINITY;
 }
 
 function spacedListMs({ listEndedMs }: FollowState, { listSpacingMs }: Pace): number {
