@@ -18,9 +18,12 @@ export {
   type KubernetesSourceOptions,
   startKubernetes,
 } from "./kubernetes-source.ts";
+export { holdLease, type LeaseHolder, type LeaseOptions } from "./lease/lease-holder.ts";
+export type { LeaseTiming } from "./lease/lease-state.ts";
 export type { ObjectChange, ObjectId } from "./objects/held-object.ts";
 export type { JsonObject, JsonValue } from "./objects/json.ts";
 export type { Scope, WatchedKind } from "./objects/watched-kind.ts";
+export { type PatchOutcome, type PatchStatusOptions, patchStatus } from "./status/patch-status.ts";
 export type { Condition } from "./watch/follow-state.ts";
 export type { ScopeState } from "./watch/follower.ts";
 export type { MissingAccess, Problem } from "./watch/problem.ts";

@@ -6,6 +6,15 @@ export { defaultListLimits } from "./api/list-objects.ts";
 export { accessOf } from "./credentials/access.ts";
 export { readInCluster } from "./credentials/in-cluster.ts";
 export { kubeconfigFiles, readKubeconfig } from "./credentials/kubeconfig.ts";
+export {
+  afterLook,
+  afterWrite,
+  defaultLeaseTiming,
+  type LeaseRecord,
+  type LeaseState,
+  remainingMsOf,
+  stepOf,
+} from "./lease/lease-state.ts";
 export { type HeldObject, readObject } from "./objects/held-object.ts";
 export { ObjectCache } from "./objects/object-cache.ts";
 export {

@@ -43,7 +43,7 @@ const shortLimits: NonNullable<KubernetesSourceOptions["limits"]> = {
   answerMs: 500,
 };
 
-function clientOf(server: ScriptedApiServer, token?: string): ApiClient {
+export function clientOf(server: ScriptedApiServer, token?: string): ApiClient {
   const user = { name: "test", ...(token === undefined ? {} : { token }) };
   return createApiClient(
     accessOf({ cluster: { name: "scripted", server: server.url, skipTLSVerify: true }, user }),
