@@ -1,0 +1,224 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { type ApiAccess, createApiClient, type JsonObject, readAccess } from "@umbra/kubernetes";
+import {
+  accessOf,
+  kubeconfigFiles,
+  readInCluster,
+  readKubeconfig,
+} from "@umbra/kubernetes/internal";
+import { selfSigned } from "@umbra/sidecar/internal";
+import {
+  ScriptedApiServer,
+  type ScriptedApiServerOptions,
+} from "../../../testing/api-server/scripted-api-server.ts";
+
+type Made = Awaited<ReturnType<typeof selfSigned>>;
+
+let folder: string;
+let certificate: Made;
+let other: Made;
+
+beforeAll(async () => {
+  certificate = await selfSigned();
+  other = await selfSigned();
+});
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "umbra-kubeconfig-"));
+});
+
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function write(name: string, content: unknown): string {
+  const path = join(folder, name);
+  mkdirSync(join(path, ".."), { recursive: true });
+  writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
+  return path;
+}
+
+/** A kubeconfig with one of each; `server` and credentials as given. */
+function kubeconfig(cluster: object, user: object = {}, name = "config"): string {
+  return write(name, {
+    "current-context": "here",
+    clusters: [{ name: "c", cluster }],
+    users: [{ name: "u", user }],
+    contexts: [{ name: "here", context: { cluster: "c", user: "u", namespace: "team" } }],
+  });
+}
+
+describe("a kubeconfig", () => {
+  test.each([
+    { name: "no YAML", text: "a: [", want: /kubeconfig .*config: .*flow/i },
+    { name: "a list", text: "[]", want: /it is not a kubeconfig/ },
+    { name: "no current-context", text: "{}", want: /it has no current-context; .*use-context/ },
+    { name: "an unknown context", text: "current-context: x", want: /it has no context "x"/ },
+    {
+      name: "an unknown cluster",
+      text: "{current-context: x, contexts: [{name: x, context: {cluster: y}}]}",
+      want: /it has no cluster "y" \(context "x"\)/,
+    },
+    {
+      name: "an unknown user",
+      text: "{current-context: x, contexts: [{name: x, context: {cluster: y, user: z}}], clusters: [{name: y, cluster: {server: 'http://x'}}]}",
+      want: /it has no user "z" \(context "x"\)/,
+    },
+  ])("with $name is refused in one sentence", ({ text, want }) => {
+    expect(() => readKubeconfig([write("config", text)])).toThrow(want);
+  });
+
+  test("that is not there is refused by name", () => {
+    expect(() => readKubeconfig([join(folder, "none")])).toThrow(/none: ENOENT/);
+  });
+
+  test("with a server that is no address is refused", () => {
+    expect(() => readAccess({ file: kubeconfig({ server: "10.0.0.1" }) })).toThrow(
+      /cluster "c": its server "10\.0\.0\.1" is not an http or https address/,
+    );
+  });
+
+  test("of several files, the first that has something counts", () => {
+    const first = write("first", {
+      contexts: [{ name: "here", context: { cluster: "c", namespace: "first" } }],
+    });
+    const second = kubeconfig({ server: "https://second" });
+    const config = readKubeconfig([first, join(folder, "none"), second]);
+    expect(config).toMatchObject({ namespace: "first", cluster: { server: "https://second" } });
+  });
+
+  test.each([
+    { given: { file: "f" }, environment: { KUBECONFIG: "a:b" }, want: ["f"] },
+    { given: {}, environment: { KUBECONFIG: "a::b" }, want: ["a", "b"] },
+    { given: {}, environment: { HOME: "/home/x" }, want: ["/home/x/.kube/config"] },
+  ])("is looked for in $want", ({ given, environment, want }) => {
+    expect(kubeconfigFiles(given, environment)).toEqual(want);
+  });
+});
+
+describe("credentials at a scripted API server", () => {
+  let server: ScriptedApiServer;
+  const open: { close(): Promise<void> }[] = [];
+
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((each) => each.close()));
+    await server.stop();
+  });
+
+  async function started(options: ScriptedApiServerOptions = {}): Promise<void> {
+    server = new ScriptedApiServer({ tls: certificate, ...options });
+    await server.start();
+  }
+
+  /** The server's version, asked with the credentials of a kubeconfig. */
+  async function ask(access: ApiAccess): Promise<JsonObject> {
+    const client = createApiClient(access, "umbra-test/1");
+    open.push(client);
+    return client.request({ method: "GET", path: "/version" });
+  }
+
+  function trusting(): object {
+    return { server: server.url, "certificate-authority-data": base64(certificate.cert) };
+  }
+
+  const version = { gitVersion: "v0.0.0-scripted" };
+
+  test.each([
+    { name: "a token", user: { token: "secret" } },
+    {
+      name: "a token file, with a newline, by a path from the kubeconfig's folder",
+      user: { tokenFile: "token" },
+    },
+    {
+      name: "a program",
+      user: { exec: { apiVersion: "client.authentication.k8s.io/v1", command: "PROGRAM" } },
+    },
+  ])("$name", async ({ user }) => {
+    await started({ token: "secret" });
+    write("token", "secret\n");
+    const program = write(
+      "program",
+      `#!/bin/sh\ncase "$KUBERNETES_EXEC_INFO" in *https://127.0.0.1*) echo '{"status":{"token":"secret"}}';; *) exit 1;; esac\n`,
+    );
+    chmodSync(program, 0o755);
+    const text = JSON.parse(JSON.stringify(user).replace("PROGRAM", program)) as object;
+    expect(await ask(readAccess({ file: kubeconfig(trusting(), text) }))).toEqual(version);
+    expect(server.seen[0]?.headers).toMatchObject({ "user-agent": "umbra-test/1" });
+  });
+
+  test("a program that fails is reported with what it wrote, and asked again", async () => {
+    await started({ token: "secret" });
+    const program = write("program", "#!/bin/sh\necho 'log in first' >&2\nexit 1\n");
+    chmodSync(program, 0o755);
+    const access = readAccess({ file: kubeconfig(trusting(), { exec: { command: program } }) });
+    await expect(ask(access)).rejects.toMatchObject({
+      code: "NO_CREDENTIALS",
+      message: 'credentials of user "u": log in first',
+    });
+    writeFileSync(program, `#!/bin/sh\necho '{"status":{"token":"secret"}}'\n`);
+    expect(await ask(access)).toEqual(version);
+  });
+
+  test("a name and a password, and a name to act as", async () => {
+    await started();
+    const user = { username: "me", password: "pw", as: "another" };
+    await ask(readAccess({ file: kubeconfig(trusting(), user) }));
+    expect(server.seen[0]?.headers).toMatchObject({
+      authorization: `Basic ${base64("me:pw")}`,
+      "impersonate-user": "another",
+    });
+  });
+
+  test("a client certificate, from files next to the kubeconfig", async () => {
+    const tls = { ...certificate, requestCert: true, rejectUnauthorized: true, ca: other.cert };
+    await started({ tls });
+    write("me.pem", other.cert);
+    write("me.key", other.key);
+    const user = { "client-certificate": "me.pem", "client-key": "me.key" };
+    expect(await ask(readAccess({ file: kubeconfig(trusting(), user) }))).toEqual(version);
+    await expect(ask(readAccess({ file: kubeconfig(trusting()) }))).rejects.toMatchObject({
+      code: "UNREACHABLE",
+    });
+  });
+
+  test("a certificate that no authority of the kubeconfig signed is refused, unless it says not to check", async () => {
+    await started();
+    const wrong = { server: server.url, "certificate-authority-data": base64(other.cert) };
+    await expect(ask(readAccess({ file: kubeconfig(wrong) }))).rejects.toMatchObject({
+      code: "UNREACHABLE",
+    });
+    const careless = { server: server.url, "insecure-skip-tls-verify": true };
+    expect(await ask(readAccess({ file: kubeconfig(careless) }))).toEqual(version);
+  });
+
+  test("the identity of a pod, whose token is read again after it was refused", async () => {
+    await started({ token: "first" });
+    write("pod/token", "first\n");
+    write("pod/ca.crt", certificate.cert);
+    write("pod/namespace", "mine\n");
+    const { hostname, port } = new URL(server.url);
+    const environment = { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port };
+    const access = accessOf(readInCluster(environment, join(folder, "pod")));
+    expect(access.namespace).toBe("mine");
+    expect(await ask(access)).toEqual(version);
+    server.token = "second";
+    write("pod/token", "second\n");
+    await expect(ask(access)).rejects.toMatchObject({ code: "REFUSED", status: 401 });
+    expect(await ask(access)).toEqual(version);
+  });
+
+  test("no error names a token", async () => {
+    await started({ token: "right" });
+    const access = readAccess({ file: kubeconfig(trusting(), { token: "sesame" }) });
+    const error: unknown = await ask(access).catch((cause: unknown) => cause);
+    expect(`${String(error)} ${JSON.stringify(error)}`).toMatch(/401: Unauthorized/);
+    expect(`${String(error)} ${JSON.stringify(error)}`).not.toContain("sesame");
+  });
+});
+
+function base64(text: string): string {
+  return Buffer.from(text).toString("base64");
+}
