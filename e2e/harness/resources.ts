@@ -29,7 +29,7 @@ spec:
   return `apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass
 metadata: {name: umbra}
-spec: {controllerName: umbra.dev/envoy}
+spec: {controllerName: umbra.dev/gateway}
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway

@@ -62,6 +62,13 @@ spec:
   validation: {hostname: verified.example.com, wellKnownCACertificates: System}
 ${service("verified")}${service("by-name")}${service("unused")}`,
 );
+const ofClass = (name: string) => `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: ${name}}
+spec: {gatewayClassName: ${name}, listeners: [{name: http, port: 8080, protocol: HTTP, hostname: ${name}.test}]}
+`;
+const classes = file("classes.yaml", `${ofClass("a")}${ofClass("b")}`);
 const https = new URL("../../../envoy/https/resources.yaml", import.meta.url).pathname;
 const crashing = file(
   "crashing.yaml",
@@ -142,6 +149,16 @@ const topologyRows: Readonly<Record<string, FlagRow>> = {
   "--bind": {
     works: [["--bind", "127.0.0.1"]],
     refused: [[["--bind", "localhost"], /IP address/]],
+  },
+  "--gateway-class": {
+    base: ["-f", classes],
+    works: [["--gateway-class", "b"]],
+    refused: [[["--gateway-class", "c"], /no Gateway of the class "c"/]],
+  },
+  "--gateway-addresses": {
+    base: ["-f", classes],
+    works: [["--gateway-addresses", "127.0.5.0/24"]],
+    refused: [[["--gateway-addresses", "127.0.5.0"], /a network such as/]],
   },
   "--set": {
     works: [["--set", "maxBody=8Mi"]],

@@ -12,7 +12,7 @@ export function conditionOf(
   type: ConditionType,
   reason: ConditionReason,
 ): StatusCondition {
-  const status = type === "Accepted" || type === "ResolvedRefs" ? "False" : "True";
+  const status = type === "PartiallyInvalid" || type === "Conflicted" ? "True" : "False";
   // Copies only the reference: a route or Gateway has more fields.
   return { resource: { kind, namespace, name }, type, status, reason };
 }

@@ -54,7 +54,12 @@ export interface ResourceName extends ResourceRef {
   readonly kind: string;
 }
 
-export type ConditionType = "Accepted" | "ResolvedRefs" | "PartiallyInvalid" | "Conflicted";
+export type ConditionType =
+  | "Accepted"
+  | "Programmed"
+  | "ResolvedRefs"
+  | "PartiallyInvalid"
+  | "Conflicted";
 
 export type ConditionReason =
   // Accepted, of an HTTPRoute
@@ -68,6 +73,9 @@ export type ConditionReason =
   | "InvalidKind"
   | "RefNotPermitted"
   | "UnsupportedProtocol"
+  // Accepted and Programmed, of a Gateway
+  | "UnsupportedAddress"
+  | "AddressNotUsable"
   // of a Gateway's listener
   | "InvalidCertificateRef"
   | "InvalidRouteKinds"

@@ -85,6 +85,7 @@ export {
   sharesGate,
 } from "./queries.ts";
 export { readTopology, type TopologyRead } from "./read-topology.ts";
+export { type AddressRange, parseAddressRange } from "./resolve/gateway-addresses.ts";
 export { isListenerCalled } from "./resolve/listener-names.ts";
 export { parseMetricsPlace } from "./resolve/metrics-place.ts";
 export { isPickMode, pickModes } from "./resolve/pick-mode.ts";
@@ -93,6 +94,7 @@ export { byMatch } from "./resolve/precedence.ts";
 export { isCalled, type ResourceRef, resourceName } from "./resource-ref.ts";
 export { costLabel, gpusLabel } from "./resources/annotations.ts";
 export { type ObjectId, objectTitle } from "./resources/object-id.ts";
+export { controllerName, type GatewayChoice } from "./resources/own-gateways.ts";
 export type { SourceFile } from "./resources/read-file.ts";
 export { type PathRewriter, pathRewriterOf } from "./rewritten-path.ts";
 export type { RouteAttachment } from "./route-attachment.ts";

@@ -1,10 +1,18 @@
 import { ownInterface } from "./endpoint-address.ts";
 import { isSameResource, type ResourceRef } from "./resource-ref.ts";
-import type { Backend, Mirror, Pool, Route, Topology, VirtualHost } from "./topology.ts";
+import type { Backend, Listener, Mirror, Pool, Route, Topology, VirtualHost } from "./topology.ts";
 
 /** Returns the routes of all listeners, in order. A route of several virtual hosts appears several times. */
 export function routesOf(topology: Pick<Topology, "listeners">): readonly Route[] {
   return hostsOf(topology).flatMap(({ host }) => host.routes);
+}
+
+/** Groups listeners by the address and port that they share, in their order. */
+export function bySocket(listeners: readonly Listener[]): readonly (readonly Listener[])[] {
+  const byPort = Map.groupBy(listeners, ({ port }) => port);
+  return [...byPort.values()].flatMap((onPort) => [
+    ...Map.groupBy(onPort, ({ address }) => address).values(),
+  ]);
 }
 
 /** Returns every virtual host with its listener's port. */

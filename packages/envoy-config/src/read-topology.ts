@@ -20,7 +20,7 @@ export function readTopology(
   files: readonly SourceFile[],
   options: TopologyOptions = {},
 ): TopologyRead {
-  const { topology, certificates, diagnostics } = resolveTopology(readResources(files), {
+  const { topology, certificates, diagnostics } = resolveTopology(readResources(files, options), {
     ...options,
     firstFile: files[0]?.name ?? "-",
   });

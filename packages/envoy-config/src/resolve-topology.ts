@@ -10,6 +10,7 @@ import { withDroppedRules } from "./resolve/dropped-rules.ts";
 import { embeddedPickerConfigs } from "./resolve/embedded-picker-configs.ts";
 import { type ResolvedEnvoy, resolveEnvoy } from "./resolve/envoy.ts";
 import { checkFlagNames } from "./resolve/flag-names.ts";
+import { type AddressOptions, parseAddressRange } from "./resolve/gateway-addresses.ts";
 import { type ResolvedListeners, resolveListeners } from "./resolve/listeners.ts";
 import { checkLongestTurn, checkMemory } from "./resolve/memory-fit.ts";
 import { createMirrorResolver } from "./resolve/mirrors.ts";
@@ -19,6 +20,7 @@ import { createPolicyResolver } from "./resolve/policies.ts";
 import { createPoolResolver } from "./resolve/pools.ts";
 import { poolPlaces, withPickModes } from "./resolve/route-pick-modes.ts";
 import { resourceName } from "./resource-ref.ts";
+import { isChosenByClass } from "./resources/own-gateways.ts";
 import type { ReadResources } from "./resources/read-resources.ts";
 import type { Place, Report } from "./resources/report.ts";
 import { countResources, type Resources } from "./resources/resources.ts";
@@ -133,7 +135,7 @@ function resolveTraffic(
   options: ResolveOptions,
   report: Report,
 ): Pick<Topology, "pools" | "mirrors"> & ResolvedListeners {
-  const { endpoints = new Map(), listenerPorts = new Map(), bindAddress = "0.0.0.0" } = options;
+  const { endpoints = new Map(), listenerPorts = new Map() } = options;
   const { pickModes = new Map(), pickers = new Map(), isStrict = false } = options;
   const { metricsPlaces = new Map() } = options;
   const flags = { endpoints, pickModes, pickers, metricsPlaces };
@@ -145,14 +147,24 @@ function resolveTraffic(
   const { listeners, attachments } = resolveListeners(
     resources,
     { pools, policies, mirrors, certificates },
-    { ports: listenerPorts, bindAddress },
+    { ports: listenerPorts, addresses: addressOptions(options, resources) },
     report,
   );
-  const all = { ...flags, listenerPorts, isLive: options.isLive === true };
+  const { isLive = false, gatewayClass } = options;
+  const all = { ...flags, listenerPorts, isLive, gatewayClass };
   checkFlagNames(all, resources, pools.all(), report);
   const named = new Set(routesOf({ listeners }).flatMap((route) => route.mirrors));
   const used = [...named].flatMap((name) => mirrors.byName.get(name) ?? []);
   return { listeners, attachments, pools: pools.all(), mirrors: used };
+}
+
+/** Where Gateways listen. The range was checked when it was given. */
+function addressOptions(
+  { bindAddress = "0.0.0.0", gatewayAddresses, ...choice }: ResolveOptions,
+  { gatewayClasses }: Resources,
+): AddressOptions {
+  const range = gatewayAddresses === undefined ? undefined : parseAddressRange(gatewayAddresses);
+  return { bindAddress, range, honoursSpec: isChosenByClass(choice, gatewayClasses) };
 }
 
 function byPlace(a: Diagnostic, b: Diagnostic): number {

@@ -1,8 +1,9 @@
 import type { EnvoySettings } from "./envoy-settings.ts";
 import type { CheckPickerConfig } from "./resolve/picking.ts";
+import type { GatewayChoice } from "./resources/own-gateways.ts";
 import type { ExternalPicker, MetricsPlaceSettings, PickMode } from "./topology.ts";
 
-export interface TopologyOptions {
+export interface TopologyOptions extends GatewayChoice {
   /** Endpoints by resource name or `namespace/name`. They override the files. */
   readonly endpoints?: ReadonlyMap<string, readonly string[]>;
   /** Pick modes by resource name or `namespace/name`. They override annotations. */
@@ -15,8 +16,10 @@ export interface TopologyOptions {
   readonly pickers?: ReadonlyMap<string, ExternalPicker>;
   /** True: a rule with an unresolved mirror answers 500. False: it serves without the mirror. */
   readonly isStrict?: boolean;
-  /** `0.0.0.0` when absent. */
+  /** The address of Gateways without one of their own; `0.0.0.0` when absent. */
   readonly bindAddress?: string;
+  /** Addresses for Gateways whose `spec.addresses` name none, such as `10.0.7.0/24`: each gets one. What `parseAddressRange` does not take has no effect. */
+  readonly gatewayAddresses?: string;
   /** False for third-party gateways, which need only pools. True when absent. */
   readonly isGatewayNeeded?: boolean;
   /** Settings that override an EnvoySettings in the files. */

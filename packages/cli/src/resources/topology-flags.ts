@@ -4,7 +4,6 @@ import {
   type Diagnostic,
   directTopology,
   type EnvoySettings,
-  type ExternalPicker,
   endpointsAtOwnInterfaces,
   formatDiagnostic,
   isPickMode,
@@ -21,24 +20,26 @@ import {
 } from "@umbra/envoy-config";
 import { readPickerConfig } from "@umbra/scheduler/config";
 import { CommandError, UsageError } from "../errors.ts";
-import { collect, hostPort, ip } from "../flag-values.ts";
+import { addressRange, collect, ip } from "../flag-values.ts";
 import type { Flag, FlagTable } from "../flags.ts";
 import type { Io } from "../io.ts";
+import { byName, split } from "./named-values.ts";
+import { type PickerFlags, pickersOf } from "./picker-flags.ts";
 import { readSourceFiles } from "./read-files.ts";
 
 /** Values of the flags that define the topology. */
-export interface TopologyFlags {
+export interface TopologyFlags extends PickerFlags {
   readonly file?: readonly string[];
   readonly endpoints?: readonly string[];
   readonly pickMode?: readonly string[];
   readonly metricsPath?: readonly string[];
   readonly metricsPort?: readonly string[];
   readonly metricsScheme?: readonly string[];
-  readonly picker?: readonly string[];
-  readonly pickerCa?: readonly string[];
   readonly strict?: true;
   readonly listener?: readonly string[];
   readonly bind?: string;
+  readonly gatewayClass?: string;
+  readonly gatewayAddresses?: string;
   readonly set?: readonly string[];
   readonly primary?: string;
   readonly shadow?: string;
@@ -90,6 +91,17 @@ export const topologyFlags: FlagTable<TopologyFlags> = {
     flag: "--bind <ip>",
     help: "IP address that listeners bind to (default: 0.0.0.0)",
     read: ip,
+    of: ofFiles,
+  },
+  gatewayClass: {
+    flag: "--gateway-class <name>",
+    help: "serve only the Gateways of this GatewayClass",
+    of: ofFiles,
+  },
+  gatewayAddresses: {
+    flag: "--gateway-addresses <cidr>",
+    help: "network from which each Gateway gets an address, if it names none, such as 10.0.7.0/24",
+    read: addressRange,
     of: ofFiles,
   },
   set: list(
@@ -171,6 +183,13 @@ function bindAddressOf({ bind }: TopologyFlags): Pick<TopologyOptions, "bindAddr
   return bind === undefined ? {} : { bindAddress: bind };
 }
 
+function gatewayChoiceOf({ gatewayClass, gatewayAddresses }: TopologyFlags) {
+  return {
+    ...(gatewayClass === undefined ? {} : { gatewayClass }),
+    ...(gatewayAddresses === undefined ? {} : { gatewayAddresses }),
+  };
+}
+
 /** How the flags change what files mean, as plain data. Throws UsageError for wrong flags. */
 export function readingOptionsOf(
   flags: TopologyFlags,
@@ -186,6 +205,7 @@ export function readingOptionsOf(
     envoySettings: settingsOf(flags.set ?? []),
     ...needs,
     ...bindAddressOf(flags),
+    ...gatewayChoiceOf(flags),
   };
 }
 
@@ -227,38 +247,30 @@ function withMetricsPlaces(
   });
 }
 
-/** Maps values by name. Rejects duplicate names, because the first would have no effect. */
-function byName<T>(
-  flag: string,
-  form: string,
-  texts: readonly string[] = [],
-  read: (text: string, flag: string) => T,
-): Map<string, T> {
-  const map = new Map<string, T>();
-  for (const text of texts) {
-    const [name, value] = split(text, flag, form);
-    if (map.has(name)) throw new UsageError(`${flag} names "${name}" twice: remove one`);
-    map.set(name, read(value, flag));
-  }
-  return map;
-}
+const aboutFlag: ReadonlyMap<string, string> = new Map([
+  ["--strict", "applies to mirrors"],
+  ["--gateway-class", "applies to Gateways"],
+  ["--gateway-addresses", "applies to Gateways"],
+]);
 
 /** Rejects flags that refer to resources if the pools come from --primary and --shadow. */
 function refuseWithoutFiles(
   flags: TopologyFlags,
   listenerPorts: ReadonlyMap<string, number>,
 ): void {
-  const { endpoints, pickMode, picker, pickerCa, strict } = flags;
+  const { endpoints, pickMode, picker, pickerCa, strict, gatewayClass, gatewayAddresses } = flags;
   const given = Object.entries({
     "--endpoints": endpoints,
     "--pick-mode": pickMode,
     "--picker": picker,
     "--picker-ca": pickerCa,
     "--strict": strict,
+    "--gateway-class": gatewayClass,
+    "--gateway-addresses": gatewayAddresses,
   }).find(([, value]) => value !== undefined);
   if (given !== undefined) {
     const [flag] = given;
-    const about = flag === "--strict" ? "applies to mirrors" : "applies to a pool";
+    const about = aboutFlag.get(flag) ?? "applies to a pool";
     throw new UsageError(`${flag} ${about} in resource files: give the files with -f`);
   }
   const other = [...listenerPorts.keys()].find((name) => name !== "http");
@@ -267,24 +279,6 @@ function refuseWithoutFiles(
       `--listener names an unknown listener "${other}": without -f the only listener is http`,
     );
   }
-}
-
-function pickersOf({ picker, pickerCa }: TopologyFlags): ReadonlyMap<string, ExternalPicker> {
-  const pickers = byName("--picker", "POOL=HOST:PORT", picker, (where, flag): ExternalPicker => {
-    const address = where.replace(/^tls:/, "");
-    hostPort(address, flag);
-    return { address, isTls: where.startsWith("tls:") };
-  });
-  for (const text of pickerCa ?? []) {
-    const [name, caFile] = split(text, "--picker-ca", "POOL=FILE");
-    const known = pickers.get(name);
-    if (known?.isTls !== true) {
-      throw new UsageError(`--picker-ca ${name} needs --picker ${name}=tls:HOST:PORT`);
-    }
-    if (caFile === "") throw new UsageError("--picker-ca expects POOL=FILE");
-    pickers.set(name, { ...known, caFile });
-  }
-  return pickers;
 }
 
 function checkPickerConfig(value: unknown): ReturnType<CheckPickerConfig> {
@@ -363,12 +357,6 @@ function endpointsOf(text: string, flag: string): readonly string[] {
   const parsed = parseEndpointList(text);
   if (!parsed.ok) throw new UsageError(`${flag}: ${parsed.message}`);
   return parsed.endpoints;
-}
-
-function split(text: string, flag: string, form: string): readonly [string, string] {
-  const at = text.indexOf("=");
-  if (at < 1) throw new UsageError(`${flag} expects ${form}, got "${text}"`);
-  return [text.slice(0, at), text.slice(at + 1)];
 }
 
 function pickModeOf(text: string): PickMode {

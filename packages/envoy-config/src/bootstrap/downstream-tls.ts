@@ -27,16 +27,16 @@ export function downstreamTls({ certificates }: Tls, options: BootstrapOptions):
 }
 
 /**
- * Virtual hosts for the hostnames of other listeners on the port, which have their own certificates and routes. A
+ * Virtual hosts for the hostnames of other listeners on the address and port, which have their own certificates and routes. A
  * client that requests them over a connection for another name gets 421 and then opens a new connection.
  */
 export function misdirectedHosts(
-  { name, port, tls }: Listener,
+  { name, address, port, tls }: Listener,
   listeners: readonly Listener[],
 ): readonly EnvoyObject[] {
   if (tls === undefined) return [];
   return listeners.flatMap((other) => {
-    if (other.port !== port || other.name === name) return [];
+    if (other.address !== address || other.port !== port || other.name === name) return [];
     const domain = other.tls?.serverName ?? "*";
     return {
       name: `misdirected/${domain}`,

@@ -1,4 +1,4 @@
-import { routesOf } from "../queries.ts";
+import { bySocket, routesOf } from "../queries.ts";
 import type { Topology } from "../topology.ts";
 import { envoyAddress } from "./address.ts";
 import { type ChangedBootstrap, changeBootstrap } from "./change/change-bootstrap.ts";
@@ -72,9 +72,8 @@ export function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyO
     ...(hasLane ? internalListeners : {}),
     static_resources: {
       listeners: [
-        ...[...Map.groupBy(topology.listeners, ({ port }) => port).values()].flatMap(
-          ([first, ...others]) =>
-            first === undefined ? [] : [listener(first, others, topology, options)],
+        ...bySocket(topology.listeners).flatMap(([first, ...others]) =>
+          first === undefined ? [] : [listener(first, others, topology, options)],
         ),
         ...(hasLane ? [shadowLane(topology, options)] : []),
         ...(options.statsListener === undefined ? [] : [statsListener(options.statsListener)]),

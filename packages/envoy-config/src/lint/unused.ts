@@ -29,11 +29,10 @@ function lintListeners({ topology, resources }: LintInput, report: Report): void
     )
     .toReversed();
   const byPort = new Map(written.map(({ port, place }) => [port, place]));
-  // A listener that a flag moved is found by its name.
   const byName = new Map(written.map(({ name, place }) => [name, place]));
   for (const { name, port, virtualHosts } of topology.listeners) {
     if (virtualHosts.length > 0) continue;
-    const place = byPort.get(port) ?? byName.get(name);
+    const place = byName.get(name) ?? byPort.get(port);
     if (place === undefined) continue;
     const message = `listener "${name}" answers every request with 404: no route is attached to it`;
     report("info", "UMB0308", place, message);

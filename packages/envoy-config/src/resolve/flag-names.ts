@@ -19,7 +19,10 @@ const commandLine: Place = { file: "command line", line: 1, column: 1 };
 
 /** Checks that flags name existing resources, and each only once. While resources change, this is no error: they may still come. */
 export function checkFlagNames(
-  flags: ResourceFlags & { readonly isLive: boolean },
+  flags: ResourceFlags & {
+    readonly isLive: boolean;
+    readonly gatewayClass?: string | undefined;
+  },
   { pools, gateways }: Pick<Resources, "pools" | "gateways">,
   made: readonly Pool[],
   report: Report,
@@ -41,6 +44,10 @@ export function checkFlagNames(
   }
   const ofFiles = { resources: pools, kinds: "not an InferencePool in the files" };
   checkNames("--picker", flags.pickers, ofFiles, tell);
+  if (flags.gatewayClass !== undefined && gateways.length === 0) {
+    const message = `--gateway-class: the files have no Gateway of the class "${flags.gatewayClass}"`;
+    tell(message, { remedy: "use the `gatewayClassName` of a Gateway" });
+  }
   checkListenerNames([...flags.listenerPorts.keys()], gateways, tell);
 }
 

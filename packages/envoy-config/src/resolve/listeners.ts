@@ -1,12 +1,14 @@
 import { compare } from "../compare.ts";
+import { conditionOf } from "../conditions.ts";
 import type { Report } from "../resources/report.ts";
-import type { HttpRoute, Resources } from "../resources/resources.ts";
+import type { Gateway, HttpRoute, Resources } from "../resources/resources.ts";
 import type { RouteAttachment } from "../route-attachment.ts";
 import type { Listener } from "../topology.ts";
 import { type Attachment, createAttacher } from "./attachments.ts";
 import type { CertificateResolver } from "./certificates.ts";
+import { type AddressOptions, placeGateways } from "./gateway-addresses.ts";
 import { intersectHostnames } from "./hostnames.ts";
-import { withoutConflicts } from "./listener-conflicts.ts";
+import { type Socket, withoutConflicts } from "./listener-conflicts.ts";
 import { fullName, listenerNames } from "./listener-names.ts";
 import { attachedListeners, routeAttachments } from "./route-attachments.ts";
 import { onListener, resolveRoutes } from "./routes.ts";
@@ -16,7 +18,7 @@ import { ownerOf, virtualHosts } from "./virtual-hosts.ts";
 export interface ListenerOptions {
   /** Ports by listener name. */
   readonly ports: ReadonlyMap<string, number>;
-  readonly bindAddress: string;
+  readonly addresses: AddressOptions;
 }
 
 export interface ListenerResolvers extends RuleResolvers {
@@ -30,16 +32,14 @@ export interface ResolvedListeners {
   readonly attachments: readonly RouteAttachment[];
 }
 
-type ByPort = ReadonlyMap<number, readonly Attachment[]>;
-
 /**
- * Attaches routes to listeners. Merges the listeners of one port into one, with a virtual host for each hostname. With
+ * Attaches routes to listeners. Merges the listeners of one address and port into one, with a virtual host for each hostname. With
  * TLS, creates one listener for each hostname that a client may request in its handshake.
  */
 export function resolveListeners(
   resources: Resources,
   resolvers: ListenerResolvers,
-  { ports, bindAddress }: ListenerOptions,
+  { ports, addresses }: ListenerOptions,
   report: Report,
 ): ResolvedListeners {
   const all = resources.gateways.flatMap((gateway) =>
@@ -49,20 +49,11 @@ export function resolveListeners(
       return { gateway, listener, hostname, secrets, attached: [] };
     }),
   );
-  const written: ByPort = Map.groupBy(
-    all.filter(
-      ({ listener, secrets }) =>
-        !listener.isBroken && (listener.tls === undefined || secrets.length > 0),
-    ),
-    ({ gateway, listener }) =>
-      listenerNames(gateway, listener)
-        .map((name) => ports.get(name))
-        .findLast((port) => port !== undefined) ?? listener.port,
-  );
-  const byPort = withoutConflicts(written, report);
+  const places = addressesOf(resources.gateways, addresses, report);
+  const bySocket = socketsOf(all, places, ports).map((each) => withoutConflicts(each, report));
   const attach = createAttacher(all, resources);
-  const isOwn = ownershipOf(byPort);
-  const served = new Set([...byPort.values()].flat());
+  const isOwn = ownershipOf(bySocket);
+  const served = new Set(bySocket.flatMap(({ attachments }) => attachments));
   const isServed = (at: Attachment) => served.has(at);
   const attachments: RouteAttachment[] = [];
   for (const route of resources.routes) {
@@ -80,19 +71,60 @@ export function resolveListeners(
       report("warning", "UMB0302", route.place, message);
     }
   }
-  const listeners = [...byPort].flatMap(([port, own]) =>
-    listenersOf(own).map((each) => ({
-      ...{ name: each.name, address: bindAddress, port },
-      ...each,
-    })),
+  const listeners = bySocket.flatMap(({ address, port, attachments: own }) =>
+    listenersOf(own).map((each) => ({ ...{ name: each.name, address, port }, ...each })),
   );
   return { listeners: listeners.toSorted((a, b) => compare(a.name, b.name)), attachments };
 }
 
+/** Finds the addresses of the Gateways; of those that get none, says why. */
+function addressesOf(
+  gateways: readonly Gateway[],
+  options: AddressOptions,
+  report: Report,
+): ReadonlyMap<Gateway, string> {
+  const addresses = new Map<Gateway, string>();
+  for (const [gateway, place] of placeGateways(gateways, options)) {
+    if (place.kind === "placed") {
+      addresses.set(gateway, place.address);
+      continue;
+    }
+    const type = place.reason === "UnsupportedAddress" ? "Accepted" : "Programmed";
+    const message = `Gateway "${gateway.name}" is not served: ${place.message}`;
+    report("error", "UMB0229", gateway.addresses[0]?.place ?? gateway.place, message, {
+      condition: conditionOf({ kind: "Gateway", ...gateway }, type, place.reason),
+    });
+  }
+  return addresses;
+}
+
+/** Groups the listeners that can be served by their address and port. */
+function socketsOf(
+  all: readonly Attachment[],
+  addresses: ReadonlyMap<Gateway, string>,
+  ports: ListenerOptions["ports"],
+): readonly Socket[] {
+  const usable = all.filter(
+    ({ gateway, listener, secrets }) =>
+      addresses.has(gateway) &&
+      !listener.isBroken &&
+      (listener.tls === undefined || secrets.length > 0),
+  );
+  const portOf = ({ gateway, listener }: Attachment) =>
+    listenerNames(gateway, listener)
+      .map((name) => ports.get(name))
+      .findLast((port) => port !== undefined) ?? listener.port;
+  return [...Map.groupBy(usable, portOf)].flatMap(([port, onPort]) =>
+    [...Map.groupBy(onPort, ({ gateway }) => addresses.get(gateway) ?? "")].map(
+      ([address, attachments]) => ({ address, port, attachments }),
+    ),
+  );
+}
+
 /** Returns a function that checks whether a listener gets requests for a route, or other listeners on its port take them all. */
-function ownershipOf(byPort: ByPort): (at: Attachment, route: HttpRoute) => boolean {
+function ownershipOf(sockets: readonly Socket[]): (at: Attachment, route: HttpRoute) => boolean {
   const onPort = new Map(
-    [...byPort.values()].flatMap((attachments) => {
+    sockets.flatMap(({ attachments }) => {
       const hostnames = new Set(attachments.map(({ hostname }) => hostname));
       return attachments.map((each) => [each, hostnames] as const);
     }),
@@ -103,7 +135,7 @@ function ownershipOf(byPort: ByPort): (at: Attachment, route: HttpRoute) => bool
     );
 }
 
-/** Merges the listeners of one port: into one, or with TLS into one for each hostname. */
+/** Merges the listeners of one address and port: into one, or with TLS into one for each hostname. */
 function listenersOf(
   inFiles: readonly Attachment[],
 ): readonly Pick<Listener, "name" | "tls" | "virtualHosts">[] {

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { conditionOf } from "../conditions.ts";
 import type { ResourceName } from "../diagnostic.ts";
 import { didYouMean } from "../nearest.ts";
@@ -7,9 +8,16 @@ import type { Meta } from "./meta.ts";
 import { resourceName } from "./names.ts";
 import { readObjectRef } from "./object-ref.ts";
 import type { Reader } from "./reader.ts";
-import type { Gateway, GatewayListener, ListenerTls, RouteNamespaces } from "./resources.ts";
+import type {
+  Gateway,
+  GatewayAddress,
+  GatewayClass,
+  GatewayListener,
+  ListenerTls,
+  RouteNamespaces,
+} from "./resources.ts";
 
-export function readGateway(meta: Meta, spec: Reader): Gateway {
+export function readGateway(meta: Meta, spec: Reader, status: Reader | undefined): Gateway {
   const owner = { kind: "Gateway", namespace: meta.namespace, name: meta.name };
   const names = new Set<string>();
   const read = spec.parts("listeners", (each) => {
@@ -33,8 +41,28 @@ export function readGateway(meta: Meta, spec: Reader): Gateway {
     }
   });
   const className = spec.string("gatewayClassName") ?? "";
-  spec.ignore("infrastructure", "addresses", "allowedListeners");
-  return { ...meta, className, listeners };
+  spec.ignore("infrastructure", "allowedListeners");
+  const addresses = spec.each("addresses", readAddress);
+  return { ...meta, className, addresses, heldAddresses: heldAddresses(status), listeners };
+}
+
+export function readGatewayClass(meta: Meta, spec: Reader): GatewayClass | undefined {
+  const controllerName = spec.required("controllerName");
+  return controllerName === undefined ? undefined : { ...meta, controllerName };
+}
+
+function heldAddresses(status: Reader | undefined): readonly string[] {
+  const texts = status?.maps("addresses").map((each) => each.string("value") ?? "") ?? [];
+  return texts.filter((text) => isIP(text) > 0);
+}
+
+function readAddress(from: Reader): GatewayAddress {
+  const value = from.string("value");
+  return {
+    type: from.string("type") ?? "IPAddress",
+    ...(value === undefined || value === "" ? {} : { value }),
+    place: from.place(),
+  };
 }
 
 function readListener(listener: Reader, owner: ResourceName): GatewayListener | undefined {

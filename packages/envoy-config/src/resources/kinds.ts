@@ -9,7 +9,7 @@ import {
 } from "./core.ts";
 import { readEnvoyProxy, readParametersRef } from "./envoy-proxy.ts";
 import { readEnvoySettings } from "./envoy-settings.ts";
-import { readGateway } from "./gateway.ts";
+import { readGateway, readGatewayClass } from "./gateway.ts";
 import { readHttpRoute } from "./http-route.ts";
 import {
   nameOfModel,
@@ -57,7 +57,7 @@ export function meantKind(group: string, kind: string): string | undefined {
 }
 
 /** Kinds that often occur in the same files and are not about routing. */
-export const quietKinds: ReadonlySet<string> = new Set(["ServiceAccount", "GatewayClass"]);
+export const quietKinds: ReadonlySet<string> = new Set(["ServiceAccount"]);
 
 const gatewayApi = "gateway.networking.k8s.io";
 
@@ -108,9 +108,15 @@ const withoutListeners: Remains<Gateway> = (gateway) => ({
 });
 
 const readGatewayAndParameters: Read = (meta, spec, root, resources) => {
-  wholeInto("gateways", readGateway, withoutListeners)(meta, spec, root, resources);
+  const read = () => spec.whole(() => readGateway(meta, spec, root.map("status")));
+  into("gateways", read, withoutListeners)(meta, spec, root, resources);
   const infrastructure = spec.map("infrastructure");
   resources.parametersRefs.push(...readParametersRef("Gateway", infrastructure, meta.namespace));
+};
+
+const readClassAndParameters: Read = (meta, spec, root, resources) => {
+  into("gatewayClasses", readGatewayClass)(meta, spec, root, resources);
+  resources.parametersRefs.push(...readParametersRef("GatewayClass", spec, "default"));
 };
 
 /** The Service still has an EndpointSlice, so that its endpoints are not looked for elsewhere. */
@@ -135,6 +141,7 @@ const inference = (): Readonly<Record<string, Read>> => ({
 
 const groups: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
   [gatewayApi]: {
+    GatewayClass: readClassAndParameters,
     Gateway: readGatewayAndParameters,
     HTTPRoute: wholeInto("routes", readHttpRoute, broken),
     ReferenceGrant: wholeInto("grants", readReferenceGrant),

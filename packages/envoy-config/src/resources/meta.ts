@@ -13,6 +13,8 @@ export interface Meta extends ResourceRef, Breakable {
   readonly annotations: Readonly<Record<string, string>>;
   /** ISO 8601; empty if the resource was never applied. */
   readonly createdAt: string;
+  /** Counts the changes of an API server's object; absent in files. */
+  readonly generation?: number;
   readonly place: Place;
   /** Returns the place of an annotation's value, or the resource's place without such an annotation. */
   readonly annotationPlace: (name: string) => Place;

@@ -3,7 +3,6 @@ import { didYouMean } from "../nearest.ts";
 import { annotationNames, credentialsAnnotation } from "./annotations.ts";
 import { readChartValues } from "./chart-values.ts";
 import { readConfigMap } from "./config-map.ts";
-import { readParametersRef } from "./envoy-proxy.ts";
 import { lostWithout, meantKind, quietKinds, type Read, readerOf } from "./kinds.ts";
 import type { Meta } from "./meta.ts";
 import { namespaceOf, resourceName as readName } from "./names.ts";
@@ -38,9 +37,6 @@ export function readDocument(root: Reader, into: Recorder): void {
   } else if (group === "" && kind === "ConfigMap") {
     into.add("configMaps", ...sound(root, readConfigMap));
   } else {
-    if (kind === "GatewayClass") {
-      into.add("parametersRefs", ...readParametersRef(kind, root.map("spec"), "default"));
-    }
     const read = readerOf(group, kind);
     if (read === undefined) readOther(root, { group, apiVersion, kind }, into);
     else readKnown(root, { read, kind, isBroken }, into);
@@ -100,6 +96,7 @@ function readMeta(root: Reader): Meta | undefined {
     labels: metadata.texts("labels", { isText: true }),
     annotations: metadata.texts("annotations", { isText: true }),
     createdAt: metadata.string("creationTimestamp") ?? "",
+    ...defined({ generation: metadata.integer("generation", 0, Number.MAX_SAFE_INTEGER) }),
     place,
     annotationPlace: (annotation) => places.get(annotation) ?? place,
   };

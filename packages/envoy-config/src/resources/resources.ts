@@ -23,10 +23,28 @@ export interface ObjectRef {
   readonly place: Place;
 }
 
+/** `gateway.networking.k8s.io` GatewayClass. */
+export interface GatewayClass extends Meta {
+  /** The controller of its Gateways. */
+  readonly controllerName: string;
+}
+
 export interface Gateway extends Meta {
   /** Name of its GatewayClass; empty if it has none. */
   readonly className: string;
+  /** The addresses that it asks for. */
+  readonly addresses: readonly GatewayAddress[];
+  /** The IP addresses in its status: those that it has, if its controller gave it any. */
+  readonly heldAddresses: readonly string[];
   readonly listeners: readonly GatewayListener[];
+}
+
+export interface GatewayAddress {
+  /** `IPAddress`, `Hostname`, or a type of a controller's own. */
+  readonly type: string;
+  /** Absent: any address. */
+  readonly value?: string;
+  readonly place: Place;
 }
 
 export interface GatewayListener extends Breakable {
@@ -350,6 +368,7 @@ export interface UnreadTarget {
 
 /** All resources that were read, by kind. */
 export class Resources {
+  readonly gatewayClasses: GatewayClass[] = [];
   readonly gateways: Gateway[] = [];
   readonly routes: HttpRoute[] = [];
   readonly pools: InferencePool[] = [];

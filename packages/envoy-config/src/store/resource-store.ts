@@ -87,7 +87,7 @@ export function createResourceStore(options: ResourceStoreOptions = {}): Resourc
       const good = files.flatMap(([, each]) => each.good ?? []);
       const all = [...good, ...objects.all()];
       const firstFile = files[0]?.[0] ?? all[0]?.name ?? "-";
-      const resolved = resolveTopology(joinFiles(all), { ...options, firstFile });
+      const resolved = resolveTopology(joinFiles(all, options), { ...options, firstFile });
       before = sharedWith(before, resolutionOf(resolved, files));
       return before;
     },
