@@ -106,6 +106,7 @@ describe("a picker that serves TLS", () => {
   let resources = "";
   let picker: Running | undefined;
   let pickerAddress = "";
+  let pickerAdmin = "";
 
   beforeAll(async () => {
     for (const name of ["picker", "stranger"]) {
@@ -122,6 +123,7 @@ ${pool("theirs", addresses(theirs)).replace("FailOpen", "FailClose")}`;
     writeFileSync(file, resources);
     const [grpc, admin] = await freePorts(2);
     pickerAddress = `127.0.0.1:${grpc}`;
+    pickerAdmin = `127.0.0.1:${admin}`;
     const tls = ["--grpc-tls-cert", join(folder, "picker.pem")];
     picker = startUmbra(
       "serve",
@@ -165,4 +167,36 @@ ${pool("theirs", addresses(theirs)).replace("FailOpen", "FailClose")}`;
     },
     60_000,
   );
+
+  test("is asked where the pool names its Service, and that is not Umbra's", async () => {
+    const flags = ["--picker-service", "default/umbra"];
+    const service = `---
+apiVersion: v1
+kind: Service
+metadata: {name: other-epp, annotations: {umbra.dev/endpoints: "${pickerAddress}"}}
+spec: {ports: [{port: 9002}]}
+`;
+    const before = await picksAt(pickerAdmin);
+    const gateway = await startGateway({
+      resources: resources + service,
+      ...{ renderFlags: flags, serveFlags: flags },
+    });
+    try {
+      const answers = await postMany(gateway.origin, 3, 1, () => chat({ maxTokens: 1 }));
+      expect(answers.map((each) => each.status)).toEqual([200, 200, 200]);
+      expect(await picksAt(pickerAdmin)).toBe(before + 3);
+      expect(await picksAt(gateway.admin)).toBe(0);
+    } finally {
+      await gateway.stop();
+    }
+  }, 60_000);
 });
+
+/** Picks for the pool `theirs` that a sidecar counts. */
+async function picksAt(admin: string): Promise<number> {
+  const { body } = await request(`http://${admin}/metrics`);
+  const lines = (await body.text()).split("\n");
+  return lines
+    .filter((line) => line.startsWith("umbra_picks_total{") && line.includes('"default/theirs"'))
+    .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+}

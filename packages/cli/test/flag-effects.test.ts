@@ -69,6 +69,25 @@ metadata: {name: ${name}}
 spec: {gatewayClassName: ${name}, listeners: [{name: http, port: 8080, protocol: HTTP, hostname: ${name}.test}]}
 `;
 const classes = file("classes.yaml", `${ofClass("a")}${ofClass("b")}`);
+const named = file(
+  "named.yaml",
+  `${ofClass("a")}---
+apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: llama, annotations: {umbra.dev/endpoints: "10.0.0.1:8000"}}
+spec:
+  selector: {matchLabels: {app: llama}}
+  targetPorts: [{number: 8000}]
+  endpointPickerRef: {name: theirs, port: {number: 9002}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: r}
+spec:
+  parentRefs: [{name: a}]
+  rules: [{backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: llama}]}]
+`,
+);
 const https = new URL("../../../envoy/https/resources.yaml", import.meta.url).pathname;
 const crashing = file(
   "crashing.yaml",
@@ -149,6 +168,17 @@ const topologyRows: Readonly<Record<string, FlagRow>> = {
   "--bind": {
     works: [["--bind", "127.0.0.1"]],
     refused: [[["--bind", "localhost"], /IP address/]],
+  },
+  "--picker-service": {
+    base: ["-f", named],
+    works: [
+      ["--picker-service", "default/umbra"],
+      ["--picker-service", "other/theirs:9002", "--picker-service", "umbra/umbra:9002"],
+    ],
+    refused: [
+      [["--picker-service", "umbra"], /expects NAMESPACE\/NAME/],
+      [["--picker-service", "a/b:70000"], /expects NAMESPACE\/NAME/],
+    ],
   },
   "--gateway-class": {
     base: ["-f", classes],

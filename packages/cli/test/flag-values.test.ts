@@ -72,7 +72,7 @@ const badValues: Readonly<Record<string, readonly string[]>> = {
 
 /** Flags with their own tests: flags for resources, for the connection to the sidecar, and for third-party gateways. */
 const elsewhere =
-  /^--(?:file|endpoints|pick-mode|picker|picker-ca|metrics-.*|listener|bind|gateway-.*|set|pool|fallbacks|destination-.*|subset-.*|body-mode|sidecar-.*)$/;
+  /^--(?:file|endpoints|pick-mode|picker|picker-ca|picker-service|metrics-.*|listener|bind|gateway-.*|set|pool|fallbacks|destination-.*|subset-.*|body-mode|sidecar-.*)$/;
 
 const silent = {
   ...{ env: {}, isTerminal: false, hasColour: false, signal: AbortSignal.abort() },

@@ -50,7 +50,7 @@ const meanings = {
   UMB0229: "unusable address of a Gateway",
   UMB0230: "pool refers to another endpoint picker",
   UMB0231: "duplicate InferenceModel",
-  UMB0232: "unsupported kind of endpoint picker",
+  UMB0232: "unusable endpoint picker",
   UMB0233: "FailOpen does not cover all requests",
   UMB0240: "more than one resource that configures Envoy",
   UMB0241: "EnvoyProxy not found",

@@ -90,6 +90,7 @@ export { isListenerCalled } from "./resolve/listener-names.ts";
 export { parseMetricsPlace } from "./resolve/metrics-place.ts";
 export { isPickMode, pickModes } from "./resolve/pick-mode.ts";
 export type { CheckPickerConfig } from "./resolve/picking.ts";
+export type { PickerService } from "./resolve/pool-picker.ts";
 export { byMatch } from "./resolve/precedence.ts";
 export { isCalled, type ResourceRef, resourceName } from "./resource-ref.ts";
 export { costLabel, gpusLabel } from "./resources/annotations.ts";

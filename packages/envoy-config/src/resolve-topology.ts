@@ -138,9 +138,10 @@ function resolveTraffic(
   const { endpoints = new Map(), listenerPorts = new Map() } = options;
   const { pickModes = new Map(), pickers = new Map(), isStrict = false } = options;
   const { metricsPlaces = new Map() } = options;
+  const { ownPickers } = options;
   const flags = { endpoints, pickModes, pickers, metricsPlaces };
   const knownPods = options.isLive ? (options.hasAllPods ? "all" : "some") : "serving";
-  const pools = createPoolResolver({ resources, ...flags, knownPods, report });
+  const pools = createPoolResolver({ resources, ...flags, ownPickers, knownPods, report });
   const { certificates, plainTimeoutMs } = given;
   const mirrors = createMirrorResolver({ isStrict, plainTimeoutMs }, report);
   const policies = createPolicyResolver(resources.policies, resources.routes, report);

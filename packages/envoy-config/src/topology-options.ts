@@ -1,5 +1,6 @@
 import type { EnvoySettings } from "./envoy-settings.ts";
 import type { CheckPickerConfig } from "./resolve/picking.ts";
+import type { PickerService } from "./resolve/pool-picker.ts";
 import type { GatewayChoice } from "./resources/own-gateways.ts";
 import type { ExternalPicker, MetricsPlaceSettings, PickMode } from "./topology.ts";
 
@@ -14,6 +15,8 @@ export interface TopologyOptions extends GatewayChoice {
   readonly listenerPorts?: ReadonlyMap<string, number>;
   /** Third-party endpoint pickers, by name or `namespace/name` of the InferencePool. */
   readonly pickers?: ReadonlyMap<string, ExternalPicker>;
+  /** Umbra's own Services. Given: a pool whose `endpointPickerRef` names another one is picked by that one. Absent: Umbra picks for it too. */
+  readonly ownPickers?: readonly PickerService[];
   /** True: a rule with an unresolved mirror answers 500. False: it serves without the mirror. */
   readonly isStrict?: boolean;
   /** The address of Gateways without one of their own; `0.0.0.0` when absent. */

@@ -321,6 +321,8 @@ export interface MetricsPlaceSettings {
 export interface ExternalPicker {
   /** `host:port` of its ext_proc service. */
   readonly address: string;
+  /** Its instances, `ip:port`. Absent: `address` is resolved. */
+  readonly endpoints?: readonly string[];
   /** True if it serves TLS. Its certificate is verified only with a `caFile`. */
   readonly isTls: boolean;
   /** PEM CA file, read by Envoy. The certificate must be for the address's host. */

@@ -1,4 +1,4 @@
-import type { ExternalPicker } from "@umbra/envoy-config";
+import type { ExternalPicker, PickerService } from "@umbra/envoy-config";
 import { UsageError } from "../errors.ts";
 import { hostPort } from "../flag-values.ts";
 import { byName, split } from "./named-values.ts";
@@ -7,6 +7,25 @@ import { byName, split } from "./named-values.ts";
 export interface PickerFlags {
   readonly picker?: readonly string[];
   readonly pickerCa?: readonly string[];
+  readonly pickerService?: readonly string[];
+}
+
+/** Umbra's own Services; undefined if none is named. Throws UsageError for wrong flags. */
+export function ownPickersOf({ pickerService }: PickerFlags): readonly PickerService[] | undefined {
+  return pickerService?.map((text) => {
+    const [, namespace, name, port] = /^([^/:]+)\/([^/:]+)(?::(\d{1,5}))?$/.exec(text) ?? [];
+    const number = port === undefined ? undefined : Number(port);
+    if (namespace === undefined || name === undefined || !isPort(number)) {
+      throw new UsageError(
+        `--picker-service expects NAMESPACE/NAME or NAMESPACE/NAME:PORT, got "${text}"`,
+      );
+    }
+    return { namespace, name, ...(number === undefined ? {} : { port: number }) };
+  });
+}
+
+function isPort(number: number | undefined): boolean {
+  return number === undefined || (number >= 1 && number <= 65_535);
 }
 
 /** The third-party pickers by pool. Throws UsageError for wrong flags. */

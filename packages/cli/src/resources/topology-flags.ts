@@ -19,12 +19,13 @@ import {
   type TopologyOptions,
 } from "@umbra/envoy-config";
 import { readPickerConfig } from "@umbra/scheduler/config";
+import { defined } from "@umbra/shadow/defined";
 import { CommandError, UsageError } from "../errors.ts";
 import { addressRange, collect, ip } from "../flag-values.ts";
 import type { Flag, FlagTable } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { byName, split } from "./named-values.ts";
-import { type PickerFlags, pickersOf } from "./picker-flags.ts";
+import { ownPickersOf, type PickerFlags, pickersOf } from "./picker-flags.ts";
 import { readSourceFiles } from "./read-files.ts";
 
 /** Values of the flags that define the topology. */
@@ -77,6 +78,10 @@ export const topologyFlags: FlagTable<TopologyFlags> = {
   pickerCa: list(
     "--picker-ca <pool=file>",
     "PEM CA for the certificate of the third-party picker; without it, Envoy does not verify that certificate",
+  ),
+  pickerService: list(
+    "--picker-service <namespace/name:port>",
+    "Umbra's own Service: a pool that names another one as its endpoint picker is picked by that one",
   ),
   strict: {
     flag: "--strict",
@@ -184,10 +189,7 @@ function bindAddressOf({ bind }: TopologyFlags): Pick<TopologyOptions, "bindAddr
 }
 
 function gatewayChoiceOf({ gatewayClass, gatewayAddresses }: TopologyFlags) {
-  return {
-    ...(gatewayClass === undefined ? {} : { gatewayClass }),
-    ...(gatewayAddresses === undefined ? {} : { gatewayAddresses }),
-  };
+  return defined({ gatewayClass, gatewayAddresses });
 }
 
 /** How the flags change what files mean, as plain data. Throws UsageError for wrong flags. */
@@ -200,6 +202,7 @@ export function readingOptionsOf(
     pickModes: byName("--pick-mode", "NAME=MODE", flags.pickMode, pickModeOf),
     metricsPlaces: metricsPlacesOf(flags),
     pickers: pickersOf(flags),
+    ...defined({ ownPickers: ownPickersOf(flags) }),
     isStrict: flags.strict === true,
     listenerPorts: listenerPortsOf(flags),
     envoySettings: settingsOf(flags.set ?? []),
@@ -258,12 +261,14 @@ function refuseWithoutFiles(
   flags: TopologyFlags,
   listenerPorts: ReadonlyMap<string, number>,
 ): void {
-  const { endpoints, pickMode, picker, pickerCa, strict, gatewayClass, gatewayAddresses } = flags;
+  const { endpoints, pickMode, picker, pickerCa, pickerService } = flags;
+  const { strict, gatewayClass, gatewayAddresses } = flags;
   const given = Object.entries({
     "--endpoints": endpoints,
     "--pick-mode": pickMode,
     "--picker": picker,
     "--picker-ca": pickerCa,
+    "--picker-service": pickerService,
     "--strict": strict,
     "--gateway-class": gatewayClass,
     "--gateway-addresses": gatewayAddresses,

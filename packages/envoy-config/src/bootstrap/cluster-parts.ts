@@ -44,6 +44,8 @@ export function httpOptions(fields: EnvoyObject): EnvoyObject {
 export interface GrpcServer {
   /** `host:port` or `unix:/path`. */
   readonly address: string;
+  /** Its instances, `ip:port`; absent: `address` alone. */
+  readonly endpoints?: readonly string[];
   /** Undefined: plain text. */
   readonly tls: SidecarTls | undefined;
   readonly connectTimeout: string;
@@ -57,14 +59,14 @@ export interface GrpcServer {
 
 /** Creates a cluster for a gRPC server. */
 export function grpcCluster(name: string, server: GrpcServer): EnvoyObject {
-  const { address, tls, connectTimeout, keepalive, streamWindow } = server;
+  const { address, endpoints = [address], tls, connectTimeout, keepalive, streamWindow } = server;
   return {
     name,
-    type: discoveryType(address),
+    type: server.endpoints === undefined ? discoveryType(address) : "STATIC",
     connect_timeout: connectTimeout,
     ...(server.breakers === undefined ? {} : { circuit_breakers: server.breakers }),
     ...(tls === undefined ? {} : { transport_socket: upstreamTls(address, tls) }),
-    ...loadAssignment(name, [envoyAddress(address)]),
+    ...loadAssignment(name, endpoints.map(envoyAddress)),
     ...httpOptions({
       explicit_http_config: {
         http2_protocol_options: {

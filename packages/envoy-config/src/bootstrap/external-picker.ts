@@ -78,9 +78,10 @@ export function externalPickers(topology: Topology): readonly EnvoyObject[] {
   const limits = { max_connections: 65_536, max_pending_requests: 65_536, max_requests: 65_536 };
   return topology.pools
     .filter(isExternallyPicked)
-    .map(({ name, externalPicker: { address, isTls, caFile } }) =>
+    .map(({ name, externalPicker: { address, endpoints, isTls, caFile } }) =>
       grpcCluster(externalPickerClusterName(name), {
         address,
+        ...defined({ endpoints }),
         // Without a CA, nothing is verified: pickers usually have a self-signed certificate.
         tls: isTls ? defined({ caFile }) : undefined,
         connectTimeout: "1s",

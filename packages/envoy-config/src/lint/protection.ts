@@ -1,4 +1,4 @@
-import type { UnreadResource } from "../resources/resources.ts";
+import type { UnreadResource } from "../resources/unread-resource.ts";
 
 /** What an object without targets and selectors applies to. */
 type Scope = "namespace" | "everything";

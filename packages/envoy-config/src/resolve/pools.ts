@@ -14,6 +14,7 @@ import { createMetricsPlaces } from "./metrics-place.ts";
 import type { PickModeOptions } from "./pick-mode.ts";
 import { resourcesByPool } from "./picking.ts";
 import type { PoolParts } from "./pool-parts.ts";
+import type { PickerService } from "./pool-picker.ts";
 import { servicePool } from "./service-pool.ts";
 
 /** API groups of InferencePools: v1 and the one before. */
@@ -51,6 +52,8 @@ export interface PoolResolverOptions {
   readonly pickModes: PickModeOptions["flags"];
   /** Third-party endpoint pickers, by resource name or `namespace/name`. */
   readonly pickers: ReadonlyMap<string, ExternalPicker>;
+  /** Umbra's own Services; undefined: Umbra picks for every pool. */
+  readonly ownPickers: readonly PickerService[] | undefined;
   /** Locations of metrics pages, by resource name or `namespace/name`. */
   readonly metricsPlaces: ReadonlyMap<string, MetricsPlaceSettings>;
   readonly knownPods: KnownPods;
@@ -149,14 +152,15 @@ interface PoolStore {
 
 /** Creates and stores pools, each once. */
 function createPoolStore(options: PoolResolverOptions, services: ResourceMap<Service>): PoolStore {
-  const { resources, endpoints, pickers, report } = options;
+  const { resources, endpoints, pickers, ownPickers, report } = options;
   const parts: PoolParts = {
     finder: createEndpointFinder({ resources, endpoints, known: options.knownPods, report }),
     tls: createEndpointTlsResolver(resources, report),
     resourcesByPool: resourcesByPool(resources),
     metricsPlaces: createMetricsPlaces({ flags: options.metricsPlaces, report }),
     pickModes: { flags: options.pickModes, report },
-    ...{ services, pickers, resources, report },
+    hasAllServices: options.knownPods === "all",
+    ...{ services, pickers, ownPickers, resources, report },
   };
   const ofPools = new ResourceMap<Pool>();
   const ofServices = new ResourceMap<Map<number, Pool>>();

@@ -21,9 +21,10 @@ export function readInferencePool(meta: Meta, spec: Reader, version: PoolVersion
   const ports = isAlpha ? [spec.integer(portsKey, 1, 65_535) ?? []].flat() : targetPorts(spec);
   if (ports.length === 0) spec.needs(portsKey);
   const picker = spec.inner(isAlpha ? "extensionRef" : "endpointPickerRef", (ref) => {
-    ref.ignore(isAlpha ? "portNumber" : "port");
+    const given = isAlpha ? ref.integer("portNumber", 1, 65_535) : pickerPort(ref);
     const failureMode = ref.oneOf("failureMode", ["FailOpen", "FailClose"]);
-    return { failureMode, ref: readObjectRef(ref, ref.string("kind") ?? "Service") };
+    const service = readObjectRef(ref, ref.string("kind") ?? "Service");
+    return { failureMode, ref: service && { ...service, port: given ?? usualPickerPort } };
   });
   const isH2c =
     !isAlpha && spec.oneOf("appProtocol", ["http", "kubernetes.io/h2c"]) === "kubernetes.io/h2c";
@@ -36,6 +37,13 @@ export function readInferencePool(meta: Meta, spec: Reader, version: PoolVersion
     protocol: isH2c ? "h2c" : "http1",
     pickerRef: picker?.ref,
   };
+}
+
+/** The port of the reference endpoint picker. */
+const usualPickerPort = 9_002;
+
+function pickerPort(ref: Reader): number | undefined {
+  return ref.inner("port", (port) => port.integer("number", 1, 65_535));
 }
 
 /** Each port is a separate endpoint of every Pod, for engines with data-parallel ranks. */

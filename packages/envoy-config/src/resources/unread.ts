@@ -4,7 +4,7 @@ import { enforcedElsewhereAnnotation } from "./annotations.ts";
 import { isStringSelector, readStringSelector } from "./calico-selector.ts";
 import type { LabelRequirement } from "./meta.ts";
 import type { Reader } from "./reader.ts";
-import type { UnreadResource, UnreadTarget } from "./resources.ts";
+import type { UnreadResource, UnreadTarget } from "./unread-resource.ts";
 
 /** Groups with only definitions and permissions: large and never about requests. */
 const silentGroups: ReadonlySet<string> = new Set([
