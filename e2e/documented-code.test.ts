@@ -58,6 +58,10 @@ describe("the code that the documentation shows", () => {
     expect(await ended(start("judge.ts"))).toMatch(/^INCONCLUSIVE\n/);
   });
 
+  test("compares two answers", async () => {
+    expect(await ended(start("compare.ts"))).toBe("same_names 1\n");
+  });
+
   test("reads requests and answers", async () => {
     const lines = ["llama true", '"Hi', '{"model":"llama-8b","stream":true,"prompt":"Hi"}', "1"];
     expect((await ended(start("read-request.ts"))).trim().split("\n")).toEqual(lines);

@@ -28,6 +28,7 @@ const commands: Readonly<Record<string, (io: Io) => Promise<Command>>> = {
   verify: async (io) => (await import("./commands/verify.ts")).verifyCommand(io),
   load: async (io) => (await import("./commands/load.ts")).loadCommand(io),
   report: async (io) => (await import("./commands/report.ts")).reportCommand(io),
+  compare: async (io) => (await import("./commands/compare.ts")).compareCommand(io),
   plan: async (io) => (await import("./commands/plan.ts")).planCommand(io),
   explain: async (io) => (await import("./commands/explain.ts")).explainCommand(io),
   shadow: async (io) => (await import("./commands/shadow.ts")).shadowCommand(io),

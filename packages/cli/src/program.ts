@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { checkCommand } from "./commands/check.ts";
+import { compareCommand } from "./commands/compare.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { demoCommand } from "./commands/demo.ts";
@@ -32,6 +33,7 @@ export function program(io: Io): Command {
     verifyCommand(io),
     loadCommand(io),
     reportCommand(io),
+    compareCommand(io),
     planCommand(io),
     explainCommand(io),
     configCommand(io),

@@ -11,11 +11,27 @@ export {
   unknownRequest,
 } from "./compare/compare-answers.ts";
 export {
+  type AnswerFiles,
+  type CompareFilesOptions,
+  compareFiles,
+  type FileLines,
+  type FilesComparison,
+  type UnpairedCount,
+} from "./compare/compare-files.ts";
+export {
   type ComparedRequest,
   type Decoding,
   decodings,
   readComparedRequest,
 } from "./compare/compared-request.ts";
+export type {
+  AgreementRow,
+  AnswerFlag,
+  ComparisonSummary,
+  FlagRow,
+  FloorRow,
+  LogprobRow,
+} from "./compare/comparison-summary.ts";
 export {
   type JsonAnswer,
   type JsonState,
@@ -23,12 +39,21 @@ export {
   readJsonAnswer,
 } from "./compare/json-answer.ts";
 export {
+  type LineRole,
+  type PairBy,
+  PairingError,
+  type UnpairedWhy,
+} from "./compare/line-pairing.ts";
+export {
   type LogprobDrift,
   logprobDrift,
   perplexityOf,
   type TokenLogprob,
 } from "./compare/log-probabilities.ts";
 export { normalizeText, type TextOptions } from "./compare/normalized-text.ts";
+export type { Estimate } from "./compare/paired-difference.ts";
+export { type AnswerId, type ReadAnswer, readAnswer } from "./compare/read-answer.ts";
+export type { UnusedLine } from "./compare/recorded-lines.ts";
 export { isRefusal, type RefusalSigns, refusalLexicon } from "./compare/refusal.ts";
 export { type EndLoop, endLoop, isLoop, repeatedShare, wordsOf } from "./compare/repetition.ts";
 export { checkSchema } from "./compare/schema.ts";

@@ -1,4 +1,5 @@
 import { isJsonObject, type Json } from "./canonical-json.ts";
+import { contentText } from "./content-text.ts";
 import { headOf, normalizeText } from "./normalized-text.ts";
 import { type Script, scriptOf } from "./script.ts";
 import type { OfferedTool } from "./tool-calls.ts";
@@ -79,13 +80,4 @@ function lastUserText(messages: Json): string {
     (message) => isJsonObject(message) && message.role === "user",
   );
   return isJsonObject(last) ? contentText(last.content) : "";
-}
-
-/** Text of a message: a string, or the texts among its parts. */
-function contentText(content: Json): string {
-  if (typeof content === "string") return content;
-  if (!Array.isArray(content)) return "";
-  return (content as readonly Json[])
-    .map((part) => (isJsonObject(part) && typeof part.text === "string" ? part.text : ""))
-    .join("");
 }
