@@ -1,5 +1,8 @@
 import { constants, createContext } from "node:vm";
 import { TestEnvironment } from "jest-environment-node";
+import { startThreadsFromBundles } from "./jest-threads.mjs";
+
+startThreadsFromBundles();
 
 /** Node's own and Jest's: what Node makes must be an instance of the classes that the tests see. */
 const shared = new Set(["ArrayBuffer", "Buffer", "Uint8Array", "process"]);
