@@ -50,7 +50,7 @@ export async function deleteCrd(client: ApiClient): Promise<void> {
 }
 
 /** Path of objects of namespace "default". */
-export function pathOf({ group, version, plural }: WatchedKind, name?: string): string {
+function pathOf({ group, version, plural }: WatchedKind, name?: string): string {
   const base = group === "" ? `/api/${version}` : `/apis/${group}/${version}`;
   return `${base}/namespaces/default/${plural}${name === undefined ? "" : `/${name}`}`;
 }

@@ -18,7 +18,7 @@ function wordsFor(before: OfObject | undefined, after: OfObject | undefined): re
   return [...new Set([...mirrorWords(before, after), ...routeWords(before, after)])];
 }
 
-/** True if nothing in it has been made anew. */
+/** True if nothing in it has been built again. */
 function isSame(before: OfObject, after: OfObject): boolean {
   return (
     before.routes.length === after.routes.length &&

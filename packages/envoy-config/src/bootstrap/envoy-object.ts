@@ -1,4 +1,4 @@
-import type { PlainMap } from "./plain.ts";
+import type { PlainMap } from "./plain-map.ts";
 
 /** A message of Envoy's API in its YAML form. Envoy itself checks it: `envoy --mode validate`. */
 export type EnvoyObject = { readonly [field: string]: EnvoyValue };

@@ -1,8 +1,7 @@
 import { type EnvoyObject, type EnvoyValue, Finished, Reasoned } from "./envoy-object.ts";
+import type { Plain, PlainMap } from "./plain-map.ts";
 
-/** Removes the reasons from a message. */
-export type Plain = string | number | boolean | null | PlainMap | readonly Plain[];
-export type PlainMap = { readonly [field: string]: Plain };
+export type { Plain, PlainMap };
 
 export function isMap(value: Plain | undefined): value is PlainMap {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -13,6 +12,7 @@ export function mapsOf(value: Plain | undefined): readonly PlainMap[] {
   return Array.isArray(value) ? value.filter(isMap) : [];
 }
 
+/** Removes the reasons from a message. */
 export function plainOf(message: EnvoyObject): PlainMap {
   return Object.fromEntries(
     Object.entries(message).map(([field, value]) => [field, plainValue(value)]),

@@ -7,7 +7,10 @@ import type { EnvoyObject } from "./envoy-object.ts";
  * picked by headers, because the body of an upgraded request does not end, and it is not mirrored, because a shadow
  * can't answer a conversation.
  */
-export function upgradedRoute(route: Route, pools: ReadonlyMap<string, Pool>): Route | undefined {
+export function upgradedRoute(
+  route: Route,
+  pools: Pick<ReadonlyMap<string, Pool>, "get">,
+): Route | undefined {
   const serving = servingPoolsOf(route);
   const isTaken = (name: string) => pools.get(name)?.takesWebSockets === true;
   if (serving.length === 0 || !serving.every(isTaken)) return undefined;

@@ -94,7 +94,7 @@ export function createResourceStore(options: ResourceStoreOptions = {}): Resourc
   };
 }
 
-/** What has not changed is the same object as before, so that nobody has to look into it. */
+/** What has not changed is the same object as before, so that no one has to look into it. */
 function sharedWith(before: Resolution | undefined, after: Resolution): Resolution {
   return {
     ...after,
