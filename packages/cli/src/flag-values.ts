@@ -1,5 +1,4 @@
 import { isIP } from "node:net";
-import { parseAddressRange } from "@umbra/envoy-config";
 import { UsageError } from "./errors.ts";
 
 /** Returns the value unchanged. */
@@ -61,12 +60,6 @@ export function wholeNumber(min: number, max: number): (text: string, flag: stri
 export const ip: (text: string, flag: string) => string = checked((given, flag) => {
   if (isIP(given) === 0) {
     throw new UsageError(`${flag} expects an IP address such as 127.0.0.1, got "${given}"`);
-  }
-});
-
-export const addressRange: (text: string, flag: string) => string = checked((given, flag) => {
-  if (parseAddressRange(given) === undefined) {
-    throw new UsageError(`${flag} expects a network such as 10.0.7.0/24, got "${given}"`);
   }
 });
 

@@ -21,9 +21,10 @@ import {
 import { readPickerConfig } from "@umbra/scheduler/config";
 import { defined } from "@umbra/shadow/defined";
 import { CommandError, UsageError } from "../errors.ts";
-import { addressRange, collect, ip } from "../flag-values.ts";
+import { collect, ip } from "../flag-values.ts";
 import type { Flag, FlagTable } from "../flags.ts";
 import type { Io } from "../io.ts";
+import { addressRange } from "./address-range.ts";
 import { byName, split } from "./named-values.ts";
 import { ownPickersOf, type PickerFlags, pickersOf } from "./picker-flags.ts";
 import { readSourceFiles } from "./read-files.ts";
