@@ -11,6 +11,7 @@ import { embeddedPickerConfigs } from "./resolve/embedded-picker-configs.ts";
 import { type ResolvedEnvoy, resolveEnvoy } from "./resolve/envoy.ts";
 import { checkFlagNames } from "./resolve/flag-names.ts";
 import { type AddressOptions, parseAddressRange } from "./resolve/gateway-addresses.ts";
+import { createKnown, type Known } from "./resolve/known.ts";
 import { type ResolvedListeners, resolveListeners } from "./resolve/listeners.ts";
 import { checkLongestTurn, checkMemory } from "./resolve/memory-fit.ts";
 import { createMirrorResolver } from "./resolve/mirrors.ts";
@@ -33,6 +34,8 @@ export interface ResolveOptions extends TopologyOptions {
   readonly isLive?: boolean;
   /** True: the resources have every Pod and EndpointSlice, as an API server's have. */
   readonly hasAllPods?: boolean;
+  /** What an earlier resolution has found out, where it still holds; absent: everything is resolved. */
+  readonly known?: Known;
   /** The place of findings about the files as a whole. */
   readonly firstFile: string;
 }
@@ -143,11 +146,13 @@ function resolveTraffic(
   const knownPods = options.isLive ? (options.hasAllPods ? "all" : "some") : "serving";
   const pools = createPoolResolver({ resources, ...flags, ownPickers, knownPods, report });
   const { certificates, plainTimeoutMs } = given;
-  const mirrors = createMirrorResolver({ isStrict, plainTimeoutMs }, report);
+  const mirrors = createMirrorResolver({ isStrict, plainTimeoutMs });
+  const { known = createKnown() } = options;
+  known.hosts.begin();
   const policies = createPolicyResolver(resources.policies, resources.routes, report);
   const { listeners, attachments } = resolveListeners(
     resources,
-    { pools, policies, mirrors, certificates },
+    { pools, policies, mirrors, certificates, known },
     { ports: listenerPorts, addresses: addressOptions(options, resources) },
     report,
   );

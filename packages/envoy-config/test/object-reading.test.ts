@@ -142,7 +142,55 @@ describe("objects of an API server", () => {
       { numRuns: 40 },
     );
   }, 120_000);
+
+  test("mean after each change what a new store finds", () => {
+    const step = fc.record({
+      at: fc.nat({ max: all.length - 1 }),
+      isPut: fc.boolean(),
+      edit: fc.constantFrom("", "a", "b"),
+    });
+    fc.assert(
+      fc.property(anyObjects, fc.array(step, { minLength: 1, maxLength: 8 }), (first, steps) => {
+        const store = createResourceStore({ isLive: true });
+        const held = new Map<string, Named>();
+        const put = (each: Named) => {
+          held.set(keyOf(each), each);
+          store.putObject(each.object);
+        };
+        for (const each of first) put(each);
+        for (const { at, isPut, edit } of steps) {
+          // One that is held, or one of another case.
+          const [any] = [...held.values(), ...all].slice(at % (held.size + 1));
+          const each = any ?? (all[at] as Named);
+          if (isPut) put({ ...each, object: edited(each.object, edit) });
+          else {
+            held.delete(keyOf(each));
+            store.removeObject(idOf(each));
+          }
+          const fresh = createResourceStore({ isLive: true });
+          for (const { object } of held.values()) fresh.putObject(object);
+          expect(store.resolve()).toEqual(fresh.resolve());
+        }
+      }),
+      { numRuns: 60 },
+    );
+  }, 120_000);
 });
+
+/** The object with another value of each text of a few fields, so that what refers to it finds something else. */
+function edited(object: JsonObject, edit: string): JsonObject {
+  if (edit === "") return object;
+  const text = JSON.stringify(object);
+  return JSON.parse(
+    text
+      .replaceAll(
+        '"umbra.dev/mirror-credentials":"keep"',
+        `"umbra.dev/mirror-credentials":"remove"`,
+      )
+      .replaceAll('"percent":10', `"percent":${edit === "a" ? 11 : 12}`)
+      .replaceAll('"name":"llama"', `"name":"${edit === "a" ? "qwen" : "llama"}"`),
+  ) as JsonObject;
+}
 
 function idOf({ object }: Named): ObjectId {
   const { apiVersion, kind, metadata } = object as Readonly<Record<string, string>>;

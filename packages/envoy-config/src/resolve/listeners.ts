@@ -8,10 +8,12 @@ import { type Attachment, createAttacher } from "./attachments.ts";
 import type { CertificateResolver } from "./certificates.ts";
 import { type AddressOptions, placeGateways } from "./gateway-addresses.ts";
 import { intersectHostnames } from "./hostnames.ts";
+import type { Known } from "./known.ts";
+import type { KnownHosts } from "./known-hosts.ts";
 import { type Socket, withoutConflicts } from "./listener-conflicts.ts";
 import { fullName, listenerNames } from "./listener-names.ts";
 import { attachedListeners, routeAttachments } from "./route-attachments.ts";
-import { onListener, resolveRoutes } from "./routes.ts";
+import { onListener } from "./routes.ts";
 import type { RuleResolvers } from "./rule-shares.ts";
 import { ownerOf, virtualHosts } from "./virtual-hosts.ts";
 
@@ -23,6 +25,7 @@ export interface ListenerOptions {
 
 export interface ListenerResolvers extends RuleResolvers {
   readonly certificates: CertificateResolver;
+  readonly known: Known;
 }
 
 export interface ResolvedListeners {
@@ -42,6 +45,7 @@ export function resolveListeners(
   { ports, addresses }: ListenerOptions,
   report: Report,
 ): ResolvedListeners {
+  const { known } = resolvers;
   const all = resources.gateways.flatMap((gateway) =>
     gateway.listeners.map((listener): Attachment => {
       const { hostname = "*" } = listener;
@@ -57,13 +61,13 @@ export function resolveListeners(
   const isServed = (at: Attachment) => served.has(at);
   const attachments: RouteAttachment[] = [];
   for (const route of resources.routes) {
-    const ranked = resolveRoutes(route, resolvers, report);
+    const ranked = known.routes.resolve(route, resolvers, report);
     const found = route.parents.map((parent) => ({ parent, ...attach(route, parent) }));
     attachments.push(...found.flatMap((each) => routeAttachments(route, each, isServed)));
     const attached = attachedListeners(route, found, report);
     if (route.isBroken) continue;
     for (const each of attached) {
-      const routes = ranked.map((one) => onListener(one, each.listener.port));
+      const routes = onListener(ranked, each.listener.port);
       each.attached.push({ hostnames: route.hostnames, routes });
     }
     if (attached.length > 0 && !attached.some((each) => isOwn(each, route))) {
@@ -72,7 +76,10 @@ export function resolveListeners(
     }
   }
   const listeners = bySocket.flatMap(({ address, port, attachments: own }) =>
-    listenersOf(own).map((each) => ({ ...{ name: each.name, address, port }, ...each })),
+    listenersOf(own, known.hosts).map((each) => ({
+      ...{ name: each.name, address, port },
+      ...each,
+    })),
   );
   return { listeners: listeners.toSorted((a, b) => compare(a.name, b.name)), attachments };
 }
@@ -138,13 +145,14 @@ function ownershipOf(sockets: readonly Socket[]): (at: Attachment, route: HttpRo
 /** Merges the listeners of one address and port: into one, or with TLS into one for each hostname. */
 function listenersOf(
   inFiles: readonly Attachment[],
+  known: KnownHosts,
 ): readonly Pick<Listener, "name" | "tls" | "virtualHosts">[] {
   // Merged listeners have the first name, which does not depend on the order of the files.
   const attachments = inFiles.toSorted((a, b) => compare(nameOf(a), nameOf(b)));
   const [first] = attachments;
   if (first === undefined) return [];
   const name = nameOf(first);
-  const hosts = virtualHosts(name, attachments);
+  const hosts = virtualHosts(name, attachments, known);
   if (first.listener.tls === undefined) return [{ name, virtualHosts: hosts }];
   const byHostname = Map.groupBy(attachments, ({ hostname }) => hostname);
   return [...byHostname].map(([hostname, [named = first, ...others]]) => ({

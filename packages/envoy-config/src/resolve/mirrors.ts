@@ -6,7 +6,6 @@ import type { HttpRoute, MirrorFilter } from "../resources/resources.ts";
 import type { Mirror, MirrorOrigin } from "../topology.ts";
 import type { ResolvedPolicy } from "./policies.ts";
 import type { PoolResolver } from "./pools.ts";
-import { ruleRef } from "./rule-of-route.ts";
 
 /** The RequestMirror filters of one rule, or of one of its backends. */
 export interface MirrorFilters {
@@ -15,6 +14,7 @@ export interface MirrorFilters {
   readonly origin: Omit<MirrorOrigin, "filter">;
   readonly policies: ReadonlyMap<MirrorFilter, ResolvedPolicy | "stopped">;
   readonly pools: PoolResolver;
+  readonly report: Report;
   /** Subject and verb of the message for `--strict`, such as `the rule answers`. */
   readonly whose: string;
 }
@@ -36,14 +36,15 @@ export interface MirrorOptions {
 /** Creates the mirrors of rules and stores them by name. */
 export interface MirrorResolver {
   resolve(from: MirrorFilters): ResolvedMirrors;
+  /** Takes a mirror that was created before, by a resolver with the same options. */
+  keep(mirror: Mirror): void;
+  readonly options: MirrorOptions;
   /** All mirrors created so far. */
   readonly byName: ReadonlyMap<string, Mirror>;
 }
 
-export function createMirrorResolver(
-  { isStrict, plainTimeoutMs }: MirrorOptions,
-  report: Report,
-): MirrorResolver {
+export function createMirrorResolver(options: MirrorOptions): MirrorResolver {
+  const { isStrict, plainTimeoutMs } = options;
   const byName = new Map<string, Mirror>();
 
   /** Undefined: the filter or its policy has an error. */
@@ -75,7 +76,8 @@ export function createMirrorResolver(
   }
 
   return {
-    byName,
+    ...{ byName, options },
+    keep: (mirror) => void byName.set(mirror.name, mirror),
     resolve(from) {
       let failed: ResolvedMirrors["failed"];
       const mirrors = from.filters.flatMap((filter, index) => {
@@ -86,9 +88,8 @@ export function createMirrorResolver(
         const what = isStrict
           ? `${from.whose} 500 because of --strict: ${message}`
           : `the mirror is ignored and the rule still serves: ${message}`;
-        report("warning", "UMB0204", filter.backend.place, what, {
+        from.report("warning", "UMB0204", filter.backend.place, what, {
           condition: conditionOf({ kind: "HTTPRoute", ...from.route }, "ResolvedRefs", reason),
-          rule: ruleRef(from.origin),
         });
         if (isStrict) failed ??= { reason, message };
         return [];

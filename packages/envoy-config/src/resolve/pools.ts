@@ -23,16 +23,19 @@ const poolGroups: ReadonlySet<string> = new Set([
   "inference.networking.x-k8s.io",
 ]);
 
-/** On a mirror's target: `keep` keeps credentials in twins; `remove` (default) removes them. */
+/** All that a route may depend on of a pool: where it changes, routes that refer to it are resolved again. */
+export type RoutedPool = Pick<Pool, "name" | "kind" | "namespace" | "resourceName" | "picker">;
 
 /** Resolves references to pools. Creates each pool once. */
 export interface PoolResolver {
   /** Resolves a backend of a route. */
-  resolve(ref: BackendRef, routeNamespace: string): Pool | Unresolved;
+  resolve(ref: BackendRef, routeNamespace: string): RoutedPool | Unresolved;
   /** Like `resolve`, for a backend that gets no requests: its pool is not served because of it. */
-  check(ref: BackendRef, routeNamespace: string): Pool | Unresolved;
+  check(ref: BackendRef, routeNamespace: string): RoutedPool | Unresolved;
+  /** Serves a pool that `check` has found. */
+  serve(pool: RoutedPool): void;
   /** True if the pool's resource wants to keep the credentials of mirrored requests. */
-  keepsCredentials(pool: Pool): boolean;
+  keepsCredentials(pool: RoutedPool): boolean;
   /** Every pool resolved so far, and every InferencePool; sorted by name. */
   all(): readonly Pool[];
 }
@@ -66,15 +69,16 @@ export function createPoolResolver(options: PoolResolverOptions): PoolResolver {
   const services = byResource(resources.services);
   const store = createPoolStore(options, services);
   const check = createReferences({ pools, services, store }, resources);
-  const served = new Set<Pool>();
+  const served = new Set<string>();
 
   return {
     check,
     resolve(ref, routeNamespace) {
       const pool = check(ref, routeNamespace);
-      if (pool.kind !== "unresolved") served.add(pool);
+      if (pool.kind !== "unresolved") served.add(pool.name);
       return pool;
     },
+    serve: ({ name }) => void served.add(name),
     keepsCredentials({ kind, namespace, resourceName: name }) {
       const all: ResourceMap<InferencePool | Service> = kind === "InferencePool" ? pools : services;
       return all.get({ namespace, name })?.annotations[credentialsAnnotation] === "keep";
@@ -82,9 +86,9 @@ export function createPoolResolver(options: PoolResolverOptions): PoolResolver {
     all() {
       for (const each of resources.pools) {
         const pool = store.ofInferencePool(pools.get(each) ?? each, "");
-        if (pool.kind !== "unresolved") served.add(pool);
+        if (pool.kind !== "unresolved") served.add(pool.name);
       }
-      return [...served].toSorted((a, b) => compare(a.name, b.name));
+      return store.all().filter(({ name }) => served.has(name));
     },
   };
 }
@@ -101,7 +105,7 @@ function createReferences(
     readonly store: PoolStore;
   },
   resources: Resources,
-): PoolResolver["check"] {
+): (ref: BackendRef, routeNamespace: string) => Pool | Unresolved {
   const grouped = groupByResource(resources.pools, (pool) => pool);
   const { ofInferencePool, ofService } = store;
 
@@ -148,6 +152,8 @@ function createReferences(
 interface PoolStore {
   ofInferencePool(from: InferencePool, shown: string): Pool | Unresolved;
   ofService(from: Service, port: number, shown: string): Pool | Unresolved;
+  /** Every pool created, sorted by name. */
+  all(): readonly Pool[];
 }
 
 /** Creates and stores pools, each once. */
@@ -181,6 +187,10 @@ function createPoolStore(options: PoolResolverOptions, services: ResourceMap<Ser
       const pool = byPort.get(number) ?? servicePool(from, port, parts);
       byPort.set(number, pool);
       return from.isBroken || parts.tls.isRefusedForService(from, port) ? notServed(shown) : pool;
+    },
+    all() {
+      const ofPorts = ofServices.values().flatMap((byPort) => [...byPort.values()]);
+      return [...ofPools.values(), ...ofPorts].toSorted((a, b) => compare(a.name, b.name));
     },
   };
 }

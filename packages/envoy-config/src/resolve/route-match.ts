@@ -1,7 +1,17 @@
 import type { RouteMatch, ValueMatch } from "../topology.ts";
 
+const keys = new WeakMap<RouteMatch, string>();
+
 /** Returns the same key for matches that match the same requests. */
-export function matchKey({ path, method, headers, queryParams }: RouteMatch): string {
+export function matchKey(match: RouteMatch): string {
+  const known = keys.get(match);
+  if (known !== undefined) return known;
+  const key = keyOf(match);
+  keys.set(match, key);
+  return key;
+}
+
+function keyOf({ path, method, headers, queryParams }: RouteMatch): string {
   const sorted = (values: readonly ValueMatch[]) =>
     values.map(({ name, kind, value }) => JSON.stringify([name, kind, value])).toSorted();
   // A prefix matches whole segments, with or without a trailing slash.

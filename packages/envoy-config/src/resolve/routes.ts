@@ -74,8 +74,23 @@ function sessionOf(
   return resolveSession(session, origin, served, report);
 }
 
-/** Adapts the route to a listener: a redirect without scheme and port keeps the listener's port. */
-export function onListener(ranked: RankedRoute, port: number): RankedRoute {
+/** Adapts routes to a listener: a redirect without scheme and port keeps the listener's port. The same routes give the same objects. */
+export function onListener(all: readonly RankedRoute[], port: number): readonly RankedRoute[] {
+  if (!all.some(keepsListenersPort)) return all;
+  const byPort = onPorts.get(all) ?? new Map<number, readonly RankedRoute[]>();
+  onPorts.set(all, byPort);
+  const adapted = byPort.get(port) ?? all.map((each) => onPort(each, port));
+  byPort.set(port, adapted);
+  return adapted;
+}
+
+const onPorts = new WeakMap<readonly RankedRoute[], Map<number, readonly RankedRoute[]>>();
+
+function keepsListenersPort({ route, keepsPort }: RankedRoute): boolean {
+  return keepsPort && route.action.kind === "redirect";
+}
+
+function onPort(ranked: RankedRoute, port: number): RankedRoute {
   const { route, keepsPort } = ranked;
   if (route.action.kind !== "redirect" || !keepsPort) return ranked;
   return { ...ranked, route: { ...route, action: { ...route.action, port } } };

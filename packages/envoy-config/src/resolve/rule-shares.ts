@@ -55,7 +55,15 @@ function resolveSoundRule(
     const whose =
       backend === undefined ? "the rule answers" : "the backend's share of requests gets";
     const { pools } = resolvers;
-    return resolvers.mirrors.resolve({ filters, route, origin: at, policies, whose, pools });
+    return resolvers.mirrors.resolve({
+      filters,
+      route,
+      origin: at,
+      policies,
+      whose,
+      pools,
+      report,
+    });
   };
   const { mirrors, failed } = mirrorsOf(rule.mirrors);
   const backends = rule.backends.map((ref, index): RoutedBackend => {

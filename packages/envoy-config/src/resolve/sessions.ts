@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { ruleName } from "../names.ts";
 import type { Report } from "../resources/report.ts";
 import type { SessionPersistence } from "../resources/resources.ts";
-import type { Pool, RouteOrigin, Session } from "../topology.ts";
+import type { RouteOrigin, Session } from "../topology.ts";
+import type { RoutedPool } from "./pools.ts";
 
 /**
  * Resolves the sessions of a rule as far as Envoy supports them: it stores the endpoint in a cookie or header. If
@@ -11,7 +12,7 @@ import type { Pool, RouteOrigin, Session } from "../topology.ts";
 export function resolveSession(
   from: SessionPersistence,
   of: Pick<RouteOrigin, "route" | "rule">,
-  served: readonly Pool[],
+  served: readonly RoutedPool[],
   report: Report,
 ): Session | undefined {
   const warn = (message: string) => report("warning", "UMB0226", from.place, message);

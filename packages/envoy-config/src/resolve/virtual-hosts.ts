@@ -1,5 +1,6 @@
 import type { Route, VirtualHost } from "../topology.ts";
 import { bySpecificity, intersectHostnames, wider } from "./hostnames.ts";
+import type { KnownHosts, RoutesOfHostname } from "./known-hosts.ts";
 import { byPrecedence, type RankedRoute } from "./precedence.ts";
 import { matchKey, takesEverything } from "./route-match.ts";
 
@@ -16,12 +17,8 @@ export interface AttachedRoute {
   readonly routes: readonly RankedRoute[];
 }
 
-/** Routes by the hostname of their HTTPRoute; `*` if it has none. */
-type ByHostname = ReadonlyMap<string, readonly KeyedRoute[]>;
-
-interface KeyedRoute extends RankedRoute {
-  readonly key: string;
-}
+/** The routes of each HTTPRoute by its hostnames; `*` if it has none. */
+type ByHostname = ReadonlyMap<string, RoutesOfHostname>;
 
 /**
  * Builds the virtual hosts of one port. A request belongs only to the listener with the most specific hostname. There,
@@ -31,27 +28,36 @@ interface KeyedRoute extends RankedRoute {
 export function virtualHosts(
   name: string,
   listeners: readonly HostedRoutes[],
+  known: KnownHosts,
 ): readonly VirtualHost[] {
   const byListener = Map.groupBy(listeners, ({ hostname }) => hostname);
   const attached = new Set<string>();
-  const hosts = [...byListener].flatMap(([listener, own]) => {
+  const routesOf = new Map<string, ByHostname>();
+  for (const [listener, own] of byListener) {
     const routes = routesByHostname(own);
     const domains = [...routes.keys()]
       .flatMap((hostname) => intersectHostnames(listener, [hostname]))
       .filter((domain) => ownerOf(domain, byListener) === listener);
     for (const domain of domains) attached.add(domain);
-    return [...new Set([listener, ...domains])].map((domain) => ({
-      domain,
-      routes: inOrder(domain, routes),
-    }));
+    for (const domain of [listener, ...domains]) routesOf.set(domain, routes);
+  }
+  const served = [...routesOf.keys()]
+    // A listener without routes still keeps its requests from those with a wider hostname.
+    .filter((domain) => wider(domain).some((each) => attached.has(each)))
+    .toSorted(bySpecificity);
+  return known.hosts(name, served, (domain) => {
+    const routes = routesOf.get(domain);
+    return wider(domain).flatMap((hostname) => [routes?.get(hostname) ?? []]);
   });
-  return (
-    hosts
-      // A listener without routes still keeps its requests from those with a wider hostname.
-      .filter(({ domain }) => wider(domain).some((each) => attached.has(each)))
-      .toSorted((a, b) => bySpecificity(a.domain, b.domain))
-      .map(({ domain, routes }) => ({ name: `${name}/${domain}`, domains: [domain], routes }))
-  );
+}
+
+/** Builds a virtual host from the routes of its domain and of wider ones, the most specific first. */
+export function virtualHost(
+  name: string,
+  domain: string,
+  byHostname: readonly RoutesOfHostname[],
+): VirtualHost {
+  return { name: `${name}/${domain}`, domains: [domain], routes: inOrder(byHostname) };
 }
 
 /** Returns the hostname of the listener that gets requests for `domain`, among all hostnames of one port. */
@@ -63,29 +69,29 @@ export function ownerOf(
 }
 
 function routesByHostname(listeners: readonly HostedRoutes[]): ByHostname {
-  const all = new Map<string, KeyedRoute[]>();
+  const all = new Map<string, (readonly RankedRoute[])[]>();
   for (const { hostnames, routes } of listeners.flatMap(({ attached }) => attached)) {
-    const keyed = routes.map((each) => ({ ...each, key: matchKey(each.route.match) }));
     for (const hostname of hostnames.length > 0 ? hostnames : ["*"]) {
       const known = all.get(hostname);
-      if (known === undefined) all.set(hostname, [...keyed]);
-      else known.push(...keyed);
+      if (known === undefined) all.set(hostname, [routes]);
+      else known.push(routes);
     }
   }
   return all;
 }
 
 /** Sorts the routes of a virtual host by hostname, most specific first. */
-function inOrder(domain: string, byHostname: ByHostname): readonly Route[] {
+function inOrder(byHostname: readonly RoutesOfHostname[]): readonly Route[] {
   const all: Route[] = [];
   const names = new Set<string>();
   const claimed = new Set<string>();
-  for (const hostname of wider(domain)) {
-    const left = (byHostname.get(hostname) ?? [])
-      .filter(({ key }) => !claimed.has(key))
+  for (const routes of byHostname) {
+    const left = routes
+      .flat()
+      .filter(({ route }) => !claimed.has(matchKey(route.match)))
       .toSorted(byPrecedence);
-    for (const { route, key } of left) {
-      claimed.add(key);
+    for (const { route } of left) {
+      claimed.add(matchKey(route.match));
       // An HTTPRoute may occur twice: through several hostnames, or through two Gateways on the same port.
       if (names.has(route.name)) continue;
       names.add(route.name);

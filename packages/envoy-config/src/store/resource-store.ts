@@ -1,6 +1,7 @@
 import { defined } from "@umbra/shadow/defined";
 import { compare } from "../compare.ts";
 import type { JsonMap } from "../json-map.ts";
+import { createKnown } from "../resolve/known.ts";
 import { type ResolvedTopology, resolveTopology } from "../resolve-topology.ts";
 import type { ObjectId } from "../resources/object-id.ts";
 import { problemsOf, type ReadFile, readFile, type SourceFile } from "../resources/read-file.ts";
@@ -65,6 +66,7 @@ interface HeldFile {
 export function createResourceStore(options: ResourceStoreOptions = {}): ResourceStore {
   const held = new Map<string, HeldFile>();
   const objects = createHeldObjects();
+  const known = createKnown();
   let before: Resolution | undefined;
   return {
     put(file) {
@@ -87,7 +89,7 @@ export function createResourceStore(options: ResourceStoreOptions = {}): Resourc
       const good = files.flatMap(([, each]) => each.good ?? []);
       const all = [...good, ...objects.all()];
       const firstFile = files[0]?.[0] ?? all[0]?.name ?? "-";
-      const resolved = resolveTopology(joinFiles(all, options), { ...options, firstFile });
+      const resolved = resolveTopology(joinFiles(all, options), { ...options, known, firstFile });
       before = sharedWith(before, resolutionOf(resolved, files));
       return before;
     },

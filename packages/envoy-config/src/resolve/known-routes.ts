@@ -1,0 +1,158 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Finding } from "../resources/recorder.ts";
+import type { Report } from "../resources/report.ts";
+import type { BackendRef, HttpRoute, MirrorFilter, RouteRule } from "../resources/resources.ts";
+import type { Mirror } from "../topology.ts";
+import type { MirrorResolver } from "./mirrors.ts";
+import type { ResolvedPolicy } from "./policies.ts";
+import type { PoolResolver, RoutedPool, Unresolved } from "./pools.ts";
+import type { RankedRoute } from "./precedence.ts";
+import type { RuleResolvers } from "./rule-shares.ts";
+
+/** Resolves an HTTPRoute; what it asks of others it asks of these resolvers. */
+export type Resolve = (
+  from: HttpRoute,
+  resolvers: RuleResolvers,
+  report: Report,
+) => readonly RankedRoute[];
+
+/** HTTPRoutes as they were resolved before. */
+export interface KnownRoutes {
+  /** Like `resolve`. An HTTPRoute that is the same, and for which all that it refers to is, gives the same objects. */
+  resolve(from: HttpRoute, resolvers: RuleResolvers, report: Report): readonly RankedRoute[];
+}
+
+/** What was asked while an HTTPRoute was resolved, and answered. */
+type Question =
+  | {
+      readonly of: "pool";
+      readonly ref: BackendRef;
+      readonly namespace: string;
+      readonly isServed: boolean;
+      readonly answer: PoolAnswer;
+    }
+  | {
+      readonly of: "policies";
+      readonly rule: RouteRule;
+      readonly answer: ReadonlyMap<MirrorFilter, ResolvedPolicy | "stopped">;
+    };
+
+/** All that a route may depend on of a pool. */
+type PoolAnswer = Unresolved | (RoutedPool & { readonly keepsCredentials: boolean });
+
+interface KnownRoute {
+  readonly mirrorOptions: MirrorResolver["options"];
+  readonly questions: readonly Question[];
+  readonly findings: readonly Finding[];
+  readonly mirrors: readonly Mirror[];
+  readonly routes: readonly RankedRoute[];
+}
+
+export function createKnownRoutes(resolve: Resolve): KnownRoutes {
+  const known = new WeakMap<HttpRoute, KnownRoute>();
+  return {
+    resolve(from, resolvers, report) {
+      const held = known.get(from);
+      const pools = held && servedPools(held, from, resolvers);
+      if (held !== undefined && pools !== undefined) {
+        for (const pool of pools) resolvers.pools.serve(pool);
+        for (const mirror of held.mirrors) resolvers.mirrors.keep(mirror);
+        for (const finding of held.findings) report(...finding);
+        return held.routes;
+      }
+      const made = recorded(resolve, from, resolvers);
+      known.set(from, made);
+      for (const finding of made.findings) report(...finding);
+      return made.routes;
+    },
+  };
+}
+
+/** Asks again, in the same order. Returns the pools that the route serves; undefined at the first other answer. */
+function servedPools(
+  { mirrorOptions, questions }: KnownRoute,
+  from: HttpRoute,
+  { pools, policies, mirrors }: RuleResolvers,
+): readonly RoutedPool[] | undefined {
+  if (!isDeepStrictEqual(mirrorOptions, mirrors.options)) return undefined;
+  const served: RoutedPool[] = [];
+  for (const each of questions) {
+    if (each.of === "policies") {
+      if (!isDeepStrictEqual(policies(from, each.rule), each.answer)) return undefined;
+      continue;
+    }
+    const found = pools.check(each.ref, each.namespace);
+    if (!isSameAnswer(each.answer, found, pools)) return undefined;
+    if (each.isServed && found.kind !== "unresolved") served.push(found);
+  }
+  return served;
+}
+
+function isSameAnswer(
+  before: PoolAnswer,
+  found: RoutedPool | Unresolved,
+  pools: PoolResolver,
+): boolean {
+  if (before.kind === "unresolved" || found.kind === "unresolved") {
+    return (
+      before.kind === "unresolved" &&
+      found.kind === "unresolved" &&
+      before.reason === found.reason &&
+      before.message === found.message
+    );
+  }
+  return (
+    before.name === found.name &&
+    before.kind === found.kind &&
+    before.picker === found.picker &&
+    before.keepsCredentials === pools.keepsCredentials(found)
+  );
+}
+
+/** Resolves a route, and notes what it asks. */
+function recorded(resolve: Resolve, from: HttpRoute, resolvers: RuleResolvers): KnownRoute {
+  const questions: Question[] = [];
+  const findings: Finding[] = [];
+  const names: string[] = [];
+  const { pools, mirrors } = resolvers;
+  const ask =
+    (isServed: boolean) =>
+    (ref: BackendRef, namespace: string): RoutedPool | Unresolved => {
+      const found = isServed ? pools.resolve(ref, namespace) : pools.check(ref, namespace);
+      const answer = answerOf(found, pools);
+      questions.push({ of: "pool", ref, namespace, isServed, answer });
+      return found;
+    };
+  const routes = resolve(
+    from,
+    {
+      pools: { ...pools, resolve: ask(true), check: ask(false) },
+      policies(route, rule) {
+        const answer = resolvers.policies(route, rule);
+        questions.push({ of: "policies", rule, answer });
+        return answer;
+      },
+      mirrors: {
+        ...mirrors,
+        resolve(filters) {
+          const resolved = mirrors.resolve(filters);
+          names.push(...resolved.mirrors);
+          return resolved;
+        },
+      },
+    },
+    (...finding) => void findings.push(finding),
+  );
+  return {
+    mirrorOptions: mirrors.options,
+    ...{ questions, findings, routes },
+    mirrors: names.flatMap((name) => mirrors.byName.get(name) ?? []),
+  };
+}
+
+function answerOf(found: RoutedPool | Unresolved, pools: PoolResolver): PoolAnswer {
+  if (found.kind === "unresolved") return found;
+  const { name, kind, namespace, resourceName, picker } = found;
+  const keepsCredentials = pools.keepsCredentials(found);
+  return { name, kind, namespace, resourceName, picker, keepsCredentials };
+}
