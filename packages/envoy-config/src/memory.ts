@@ -1,4 +1,5 @@
 import type { EnvoySettings } from "./envoy-settings.ts";
+import { onceFor } from "./once-for.ts";
 import { poolsByName, sharesGate } from "./queries.ts";
 import { groupByResource } from "./resource-map.ts";
 import type { Topology } from "./topology.ts";
@@ -122,7 +123,7 @@ function envoyBounds(topology: Topology): readonly MemoryLimit[] {
   });
 }
 
-function sidecarParts({ envoy: { settings }, pools, mirrors }: Topology): readonly MemoryLimit[] {
+const sidecarParts = onceFor(({ envoy: { settings }, pools, mirrors }: Topology) => {
   const scraped = new Set(
     pools.flatMap(({ picker, endpoints }) => (picker === "umbra" ? endpoints : [])),
   );
@@ -156,4 +157,4 @@ function sidecarParts({ envoy: { settings }, pools, mirrors }: Topology): readon
       scraped.size < pagesAtOnce ? "the number of endpoints" : "",
     ),
   ];
-}
+});

@@ -1,10 +1,11 @@
 import { ownInterface } from "./endpoint-address.ts";
+import { onceFor } from "./once-for.ts";
 import { isSameResource, type ResourceRef } from "./resource-ref.ts";
 import type { Backend, Listener, Mirror, Pool, Route, Topology, VirtualHost } from "./topology.ts";
 
 /** Returns the routes of all listeners, in order. A route of several virtual hosts appears several times. */
-export function routesOf(topology: Pick<Topology, "listeners">): readonly Route[] {
-  return hostsOf(topology).flatMap(({ host }) => host.routes);
+export function routesOf({ listeners }: Pick<Topology, "listeners">): readonly Route[] {
+  return routesOfListeners(listeners);
 }
 
 /** Groups listeners by the address and port that they share, in their order. */
@@ -14,6 +15,10 @@ export function bySocket(listeners: readonly Listener[]): readonly (readonly Lis
     ...Map.groupBy(onPort, ({ address }) => address).values(),
   ]);
 }
+
+const routesOfListeners = onceFor((listeners: Topology["listeners"]) =>
+  hostsOf({ listeners }).flatMap(({ host }) => host.routes),
+);
 
 /** Returns every virtual host with its listener's port. */
 export function hostsOf({
@@ -37,11 +42,18 @@ export function endpointsAtOwnInterfaces(
 }
 
 export function poolsByName({ pools }: Pick<Topology, "pools">): ReadonlyMap<string, Pool> {
-  return new Map(pools.map((pool) => [pool.name, pool]));
+  return poolNames(pools);
 }
 
 export function mirrorsByName({ mirrors }: Pick<Topology, "mirrors">): ReadonlyMap<string, Mirror> {
-  return new Map(mirrors.map((mirror) => [mirror.name, mirror]));
+  return mirrorNames(mirrors);
+}
+
+const poolNames = onceFor((pools: readonly Pool[]) => byName(pools));
+const mirrorNames = onceFor((mirrors: readonly Mirror[]) => byName(mirrors));
+
+function byName<T extends Pool | Mirror>(all: readonly T[]): ReadonlyMap<string, T> {
+  return new Map(all.map((each) => [each.name, each]));
 }
 
 /** Returns a route's mirrors. */
@@ -58,9 +70,13 @@ export function backendsOf({ action }: Pick<Route, "action">): readonly Backend[
 }
 
 /** Names of the pools that answer clients of a route, including pools with weight 0. */
-export function primaryPoolsOf(route: Pick<Route, "action">): readonly string[] {
-  return backendsOf(route).flatMap((each) => (each.kind === "pool" ? each.pool : []));
+export function primaryPoolsOf({ action }: Pick<Route, "action">): readonly string[] {
+  return poolsOfAction(action);
 }
+
+const poolsOfAction = onceFor((action: Route["action"]) =>
+  backendsOf({ action }).flatMap((each) => (each.kind === "pool" ? each.pool : [])),
+);
 
 /** Names of the pools that get requests of a route: those with a weight above 0. */
 export function servingPoolsOf(route: Pick<Route, "action">): readonly string[] {

@@ -1,4 +1,5 @@
 import type { EnvoySettings } from "./envoy-settings.ts";
+import { onceFor } from "./once-for.ts";
 import { isRendered, poolsByName, primaryPoolsOf, routesOf, sharesGate } from "./queries.ts";
 import { ResourceMap } from "./resource-map.ts";
 import type { Mirror, Topology } from "./topology.ts";
@@ -35,7 +36,7 @@ export function twinLimits(
 }
 
 /** The mirrors whose twins have a bounded body: the sidecar does not mirror longer bodies, or the lane answers 413. */
-function sizedMirrors(topology: Topology): ReadonlySet<string> {
+const sizedMirrors = onceFor((topology: Topology): ReadonlySet<string> => {
   const pools = poolsByName(topology);
   const unsized = new Set(
     routesOf(topology)
@@ -52,7 +53,7 @@ function sizedMirrors(topology: Topology): ReadonlySet<string> {
       .filter((mirror) => buffered.has(mirror) || !unsized.has(mirror.name))
       .map(({ name }) => name),
   );
-}
+});
 
 /**
  * Groups the rendered mirrors that share a budget: the sidecar applies one budget to all mirrors of a policy, unless
@@ -84,7 +85,7 @@ export function mirrorsByBudget(topology: Topology): readonly (readonly [Mirror,
 }
 
 /** The mirrors whose lane buffers a twin's whole body until an endpoint is picked. */
-function bufferedMirrors(topology: Topology): readonly Mirror[] {
+const bufferedMirrors = onceFor((topology: Topology): readonly Mirror[] => {
   const pools = poolsByName(topology);
   return topology.mirrors.filter(
     (mirror) =>
@@ -92,7 +93,7 @@ function bufferedMirrors(topology: Topology): readonly Mirror[] {
       mirror.pickMode === "buffered" &&
       pools.get(mirror.pool)?.picker === "umbra",
   );
-}
+});
 
 /** Extra bytes for what a policy's rewrite may add to a body. */
 const rewriteRoomBytes = 65_536;
