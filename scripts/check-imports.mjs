@@ -28,6 +28,7 @@ const allowed = {
     own: [
       "scheduler",
       "xds",
+      "kubernetes",
       "openai",
       "shadow",
       "envoy-config",

@@ -10,6 +10,7 @@ export type {
   RolloutListener,
 } from "./configuration/configuration-rollout.ts";
 export type { ConfigurationFacts } from "./configuration/configuration-state.ts";
+export type { FollowedKind, FollowedKinds } from "./configuration/followed-kinds.ts";
 export type { Distribution } from "./metrics/distribution.ts";
 export type { MetricFamily } from "./metrics/exposition.ts";
 export type { Budget } from "./mirror/budget.ts";

@@ -2,6 +2,7 @@ import type { Topology } from "@umbra/envoy-config";
 import type { Logger } from "pino";
 import type { AdsAddress } from "./configuration/ads-listener.ts";
 import type { RolloutListener } from "./configuration/configuration-rollout.ts";
+import type { FollowedKinds } from "./configuration/followed-kinds.ts";
 import type { GatewayOptions } from "./requests/gateway-stream.ts";
 import type { CertificateSource } from "./tls/certificates.ts";
 
@@ -15,6 +16,8 @@ export interface SidecarOptions {
   readonly ads?: AdsAddress;
   /** What Envoys say about the configuration that `Sidecar.apply` has given. */
   readonly onRollout?: RolloutListener;
+  /** Kinds of an API server's objects that the configuration comes from. Absent: none. */
+  readonly followedKinds?: FollowedKinds;
   /** Address of the admin interface. Keep it on loopback. */
   readonly admin: { readonly host: string; readonly port: number };
   readonly log: Logger;

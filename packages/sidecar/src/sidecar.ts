@@ -8,6 +8,7 @@ import { createSidecarServing, heldBytes, type SidecarServing } from "./apply/si
 import { assemble, now, type SidecarParts } from "./assemble.ts";
 import { addConfigurationMetrics } from "./configuration/configuration-metrics.ts";
 import type { AppliedConfiguration } from "./configuration/configuration-rollout.ts";
+import { addFollowedKindsMetrics, problemsOf } from "./configuration/followed-kinds.ts";
 import {
   createLiveConfiguration,
   type LiveConfiguration,
@@ -51,6 +52,7 @@ export interface Sidecar {
 }
 
 const scrapeTimeoutMs = 1_000;
+const noKinds = (): readonly [] => [];
 
 /** Starts the sidecar: scraping, ext_proc, evaluations and admin interface. Throws if it can't listen on an address. */
 export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
@@ -100,9 +102,8 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
       metrics: metrics.exposition,
       mirrors: parts.mirrors,
       notReady: readiness.missing,
-      evaluations,
-      token: options.adminToken,
-      log,
+      degraded: () => problemsOf(options.followedKinds ?? noKinds),
+      ...{ evaluations, token: options.adminToken, log },
     });
     readiness.begin();
     log.info({ grpc: grpcAddress, admin: admin.address, pools: [...pools.keys()] }, "serving");
@@ -192,12 +193,13 @@ function awaitedPools({ topology }: SidecarServing, { pick }: SidecarParts): Rea
 }
 
 function createLive(
-  { ads, onRollout, log }: SidecarOptions,
+  { ads, onRollout, followedKinds, log }: SidecarOptions,
   { metrics }: SidecarParts,
   serving: SidecarServing,
 ): LiveConfiguration {
   const live = createLiveConfiguration({ serving, ...onRollout, ...defined({ ads }), log });
   addConfigurationMetrics(metrics.exposition, live.state);
+  addFollowedKindsMetrics(metrics.exposition, followedKinds ?? noKinds);
   return live;
 }
 

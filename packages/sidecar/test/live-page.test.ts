@@ -163,6 +163,7 @@ describeInChromium(`the live page, ${where}`, () => {
           metrics: {} as never,
           knownModel: () => "",
           notReady: async () => [],
+          degraded: () => [],
           evaluations: {
             get latest() {
               return shown;

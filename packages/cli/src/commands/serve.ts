@@ -5,6 +5,7 @@ import { printableLines } from "@umbra/shadow/printable";
 import {
   type AdsAddress,
   type CertificateSource,
+  type FollowedKinds,
   type RolloutListener,
   startSidecar,
 } from "@umbra/sidecar";
@@ -27,27 +28,29 @@ import {
 import { readToken } from "../process/token.ts";
 import { type AdsFlags, adsAddressOf, adsBootstrapOf, adsFlags } from "../resources/ads-flags.ts";
 import { type GatewayFlags, gatewayFlags, gatewayOptions } from "../resources/gateway-flags.ts";
+import { type KubeFlags, kubeFlags } from "../resources/kube-flags.ts";
 import { runFlags, type ServeFlags } from "../resources/run-flags.ts";
 import { type SidecarTlsFlags, sidecarTlsFlags } from "../resources/sidecar-flags.ts";
 import { type TopologyFlags, topologyFlags } from "../resources/topology-flags.ts";
 import { type ConfigurationApplier, createApplier } from "../serve/apply-updates.ts";
 import { openConfiguration } from "../serve/configuration-input.ts";
 
-type Flags = TopologyFlags & GatewayFlags & ServeFlags & AdsFlags & SidecarTlsFlags;
+type Flags = TopologyFlags & KubeFlags & GatewayFlags & ServeFlags & AdsFlags & SidecarTlsFlags;
 
 /** `umbra serve`: runs the sidecar until SIGINT or SIGTERM. */
 export function serveCommand(io: Io): Command {
   return commandOf("serve", {
     summary: "run the sidecar",
     description:
-      "Runs the sidecar. It picks endpoints for Envoy over ext_proc, scrapes their metrics, and records both lanes. Follows changes of the files given with -f: see docs/live-configuration.md.",
+      "Runs the sidecar. It picks endpoints for Envoy over ext_proc, scrapes their metrics, and records both lanes. Follows changes of the files given with -f: see docs/live-configuration.md. With --kube it follows a Kubernetes API server: see docs/kubernetes.md.",
     examples: [
       "umbra serve -f examples/mirror --grpc 127.0.0.1:9002 --admin 127.0.0.1:9090",
       "umbra serve -f pool.yaml --pool llama --grpc 0.0.0.0:9002 --grpc-tls self-signed\n" +
         "    the second example serves a third-party gateway: see docs/gateways.md",
       "umbra serve -f examples/mirror --ads unix:/run/umbra/ads.sock",
+      "umbra serve --kube --namespace inference --ads unix:/run/umbra/ads.sock",
     ],
-    flags: [topologyFlags, gatewayFlags, runFlags, adsFlags, sidecarTlsFlags],
+    flags: [topologyFlags, kubeFlags, gatewayFlags, runFlags, adsFlags, sidecarTlsFlags],
   })
     .addOption(handOverOption())
     .action(async (flags: Flags & HandOverFlag) => {
@@ -76,7 +79,8 @@ async function serve(flags: Flags, handed: HandOver | undefined, io: Io): Promis
     // The files may have changed since `umbra up` gave the flag.
     if (handed === undefined) refuseUnusedSystemCa(input.first.topology, flags.systemCa);
     const first = { ...input.first, topology: complete(input.first.topology) };
-    const configured = { first, applier, ads: envoy?.ads, onRollout };
+    const { followedKinds } = input;
+    const configured = { first, applier, ads: envoy?.ads, onRollout, followedKinds };
     await runSidecar(configured, { flags, log, io });
   } finally {
     await input.close();
@@ -106,6 +110,7 @@ interface Configured {
   readonly applier: ConfigurationApplier;
   readonly ads: AdsAddress | undefined;
   readonly onRollout: RolloutListener;
+  readonly followedKinds: FollowedKinds | undefined;
 }
 
 interface Surroundings {
@@ -115,7 +120,7 @@ interface Surroundings {
 }
 
 async function runSidecar(
-  { first, applier, ads, onRollout }: Configured,
+  { first, applier, ads, onRollout, followedKinds }: Configured,
   { flags, log, io }: Surroundings,
 ): Promise<void> {
   const { topology } = first;
@@ -124,7 +129,7 @@ async function runSidecar(
     admin: hostPort(flags.admin, "--admin"),
     log,
     ...certificateSource(flags),
-    ...defined({ ads }),
+    ...defined({ ads, followedKinds }),
     onRollout,
     ...gatewayOptions(flags, topology),
     ...sidecarOptions(flags),

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import {
   type ConfigurationSource,
   type ConfigurationSourceOptions,
@@ -6,10 +7,13 @@ import {
   startConfiguration,
 } from "@umbra/control";
 import { defined } from "@umbra/shadow/defined";
+import type { FollowedKinds } from "@umbra/sidecar";
 import { encodeResources } from "../envoy/encode-resources.ts";
 import { CommandError } from "../errors.ts";
 import type { Io } from "../io.ts";
+import { openKube } from "../kube/kube-source.ts";
 import type { HandOver } from "../process/hand-over.ts";
+import { type KubeChoice, type KubeFlags, kubeChoiceOf } from "../resources/kube-flags.ts";
 import { canChange, readSourceFiles } from "../resources/read-files.ts";
 import {
   areFilesGiven,
@@ -21,7 +25,7 @@ import {
   type TopologyFlags,
 } from "../resources/topology-flags.ts";
 
-type InputFlags = TopologyFlags & InterfaceFlags & { readonly watch: boolean };
+type InputFlags = TopologyFlags & KubeFlags & InterfaceFlags & { readonly watch: boolean };
 
 export interface InputOptions {
   readonly flags: InputFlags;
@@ -39,35 +43,90 @@ export interface ConfigurationInput {
   readonly first: ConfigurationUpdate;
   /** What Envoys say about the configuration. */
   readonly rollout: Pick<ConfigurationSource, "refused" | "accepted">;
+  /** Kinds of an API server that are followed. */
+  readonly followedKinds?: FollowedKinds;
   /** Ends `onChange`. */
   close(): Promise<void>;
 }
 
-/** Reads the resources of `umbra serve`, and follows their files. Throws CommandError or UsageError. */
+/**
+ * Reads the resources of `umbra serve`, and follows their files and the API server. Throws CommandError or
+ * UsageError.
+ */
 export async function openConfiguration(options: InputOptions): Promise<ConfigurationInput> {
-  const { flags, handed, io, rendering } = options;
+  const { flags, io } = options;
+  const choice = kubeChoiceOf(flags);
+  if (choice !== undefined) return openWithKube(options, choice);
   if (!areFilesGiven(flags)) return fixedInput(directConfiguration(options));
+  const source = startConfiguration({ ...settingsOf(options), ...filesOf(options, flags.file) });
+  const first = await firstOf(source);
+  if (options.handed === undefined) await refuseUnsound(source, first, io);
+  return { first, rollout: source, close: () => source.close() };
+}
+
+/** One team's broken resource must not keep another's from being served: errors don't fail the start. */
+async function openWithKube(
+  options: InputOptions,
+  choice: KubeChoice,
+): Promise<ConfigurationInput> {
+  const { flags, io, rendering, onProblem } = options;
+  const isRendering = rendering !== undefined;
+  const kube = openKube({ choice, isRendering, env: io.env, onProblem });
   const source = startConfiguration({
-    ...contentOf(flags, handed, io),
+    earlier: [],
+    ...settingsOf(options),
+    ...filesOf(options, flags.file ?? []),
+    objects: kube.objects,
+  });
+  const close = async () => {
+    await kube.close();
+    await source.close();
+  };
+  kube.feed(source);
+  try {
+    const first = await orAborted(firstOf(source), io.signal);
+    return { first, rollout: source, followedKinds: kube.kinds, close };
+  } catch (cause) {
+    await close();
+    throw cause;
+  }
+}
+
+function settingsOf(options: InputOptions) {
+  const { flags, rendering, onChange, onProblem } = options;
+  return {
     topology: readingOptionsOf(flags, { isGatewayNeeded: rendering !== undefined }),
     ...defined({ rendering }),
     ownInterfaces: ownInterfacesOf(flags),
     isWatched: flags.watch,
-    onChange: options.onChange,
-    onProblem: options.onProblem,
-  });
-  const first = await source.first.catch((cause: Error) => {
+    ...{ onChange, onProblem },
+  };
+}
+
+function firstOf({ first }: Pick<ConfigurationSource, "first">): Promise<ConfigurationUpdate> {
+  return first.catch((cause: Error) => {
     throw new CommandError(cause.message, { cause });
   });
-  if (handed === undefined) await refuseUnsound(source, first, io);
-  return { first, rollout: source, close: () => source.close() };
+}
+
+/** Ends the wait for an API server that does not answer, when the command is to end. */
+async function orAborted<T>(waited: Promise<T>, signal: AbortSignal): Promise<T> {
+  const settled = new AbortController();
+  const aborted = once(signal, "abort", { signal: settled.signal }).then(() => {
+    throw new CommandError("ended before all resources of the API server had arrived");
+  });
+  try {
+    return await Promise.race([waited, aborted]);
+  } finally {
+    settled.abort();
+    aborted.catch(() => undefined);
+  }
 }
 
 /** What is read again, and what is read already. */
-function contentOf(
-  { file, watch }: { readonly file: readonly string[]; readonly watch: boolean },
-  handed: InputOptions["handed"],
-  io: Io,
+function filesOf(
+  { flags: { watch }, handed, io }: InputOptions,
+  file: readonly string[],
 ): Pick<ConfigurationSourceOptions, "paths" | "fixed" | "earlier"> {
   const paths = file.filter(canChange);
   if (handed === undefined) {

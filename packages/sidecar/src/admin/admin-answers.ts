@@ -11,6 +11,8 @@ export interface AdminAnswers {
   readonly "/readyz": {
     readonly status: "ready" | "not ready";
     readonly missing: readonly string[];
+    /** What does not work as usual but keeps nothing from being served; absent when there is nothing. */
+    readonly degraded?: readonly string[];
   };
   readonly "/v1/pools": { readonly pools: readonly PoolAnswer[] };
   /** Explains the request that the query describes. */

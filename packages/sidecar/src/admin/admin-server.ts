@@ -27,6 +27,8 @@ export interface AdminOptions {
   readonly configuration: ConfigurationState;
   /** What is missing before traffic can be served; empty when ready. */
   readonly notReady: () => Promise<readonly string[]>;
+  /** What does not work as usual while the last state is served. */
+  readonly degraded: () => readonly string[];
   readonly evaluations: Pick<Evaluations, "reports" | "closedReports" | "latest" | "watch">;
   /** With a token, calls that change something are allowed from any address; without one, only from loopback. */
   readonly token: string | undefined;
@@ -146,7 +148,12 @@ function readingRoutes(options: AdminOptions): readonly PathRoute[] {
     read("/readyz", async (response) => {
       const missing = await notReady();
       const isReady = missing.length === 0;
-      const answer: AdminAnswers["/readyz"] = { status: isReady ? "ready" : "not ready", missing };
+      const degraded = options.degraded();
+      const answer: AdminAnswers["/readyz"] = {
+        status: isReady ? "ready" : "not ready",
+        missing,
+        ...(degraded.length === 0 ? {} : { degraded }),
+      };
       json(response, isReady ? 200 : 503, answer);
     }),
     read("/metrics", async (response) => {

@@ -1,0 +1,77 @@
+import type { ConfigurationSource } from "@umbra/control";
+import {
+  type ApiClient,
+  createApiClient,
+  type JsonObject,
+  type KubernetesSource,
+  type ObjectChange,
+  readAccess,
+  type ScopeState,
+  startKubernetes,
+} from "@umbra/kubernetes";
+import type { FollowedKind } from "@umbra/sidecar";
+import { CommandError } from "../errors.ts";
+import type { KubeChoice } from "../resources/kube-flags.ts";
+import { version } from "../version.ts";
+import { followedKinds } from "./followed-kinds.ts";
+
+export interface KubeSourceOptions {
+  readonly choice: KubeChoice;
+  readonly isRendering: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly onProblem: (words: string) => void;
+}
+
+/** The resources of an API server, for a configuration. */
+export interface KubeSource {
+  objects(): readonly JsonObject[];
+  /** Gives `configuration` what changes, from now on. */
+  feed(configuration: Pick<ConfigurationSource, "take" | "synced">): void;
+  kinds(): readonly FollowedKind[];
+  close(): Promise<void>;
+}
+
+/** Begins to follow an API server. Throws CommandError when its kubeconfig can't be used. */
+export function openKube({ choice, isRendering, env, onProblem }: KubeSourceOptions): KubeSource {
+  const client = clientOf(choice, env);
+  const namespaces = choice.namespaces ?? [client.namespace ?? "default"];
+  let source: KubernetesSource | undefined;
+  return {
+    objects: () => source?.objects() ?? [],
+    feed(configuration) {
+      source = startKubernetes({
+        client,
+        kinds: followedKinds({ namespaces, isRendering }),
+        onChange: (changes: readonly ObjectChange[]) => configuration.take(changes),
+        onSynced: () => configuration.synced(),
+        onProblem({ code, message }) {
+          // Which kinds are installed is the cluster's choice.
+          if (code !== "ABSENT") onProblem(message);
+        },
+      });
+    },
+    kinds: () => (source?.states() ?? []).map(followedKindOf),
+    async close() {
+      await source?.close();
+      await client.close();
+    },
+  };
+}
+
+function clientOf({ file }: KubeChoice, env: KubeSourceOptions["env"]): ApiClient {
+  try {
+    return createApiClient(readAccess(file === undefined ? {} : { file }, env), `umbra/${version}`);
+  } catch (cause) {
+    throw new CommandError((cause as Error).message, { cause });
+  }
+}
+
+function followedKindOf({ scope, secondsSinceContact, problem }: ScopeState): FollowedKind {
+  const { group, plural } = scope.kind;
+  return {
+    resource: group === "" ? plural : `${plural}.${group}`,
+    namespace: scope.namespace ?? "",
+    ...(secondsSinceContact === undefined ? {} : { secondsSinceContact }),
+    ...(problem === undefined || problem.code === "ABSENT" ? {} : { problem: problem.message }),
+  };
+}

@@ -1,0 +1,92 @@
+import { UsageError } from "../errors.ts";
+import { checked, collect } from "../flag-values.ts";
+import type { FlagTable } from "../flags.ts";
+import { checkReadable } from "../process/usable-file.ts";
+
+/** Flags that choose an API server as a source of resources. */
+export interface KubeFlags {
+  readonly kube?: true;
+  readonly kubeconfig?: string;
+  readonly namespace?: readonly string[];
+  readonly allNamespaces?: true;
+}
+
+const of = { serve: undefined };
+
+export const kubeFlags: FlagTable<KubeFlags> = {
+  kube: {
+    flag: "--kube",
+    help: "follow the resources of a Kubernetes API server, alone or in addition to -f",
+    of,
+  },
+  kubeconfig: {
+    flag: "--kubeconfig <file>",
+    help: "kubeconfig of the API server (default: $KUBECONFIG, else the pod's own identity, else ~/.kube/config)",
+    read: checked(checkReadable),
+    of,
+  },
+  namespace: {
+    flag: "--namespace <name>",
+    help: "namespace to follow (default: that of the pod or of the kubeconfig's context); repeatable",
+    read: collect,
+    of,
+  },
+  allNamespaces: {
+    flag: "--all-namespaces",
+    help: "follow all namespaces",
+    of,
+  },
+};
+
+/** Most namespaces that are followed one by one: each has requests of its own for each kind. */
+const maxNamespaces = 50;
+
+/** Which API server to follow, and what of it. */
+export interface KubeChoice {
+  readonly file?: string;
+  /** Undefined: that of the pod or of the context. */
+  readonly namespaces?: readonly string[] | "all";
+}
+
+/** Undefined without `--kube`. Throws UsageError if the flags contradict each other. */
+export function kubeChoiceOf(flags: KubeFlags & DirectFlags): KubeChoice | undefined {
+  const { kube, kubeconfig, namespace, allNamespaces, primary, shadow } = flags;
+  if (kube === undefined) {
+    refuseWithoutKube(flags);
+    return undefined;
+  }
+  if (primary !== undefined || shadow !== undefined) {
+    throw new UsageError("give either --kube, or --primary and --shadow");
+  }
+  if (namespace !== undefined && allNamespaces === true) {
+    throw new UsageError("give either --namespace or --all-namespaces, not both");
+  }
+  const wrong = namespace?.find((name) => !/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(name));
+  if (wrong !== undefined) {
+    throw new UsageError(`--namespace expects a namespace's name, got "${wrong.slice(0, 100)}"`);
+  }
+  if ((namespace?.length ?? 0) > maxNamespaces) {
+    throw new UsageError(
+      `--namespace names more than ${maxNamespaces} namespaces: use --all-namespaces`,
+    );
+  }
+  return {
+    ...(kubeconfig === undefined ? {} : { file: kubeconfig }),
+    ...(allNamespaces === true ? { namespaces: "all" as const } : {}),
+    ...(namespace === undefined ? {} : { namespaces: namespace }),
+  };
+}
+
+interface DirectFlags {
+  readonly primary?: string;
+  readonly shadow?: string;
+}
+
+function refuseWithoutKube({ kubeconfig, namespace, allNamespaces }: KubeFlags): void {
+  const given = Object.entries({
+    "--kubeconfig": kubeconfig,
+    "--namespace": namespace,
+    "--all-namespaces": allNamespaces,
+  }).find(([, value]) => value !== undefined);
+  if (given !== undefined) throw new UsageError(`${given[0]} needs --kube`);
+}

@@ -1,0 +1,41 @@
+import type { Exposition } from "../metrics/exposition.ts";
+
+/** How following one kind of an API server's objects goes. */
+export interface FollowedKind {
+  /** As `kubectl` names it: `httproutes.gateway.networking.k8s.io`. */
+  readonly resource: string;
+  /** "" for all namespaces. */
+  readonly namespace: string;
+  /** Since the API server was last heard about this kind; absent before the first time. */
+  readonly secondsSinceContact?: number;
+  /** What keeps it from being followed, for people. */
+  readonly problem?: string;
+}
+
+/** The kinds that are followed at the time of the call. */
+export type FollowedKinds = () => readonly FollowedKind[];
+
+/** Adds metrics of the kinds that are followed. */
+export function addFollowedKindsMetrics(metrics: Exposition, kinds: FollowedKinds): void {
+  metrics.gauge(
+    {
+      name: "umbra_kubernetes_seconds_since_contact",
+      help: "Time since the API server was last heard about a kind; up to 60 while all is well; absent before the first contact.",
+      labels: ["resource", "namespace"],
+    },
+    () =>
+      kinds().flatMap(({ resource, namespace, secondsSinceContact }) =>
+        secondsSinceContact === undefined ? [] : [[[resource, namespace], secondsSinceContact]],
+      ),
+  );
+}
+
+/** Most problems that `/readyz` shows. */
+const maxShown = 10;
+
+/** What keeps kinds from being followed: the last state is served, so that it is no reason not to be ready. */
+export function problemsOf(kinds: FollowedKinds): readonly string[] {
+  return kinds()
+    .flatMap(({ problem }) => problem ?? [])
+    .slice(0, maxShown);
+}
