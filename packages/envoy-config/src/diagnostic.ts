@@ -83,5 +83,8 @@ export type ConditionReason =
   | "ProtocolConflict"
   // ResolvedRefs, of an InferencePool
   | "InvalidExtensionRef"
+  // Accepted, of a ShadowPolicy
+  | "TargetNotFound"
+  | "Conflicted"
   // Accepted, of an InferenceModel
   | "ModelNameInUse";

@@ -100,6 +100,18 @@ export type { SourceFile } from "./resources/read-file.ts";
 export { type PathRewriter, pathRewriterOf } from "./rewritten-path.ts";
 export type { RouteAttachment } from "./route-attachment.ts";
 export { type KeptSettings, keepStartSettings } from "./start-settings.ts";
+export { type MergedStatus, mergeStatus } from "./status/merge-status.ts";
+export type {
+  ListenerState,
+  LiveFacts,
+  ObjectStatus,
+  PolicyVerdict,
+  SharedList,
+  StatusFacts,
+  StatusOwner,
+} from "./status/status-facts.ts";
+export { statusesOf } from "./status/statuses.ts";
+export { supportedFeatures } from "./status/supported-features.ts";
 export type { SoughtObject } from "./store/held-objects.ts";
 export {
   createResourceStore,

@@ -26,6 +26,7 @@ import type { ReadResources } from "./resources/read-resources.ts";
 import type { Place, Report } from "./resources/report.ts";
 import { countResources, type Resources } from "./resources/resources.ts";
 import type { RouteAttachment } from "./route-attachment.ts";
+import type { StatusFacts } from "./status/status-facts.ts";
 import type { Topology } from "./topology.ts";
 import type { TopologyOptions } from "./topology-options.ts";
 
@@ -52,13 +53,15 @@ export interface ResolvedTopology {
   readonly attachments: readonly RouteAttachment[];
   /** Resources that were read. */
   readonly objects: number;
+  /** What the statuses of the objects are made from: see `statusesOf`. */
+  readonly statusFacts: StatusFacts;
   /** An error about Envoy as a whole, for which the last topology should continue to serve: in an EnvoySettings, an EnvoyProxy or its memory. */
   readonly refusal: string | undefined;
 }
 
 /** Resolves resources into a topology. Never throws. */
 export function resolveTopology(
-  { resources: read, diagnostics, report }: ReadResources,
+  { resources: read, diagnostics, report, told }: ReadResources,
   options: ResolveOptions,
 ): ResolvedTopology {
   const start = { file: options.firstFile, line: 1, column: 1 };
@@ -66,7 +69,7 @@ export function resolveTopology(
   const resources = withPickerConfigs(read, options, report);
   const envoy = resolveEnvoy(resources, options.envoySettings ?? {}, whole.report);
   const certificates = createCertificateResolver(resources, report);
-  const { listeners, pools, mirrors, attachments } = resolveTraffic(
+  const { listeners, pools, mirrors, ...placed } = resolveTraffic(
     resources,
     { certificates, plainTimeoutMs: envoy.configuration.settings.shadowTimeoutMs },
     options,
@@ -91,7 +94,9 @@ export function resolveTopology(
   checkLongestTurn(topology, envoy.settingsPlace ?? start, report);
   lint(topology, resources, report);
   return {
-    ...{ topology, certificates: certificates.all(), objects: countResources(read), attachments },
+    ...{ topology, certificates: certificates.all(), objects: countResources(read) },
+    attachments: placed.attachments,
+    statusFacts: { ...placed, told, resources, listeners: topology.listeners },
     diagnostics: withDroppedRules(diagnostics, resources.routes).toSorted(byPlace),
     refusal: whole.first() ?? brokenWhole(resources),
   };
@@ -150,7 +155,7 @@ function resolveTraffic(
   const { known = createKnown() } = options;
   known.hosts.begin();
   const policies = createPolicyResolver(resources.policies, resources.routes, report);
-  const { listeners, attachments } = resolveListeners(
+  const { listeners, ...placed } = resolveListeners(
     resources,
     { pools, policies, mirrors, certificates, known },
     { ports: listenerPorts, addresses: addressOptions(options, resources) },
@@ -161,7 +166,7 @@ function resolveTraffic(
   checkFlagNames(all, resources, pools.all(), report);
   const named = new Set(routesOf({ listeners }).flatMap((route) => route.mirrors));
   const used = [...named].flatMap((name) => mirrors.byName.get(name) ?? []);
-  return { listeners, attachments, pools: pools.all(), mirrors: used };
+  return { ...placed, listeners, pools: pools.all(), mirrors: used };
 }
 
 /** Where Gateways listen. The range was checked when it was given. */

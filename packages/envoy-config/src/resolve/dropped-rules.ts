@@ -36,7 +36,11 @@ export function withDroppedRules(
 }
 
 /** True if a controller drops the rule with the finding. */
-function dropsRule({ severity, code, condition }: Diagnostic): boolean {
+export function dropsRule({
+  severity,
+  code,
+  condition,
+}: Pick<Diagnostic, "severity" | "code" | "condition">): boolean {
   if (severity !== "error") return false;
   if (condition === undefined) return foundByControllers.has(code);
   const { resource, type, reason } = condition;

@@ -1,7 +1,7 @@
 import { compare } from "../compare.ts";
 import { conditionOf } from "../conditions.ts";
 import type { Report } from "../resources/report.ts";
-import type { Gateway, HttpRoute, Resources } from "../resources/resources.ts";
+import type { Gateway, GatewayListener, HttpRoute, Resources } from "../resources/resources.ts";
 import type { RouteAttachment } from "../route-attachment.ts";
 import type { Listener } from "../topology.ts";
 import { type Attachment, createAttacher } from "./attachments.ts";
@@ -33,6 +33,10 @@ export interface ResolvedListeners {
   readonly listeners: readonly Listener[];
   /** Every listener that a route names, in the order of the routes. */
   readonly attachments: readonly RouteAttachment[];
+  /** The addresses of the Gateways that have one. */
+  readonly addresses: ReadonlyMap<Gateway, string>;
+  /** The ports of the Gateways' listeners that are served. */
+  readonly ports: ReadonlyMap<GatewayListener, number>;
 }
 
 /**
@@ -57,8 +61,8 @@ export function resolveListeners(
   const bySocket = socketsOf(all, places, ports).map((each) => withoutConflicts(each, report));
   const attach = createAttacher(all, resources);
   const isOwn = ownershipOf(bySocket);
-  const served = new Set(bySocket.flatMap(({ attachments }) => attachments));
-  const isServed = (at: Attachment) => served.has(at);
+  const served = new Map(bySocket.flatMap(servedPorts));
+  const isServed = ({ listener }: Attachment) => served.has(listener);
   const attachments: RouteAttachment[] = [];
   for (const route of resources.routes) {
     const ranked = known.routes.resolve(route, resolvers, report);
@@ -81,7 +85,17 @@ export function resolveListeners(
       ...each,
     })),
   );
-  return { listeners: listeners.toSorted((a, b) => compare(a.name, b.name)), attachments };
+  return {
+    listeners: listeners.toSorted((a, b) => compare(a.name, b.name)),
+    ...{ attachments, addresses: places, ports: served },
+  };
+}
+
+function servedPorts({
+  port,
+  attachments,
+}: Socket): readonly (readonly [GatewayListener, number])[] {
+  return attachments.map(({ listener }) => [listener, port]);
 }
 
 /** Finds the addresses of the Gateways; of those that get none, says why. */

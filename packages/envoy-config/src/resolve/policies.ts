@@ -1,4 +1,6 @@
 import { compare } from "../compare.ts";
+import { conditionOf } from "../conditions.ts";
+import type { StatusCondition } from "../diagnostic.ts";
 import type { MirrorSettings } from "../mirror-policy.ts";
 import { byResource, ResourceMap } from "../resource-map.ts";
 import { resourceName } from "../resource-ref.ts";
@@ -50,7 +52,9 @@ export function createPolicyResolver(
       if (missed.has(candidate)) continue;
       missed.add(candidate);
       const message = `${candidate.kind} "${candidate.name}" is not the target of any mirror of HTTPRoute "${route.name}": add a RequestMirror filter, or remove the candidate`;
-      report("error", "UMB0210", candidate.place, message);
+      report("error", "UMB0210", candidate.place, message, {
+        condition: refused(policy, "TargetNotFound"),
+      });
     }
     if (policy.isBroken || lost.length > 0) return new Map(own.map((each) => [each, "stopped"]));
     const resolved = new Map<MirrorFilter, ResolvedPolicy>();
@@ -101,7 +105,9 @@ function createPolicyFinder(
     if (isConflict && !conflicting.has(second.policy)) {
       conflicting.add(second.policy);
       const message = `ShadowPolicy "${second.policy.name}" has no effect on this rule, because ShadowPolicy "${first?.policy.name}" takes precedence: remove one`;
-      report("warning", "UMB0209", second.policy.place, message);
+      report("warning", "UMB0209", second.policy.place, message, {
+        condition: refused(second.policy, "Conflicted"),
+      });
     }
     return first?.policy;
   };
@@ -154,8 +160,14 @@ function reportLostTargets(
         ? `targets HTTPRoute "${target.name}", which is not in the files; existing routes: ${names}`
         : lostIn(route, target);
     if (lost === undefined) continue;
-    report("error", "UMB0210", target.place, `ShadowPolicy "${policy.name}" ${lost}`);
+    report("error", "UMB0210", target.place, `ShadowPolicy "${policy.name}" ${lost}`, {
+      condition: refused(policy, "TargetNotFound"),
+    });
   }
+}
+
+function refused(policy: ShadowPolicy, reason: "TargetNotFound" | "Conflicted"): StatusCondition {
+  return conditionOf({ ...policy, kind: "ShadowPolicy" }, "Accepted", reason);
 }
 
 /** Explains why a policy has no effect on a route. */

@@ -20,9 +20,13 @@ import type {
 export function readGateway(meta: Meta, spec: Reader, status: Reader | undefined): Gateway {
   const owner = { kind: "Gateway", namespace: meta.namespace, name: meta.name };
   const names = new Set<string>();
+  const otherListeners: string[] = [];
   const read = spec.parts("listeners", (each) => {
     const listener = readListener(each, owner);
-    if (listener === undefined) return undefined;
+    if (listener === undefined) {
+      otherListeners.push(...[each.string("name") ?? []].flat());
+      return undefined;
+    }
     if (names.has(listener.name)) {
       each.wrong("another listener of the Gateway has this name", "name");
     }
@@ -43,7 +47,14 @@ export function readGateway(meta: Meta, spec: Reader, status: Reader | undefined
   const className = spec.string("gatewayClassName") ?? "";
   spec.ignore("infrastructure", "allowedListeners");
   const addresses = spec.each("addresses", readAddress);
-  return { ...meta, className, addresses, heldAddresses: heldAddresses(status), listeners };
+  return {
+    ...meta,
+    className,
+    addresses,
+    heldAddresses: heldAddresses(status),
+    listeners,
+    otherListeners,
+  };
 }
 
 export function readGatewayClass(meta: Meta, spec: Reader): GatewayClass | undefined {

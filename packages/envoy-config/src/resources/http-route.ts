@@ -30,8 +30,10 @@ export function readHttpRoute(meta: Meta, spec: Reader): HttpRoute {
 function parentRef(from: Reader, namespace: string): ParentRef | undefined {
   const kind = from.string("kind") ?? "Gateway";
   const ref = readObjectRef(from, kind);
+  const givenNamespace = from.string("namespace");
   const parent = {
-    namespace: from.string("namespace") ?? namespace,
+    namespace: givenNamespace ?? namespace,
+    givenNamespace,
     sectionName: from.string("sectionName"),
     port: from.integer("port", 1, 65_535),
   };

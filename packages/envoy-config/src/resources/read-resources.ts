@@ -7,11 +7,13 @@ import { findingsOf, type ReadFile, readFile, type SourceFile } from "./read-fil
 import type { Identity, Step } from "./recorder.ts";
 import { createReport, type Report } from "./report.ts";
 import { Resources } from "./resources.ts";
+import type { ToldConditions } from "./told-conditions.ts";
 
 export interface ReadResources {
   readonly resources: Resources;
   readonly diagnostics: Diagnostic[];
   readonly report: Report;
+  readonly told: ToldConditions;
 }
 
 /** Reads every document of every file. Reports all problems in one pass. Never throws. */
@@ -31,7 +33,7 @@ export function readResources(
  */
 export function joinFiles(files: readonly ReadFile[], choice: GatewayChoice = {}): ReadResources {
   const others = findOthers(stepsOf(files), choice);
-  const { report, diagnostics, show } = createReport();
+  const { report, diagnostics, told, show } = createReport();
   const resources = new Resources();
   const isFirst = createFirsts();
   const join = (step: Step, file: ReadFile) => {
@@ -57,7 +59,7 @@ export function joinFiles(files: readonly ReadFile[], choice: GatewayChoice = {}
     }
     for (const finding of file.findings) report(...finding);
   }
-  return { resources, diagnostics, report };
+  return { resources, diagnostics, report, told };
 }
 
 function stepsOf(files: readonly ReadFile[]): readonly Step[] {

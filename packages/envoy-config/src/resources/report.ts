@@ -1,6 +1,7 @@
 import { defined } from "@umbra/shadow/defined";
 import { type DiagnosticCode, diagnosticCodes } from "../codes.ts";
 import type { Diagnostic, RuleRef, Severity } from "../diagnostic.ts";
+import { createToldConditions, type ToldConditions } from "./told-conditions.ts";
 
 /** The place of a value in a file. */
 export interface Place extends Pick<Diagnostic, "file" | "path" | "line" | "column" | "endColumn"> {
@@ -41,6 +42,7 @@ export function inRule(report: Report, rule: RuleRef): Report {
 
 export interface ReportSink {
   readonly report: Report;
+  readonly told: ToldConditions;
   readonly diagnostics: Diagnostic[];
   /** Makes diagnostics of the file show their source line. */
   readonly show: (file: string, text: string) => void;
@@ -76,9 +78,11 @@ export function createReport(): ReportSink {
       ...defined({ path, endColumn, sourceLine, condition, rule }),
     });
   };
+  const told = createToldConditions();
   return {
-    diagnostics,
+    ...{ diagnostics, told },
     report: (severity, code, place, message, extras) => {
+      told.add({ severity, code, message: bounded(message), ...extras });
       const count = ++counts[severity];
       if (count <= maxFindings) add(severity, code, place, message, extras);
       if (count === maxFindings + 1) {

@@ -38,6 +38,8 @@ export interface Gateway extends Meta {
   /** The IP addresses in its status: those that it has, if its controller gave it any. */
   readonly heldAddresses: readonly string[];
   readonly listeners: readonly GatewayListener[];
+  /** Names of listeners whose protocol is not supported. */
+  readonly otherListeners: readonly string[];
 }
 
 export interface GatewayAddress {
@@ -263,6 +265,8 @@ export interface HttpRoute extends Meta {
 
 export interface ParentRef extends ObjectRef {
   readonly namespace: string;
+  /** The namespace, if the route names it. */
+  readonly givenNamespace: string | undefined;
   readonly sectionName: string | undefined;
   readonly port: number | undefined;
 }
