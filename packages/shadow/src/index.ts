@@ -44,6 +44,7 @@ export { isReport } from "./report/is-report.ts";
 export { type LabelsRead, type ReportLabels, readLabels } from "./report/labels.ts";
 export type * from "./report/over-time.ts";
 export type * from "./report/report-cost.ts";
+export type * from "./report/report-outputs.ts";
 export type * from "./report/segment.ts";
 export type * from "./report/shadow-report.ts";
 export {
@@ -51,6 +52,15 @@ export {
   evaluationLine,
   parseEvaluationLine,
 } from "./samples/evaluation-line.ts";
+export {
+  agreementFields,
+  outputFields,
+  type SampleAgreement,
+  type SampleOutput,
+  type SampleRequest,
+  type SkipReason,
+  skippedAgreement,
+} from "./samples/output-fields.ts";
 export {
   lostSample,
   pairSample,

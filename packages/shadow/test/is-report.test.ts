@@ -31,6 +31,18 @@ describe("isReport", () => {
     },
   );
 
+  test("with outputs only in version 3, and whole ones", () => {
+    const spoken = JSON.parse(
+      readFileSync(new URL("cases/render/outputs/report.json", import.meta.url), "utf8"),
+    ) as Readonly<Record<string, unknown>>;
+    expect(isReport(spoken)).toBe(true);
+    expect(isReport({ ...spoken, schema: "shadow-report/2" })).toBe(false);
+    expect(isReport({ ...spoken, schema: "shadow-report/4" })).toBe(false);
+    expect(isReport({ ...spoken, outputs: {} })).toBe(false);
+    expect(isReport({ ...spoken, outputs: { ...Object(spoken.outputs), lanes: {} } })).toBe(false);
+    expect(isReport({ ...whole, outputs: undefined })).toBe(false);
+  });
+
   test("not where the verdict is half of one", () => {
     expect(isReport({ ...whole, verdict: { status: "PASS" } })).toBe(false);
   });

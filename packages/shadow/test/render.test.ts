@@ -32,14 +32,16 @@ const renderings = {
   "report.html": renderReportHtml,
 } as const;
 const formats = Object.entries(renderings);
-const names = ["empty", "fail", "inconclusive", "inconclusive-live", "invalid", "pass"] as const;
+const names = [
+  ...["empty", "fail", "inconclusive", "inconclusive-live", "invalid", "outputs", "pass"],
+] as const;
 
 /** Words of closed lists: all other strings of a report may hold anything. */
 const closed = ["schema", "status", "code", "kind", "look", "effect", "by", "metric"];
 
 /** Fields of the report's type that may be null. */
 const nullable =
-  /(gates\.\d+\.(primary|shadow|estimate|interval|fail_interval|reason|decided_at|smallest_detectable|events|margin_low|blocks|block_s|lag1|e_value|e_needed|eta_s)|interval\.(lower|upper)|\.(has|needs|burst|load|swings|final)|(primary|shadow)\.(mean|p\d\d|max|tokens_per_s|tokens_per_s_per_replica|goodput_per_s)|ratios\.p\d\d|\.(engine|replicas|running|cs_lo|cs_hi|value|limits|mcnemar_p|prompt_ratio|same_tokenizer|sampling)|(strata\.\d+|p\d\d)\.(lower|upper)|next\.eta_s|limits\.\d)$/;
+  /(gates\.\d+\.(primary|shadow|estimate|interval|fail_interval|reason|decided_at|smallest_detectable|events|margin_low|blocks|block_s|lag1|e_value|e_needed|eta_s)|interval\.(lower|upper)|\.(has|needs|burst|load|swings|final)|(primary|shadow)\.(mean|p\d\d|max|tokens_per_s|tokens_per_s_per_replica|goodput_per_s)|ratios\.p\d\d|\.(engine|replicas|running|cs_lo|cs_hi|value|limits|mcnemar_p|prompt_ratio|same_tokenizer|sampling)|(strata\.\d+|p\d\d)\.(lower|upper)|next\.eta_s|limits\.\d|(exact|sim)_floor|(json|tool|script)_bad|chars_p50|near_tie|logprob\.(abs|diff)|outputs\.(floor|tools|logprob))$/;
 
 /** A report of its own each time. */
 function reportOf(name: (typeof names)[number]): ShadowReport {
@@ -126,12 +128,15 @@ describe("the page", () => {
 });
 
 describe("the sections of the page", () => {
-  const sections = reportSections(reportOf("fail"));
+  const all = reportSections(reportOf("fail"));
+  const sections = all.filter(({ html }) => html !== "");
 
   test("come in reading order", () => {
-    expect(sections.map(({ id }) => id)).toEqual(reportSectionIds);
+    expect(all.map(({ id }) => id)).toEqual(reportSectionIds);
+    // The samples of this report do not tell what the answers say.
+    expect(all.filter(({ html }) => html === "").map(({ id }) => id)).toEqual(["outputs"]);
     expect(reportSectionIds).toEqual([
-      ...["verdict", "validity", "gates", "time", "segments", "latency", "cost"],
+      ...["verdict", "validity", "gates", "outputs", "time", "segments", "latency", "cost"],
       ...["reliability", "plots", "method"],
     ]);
   });
@@ -223,9 +228,9 @@ describe("JUnit", () => {
   });
 });
 
-describe("what comes from outside", () => {
+describe.each(["fail", "outputs"] as const)("what comes from outside, in %s", (name) => {
   const hostile = `"><script>alert('1')</script>|a\u001b[31m\u0000\r\n\u202e@all [x](http://x) \`c\` **b** ]]> &amp;`;
-  const report = everyString(reportOf("fail"), hostile) as ShadowReport;
+  const report = everyString(reportOf(name), hostile) as ShadowReport;
 
   test.each(formats)("steers nothing in %s", (_, render) => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
@@ -248,7 +253,7 @@ describe("what comes from outside", () => {
         .filter((line) => line.startsWith("| "))
         .map((line) => line.match(/(?<!\\)\|/g)?.length);
     const columns = columnsOf(text);
-    expect(new Set(columns)).toEqual(new Set(columnsOf(renderReportMarkdown(reportOf("fail")))));
+    expect(new Set(columns)).toEqual(new Set(columnsOf(renderReportMarkdown(reportOf(name)))));
     expect(/(?<!\\)\]\(|:\/\/|@[a-z]|(?<!\\)`/.exec(text)).toBe(null);
   });
 
@@ -308,7 +313,14 @@ function everyString(value: unknown, text: string, key = ""): unknown {
   if (typeof value === "string") return closed.includes(key) ? value : text;
   if (Array.isArray(value)) return value.map((each) => everyString(each, text, key));
   if (typeof value !== "object" || value === null) return value;
-  const isRecord = ["dropped", "censored", "not_used", "not_eligible", "labels"].includes(key);
+  const isRecord = [
+    "dropped",
+    "censored",
+    "not_used",
+    "not_eligible",
+    "labels",
+    "skipped",
+  ].includes(key);
   return Object.fromEntries(
     Object.entries(value).map(([name, each]) => [
       isRecord ? text : name,

@@ -293,8 +293,10 @@ function readReports(file: string): readonly ShadowReport[] {
     throw new CommandError(`${file} has the older format shadow-report/1; ${how}`);
   }
   if (!reports.every(isReport)) {
-    const isPartial = reports.some((each) => schemaOf(each) === "shadow-report/2");
-    const why = isPartial ? "parts are missing" : "its `schema` must be shadow-report/2";
+    const isPartial = reports.some((each) => /^shadow-report\/[23]$/.test(String(schemaOf(each))));
+    const why = isPartial
+      ? "parts are missing"
+      : "its `schema` must be shadow-report/2 or shadow-report/3";
     const how = "create one with umbra report -o json";
     throw new CommandError(`${file} is not a report: ${why}; ${how}`);
   }

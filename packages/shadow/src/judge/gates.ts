@@ -5,6 +5,8 @@ import { normalQuantile } from "../statistics/normal.ts";
 import { quantile, sorted } from "../statistics/quantile.ts";
 import type { EvaluationConfig, GateId } from "./config.ts";
 import { etaOf, type GateContext, smallestDetectable, widerNext } from "./gate-result.ts";
+import { judgeOutputs, requiredOutputGates } from "./output-gate.ts";
+import type { OutputPairs } from "./output-pairs.ts";
 import { type RateOf, rateGate } from "./rate-gate.ts";
 import { laneValue, type PairedValues, pairedValues, type RatioColumn } from "./ratio-gate.ts";
 import { countOf, indicesOf, isGood, type LaneColumns, type PairTable } from "./table.ts";
@@ -20,10 +22,10 @@ export type Part = "decisive" | GateId;
 /** Judges every gate for which there is traffic, or one alone with the error that it has among them. */
 export function judgeGates(
   table: PairTable,
-  context: Omit<GateContext, "failAlpha">,
+  context: Omit<GateContext, "failAlpha"> & { readonly outputs?: OutputPairs | undefined },
   only?: Part,
 ): readonly GateResult[] {
-  const { config } = context;
+  const { config, outputs } = context;
   const streamed = countOf(table.isStream);
   const kinds = { streamed, whole: table.size - streamed, all: table.size };
   const ids = (Object.keys(config.gates) as GateId[]).filter((id) => {
@@ -32,14 +34,17 @@ export function judgeGates(
     // Without any pairs yet, streams are expected.
     return kinds[kindOf(id)] > 0 || (table.size === 0 && kindOf(id) === "streamed");
   });
-  const full = { ...context, failAlpha: failAlphaOf(ids, config, context.alpha) };
-  const gates = judged(ids.filter(wantedBy(only, full)), table, full);
-  return gates
-    .map((gate) => {
-      const share = shareOf(gate.id as GateId, table);
-      return context.isFinal ? leftOut(gate, share) : gate;
-    })
-    .map(overAlready);
+  const others = outputs === undefined ? 0 : requiredOutputGates(outputs, config);
+  const full = { ...context, failAlpha: failAlphaOf(ids, context, others) };
+  const gates = judged(ids.filter(wantedBy(only, full)), table, full).map((gate) => {
+    const share = shareOf(gate.id as GateId, table);
+    return context.isFinal ? leftOut(gate, share) : gate;
+  });
+  const isAlone = only !== undefined && only !== "decisive";
+  if (outputs === undefined || isAlone) return gates.map(overAlready);
+  const { isSameModel } = config;
+  const ofOutputs = { ...full, isSameModel, failAlpha: full.failAlpha.each };
+  return [...gates, ...judgeOutputs(outputs, ofOutputs)].map(overAlready);
 }
 
 /** Before the planned end only required gates decide, and no tails. */
@@ -91,18 +96,18 @@ function kindOf(id: GateId): "streamed" | "whole" | "all" {
 }
 
 /**
- * Divides the error of a wrong FAIL among the required gates, because any of them can fail the evaluation. The typical
- * ratios, which can fail early, share an additional one.
+ * Divides the error of a wrong FAIL among the required gates, of which there are `others` besides `ids`, because any of
+ * them can fail the evaluation. The typical ratios, which can fail early, share an additional one.
  */
 function failAlphaOf(
   ids: readonly GateId[],
-  { gates }: EvaluationConfig,
-  alpha: number,
+  { config: { gates }, alpha }: Pick<GateContext, "config" | "alpha">,
+  others: number,
 ): GateContext["failAlpha"] {
   const required = ids.filter((id) => gates[id].required);
   const typical = required.filter((id) => id in typicalGates);
   return {
-    each: alpha / Math.max(1, required.length),
+    each: alpha / Math.max(1, required.length + others),
     typical: alpha / Math.max(1, typical.length),
   };
 }

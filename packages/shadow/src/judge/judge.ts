@@ -16,6 +16,7 @@ import {
   describeTokens,
   matrixOf,
 } from "./describe.ts";
+import { checkOutputs, describeOutputs } from "./describe-outputs.ts";
 import { discordanceP } from "./discordance.ts";
 import { funnelOf } from "./funnel.ts";
 import { judgeGates, type Part } from "./gates.ts";
@@ -56,12 +57,13 @@ export function judgePart(input: EvaluationInput, only?: Part): ShadowReport {
   const isFinal = hasEnded && pairs >= config.minPairs;
   const evaluation = evaluationOf(part, isFinal, input);
   const seedOf = (gate: string) => config.seed ?? seedFrom(`${evaluation.id} ${gate}`);
-  const context = { config, ...errorsOf(input, stage), isFinal, seedOf };
+  const context = { config, ...errorsOf(input, stage), isFinal, seedOf, outputs: part.outputs };
   const gates = gatesWithHistory(judgeGates(table, context, only), facts.earlier, evaluation);
   const isFull = only === undefined || (only === "decisive" && hasEnded);
   const segments = isFull ? judgeSegments(table, { config, isFinal }) : [];
   const check = isFull ? checkValidity : checkAlways;
-  const validity = check({ table, part, facts, config, isFinal: hasEnded });
+  const sound = check({ table, part, facts, config, isFinal: hasEnded });
+  const validity = [...sound, ...checkOutputs(part.outputs)];
   const judged = verdictOf({
     ...{ gates, validity, isFinal, pairs, isBudgetSpent, hasEnded, waitsFor, stage },
     ...{ config, load: evaluation.load, at: evaluation.ended_at },
@@ -74,7 +76,7 @@ export function judgePart(input: EvaluationInput, only?: Part): ShadowReport {
   const cost = describeCost({ table, part, facts, config, validity });
   const described = input.isBrief === true ? new TableBuilder().build(0) : table;
   return finiteOnly({
-    schema: "shadow-report/2",
+    schema: part.outputs === undefined ? "shadow-report/2" : "shadow-report/3",
     evaluation,
     baseline: identity(baseline, ""),
     candidate: identity(candidate, part.candidate),
@@ -90,12 +92,11 @@ export function judgePart(input: EvaluationInput, only?: Part): ShadowReport {
     errors: { matrix: classesOf(described), mcnemar_p: discordanceP(described, config) },
     finish_reasons: { matrix: matrixOf(described, (lane, i) => lane.finish[i] ?? "") },
     tokens: describeTokens(described),
-    outputs: null,
+    outputs: describeOutputs(part.outputs, facts.control?.pool),
     strata: describeStrata(described),
     timeline: timelineOf(described, part.startedAtMs, config),
     plots: describePlots(described),
-    validity,
-    limits_hit: facts.limitsHit ?? [],
+    ...{ validity, limits_hit: facts.limitsHit ?? [] },
     segments,
     over_time: describeOverTime(described, part.startedAtMs),
     behaviour: describeBehaviour(described),

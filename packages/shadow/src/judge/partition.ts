@@ -1,6 +1,8 @@
+import type { SampleAgreement } from "../samples/output-fields.ts";
 import type { Sample, SampleLeg } from "../samples/sample.ts";
 import { DispatchBuilder, type Dispatches, lossesOf } from "./dispatches.ts";
 import type { EvaluationInput } from "./input.ts";
+import { OutputBuilder, type OutputPairs } from "./output-pairs.ts";
 import { type PairTable, TableBuilder } from "./table.ts";
 
 /** Samples grouped by their outcome. */
@@ -11,6 +13,8 @@ export interface Partition {
   readonly judgedFromMs: number;
   /** Pairs from there on. */
   readonly table: PairTable;
+  /** What the answers say, from there on; undefined if the samples do not tell. */
+  readonly outputs: OutputPairs | undefined;
   /** Latency of primaries, mirrored and not, for primary protection. */
   readonly primaries: Primaries;
   readonly counts: {
@@ -50,6 +54,7 @@ export function partition({ samples, control, config, facts = {} }: EvaluationIn
   const baselines = control === undefined ? undefined : controlLegs(control);
   const since = facts.startedAtMs ?? Number.NEGATIVE_INFINITY;
   const table = new TableBuilder();
+  const outputs = new OutputBuilder();
   const primaries: Primaries = {
     ...{ atMs: [], isMirrored: [], latencyMs: [], session: [], promptBytes: [] },
   };
@@ -69,7 +74,9 @@ export function partition({ samples, control, config, facts = {} }: EvaluationIn
     if (sample.mirrored) mirrored++;
     if (shadow !== null) paired++;
     addPrimary(primaries, sample);
-    const baseline = baselines === undefined ? primary : baselines.get(sample.id);
+    const twice = baselines?.get(sample.id);
+    const baseline = baselines === undefined ? primary : twice?.leg;
+    outputs.add(sample, twice?.agreement);
     dispatches.add(sample, baseline);
     if (baseline !== undefined) {
       if (shadow !== null) table.add(sample, baseline, shadow);
@@ -83,6 +90,7 @@ export function partition({ samples, control, config, facts = {} }: EvaluationIn
     nowMs: Math.max(startedAtMs, facts.nowMs ?? last),
     judgedFromMs,
     table: table.build(judgedFromMs),
+    outputs: outputs.build(judgedFromMs),
     primaries,
     counts: {
       ...{ samples: counted, mirrored, paired, dropped },
@@ -110,8 +118,18 @@ function addPrimary(to: Primaries, { t0, mirrored, drop, session, primary }: Sam
   to.promptBytes.push(primary.promptBytes);
 }
 
-function controlLegs(control: Iterable<Sample>): ReadonlyMap<string, SampleLeg> {
-  const legs = new Map<string, SampleLeg>();
-  for (const { id, shadow } of control) if (shadow !== null) legs.set(id, shadow);
-  return legs;
+/** The control's answer to a request: how fast, and how far it agrees with the primary's. */
+interface ControlAnswer {
+  readonly leg: SampleLeg;
+  readonly agreement: SampleAgreement | undefined;
+}
+
+function controlLegs(control: Iterable<Sample>): ReadonlyMap<string, ControlAnswer> {
+  const answers = new Map<string, ControlAnswer>();
+  for (const { id, shadow, cmp } of control) {
+    if (shadow === null) continue;
+    const isCompared = shadow.class === "ok" && cmp?.why === null;
+    answers.set(id, { leg: shadow, agreement: isCompared ? cmp : undefined });
+  }
+  return answers;
 }

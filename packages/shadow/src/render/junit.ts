@@ -6,6 +6,7 @@ import { behaviourRows, costRows, costSentences } from "./cost-words.ts";
 import { gateRows, gateValues, statusNote, statusWord } from "./gate-words.ts";
 import { headlineOf } from "./headline.ts";
 import { text as escaped } from "./html/escape.ts";
+import { outputRows, outputSentences } from "./output-words.ts";
 import { funnelSteps, lanesOf, lossesOf, lossWords, runFacts } from "./run-words.ts";
 import { eventWords } from "./segment-rows.ts";
 
@@ -59,10 +60,11 @@ function output(report: ShadowReport): readonly string[] {
       .map(([name, n]) => `${name} ${n}`)
       .join(", "),
     ...lossesOf(funnel).map(lossWords),
-    ...[...behaviourRows(report), ...costRows(report)].map(
+    ...[...behaviourRows(report), ...costRows(report), ...outputRows(report)].map(
       ([what, primary, shadow]) => `${what}: ${primary}, shadow ${shadow}`,
     ),
     ...costSentences(report),
+    ...outputSentences(report),
     ...over_time.events.map(eventWords),
   ];
 }

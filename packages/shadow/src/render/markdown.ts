@@ -8,6 +8,7 @@ import { milliseconds, shownMetrics, unknown } from "./format.ts";
 import { gateRows, gateValues, levelWords, statusNote, statusWord } from "./gate-words.ts";
 import { headlineOf } from "./headline.ts";
 import { plainLink } from "./html/escape.ts";
+import { outputRows, outputSentences } from "./output-words.ts";
 import { funnelSteps, lanesOf, lossesOf, lossWords, runFacts } from "./run-words.ts";
 import { eventWords, segmentRows } from "./segment-rows.ts";
 
@@ -38,6 +39,8 @@ export function renderReportMarkdown(
     metricsTable(report),
     sidesTable(report),
     list(costSentences(report)),
+    outputsTable(report),
+    list(outputSentences(report)),
     list(report.over_time.events.map(eventWords)),
     list([
       funnelSteps(report.funnel)
@@ -159,6 +162,16 @@ function sidesTable(report: ShadowReport): string {
   if (rows.length === 0) return "";
   return [
     "| described, not judged | primary | shadow | change |",
+    "|---|--:|--:|--:|",
+    ...rows.map((each) => row(each)),
+  ].join("\n");
+}
+
+function outputsTable(report: ShadowReport): string {
+  const rows = outputRows(report);
+  if (rows.length === 0) return "";
+  return [
+    "| what is wrong with the answers | primary | shadow | change |",
     "|---|--:|--:|--:|",
     ...rows.map((each) => row(each)),
   ].join("\n");

@@ -16,6 +16,7 @@ import {
 } from "./gate-words.ts";
 import { headlineOf } from "./headline.ts";
 import { intervalBar, intervalScale } from "./interval-bar.ts";
+import { outputRows, outputSentences } from "./output-words.ts";
 import { funnelSteps, lanesOf, lossesOf, lossWords, runFacts } from "./run-words.ts";
 import { eventWords, segmentRows } from "./segment-rows.ts";
 import { broken, plainTable } from "./text-table.ts";
@@ -51,6 +52,8 @@ export function renderReportText(report: ShadowReport, options: TextOptions): st
     ...sides(costRows(report), "cost, at the load seen"),
     ...prose(costSentences(report).map((line) => ` cost  ${printable(line)}`)),
     "",
+    ...sides(outputRows(report), "what is wrong with the answers"),
+    ...outputLines(report, prose),
     ...segmentsTable(report, paint),
     ...prose(report.over_time.events.map((event) => ` event  ${printable(eventWords(event))}`)),
     ...(against === undefined ? [] : comparison(report, against, paint)),
@@ -146,6 +149,14 @@ function sides(rows: readonly SideRow[], title: string): readonly string[] {
   return [...plainTable([title, "primary", "shadow", "change"], "lrrr", cells), ""];
 }
 
+function outputLines(
+  report: ShadowReport,
+  prose: (lines: readonly string[]) => readonly string[],
+): readonly string[] {
+  const lines = outputSentences(report).map((line) => ` outputs  ${printable(line)}`);
+  return lines.length === 0 ? [] : [...prose(lines), ""];
+}
+
 const maxSegments = 12;
 
 function segmentsTable(report: ShadowReport, paint: Paint): readonly string[] {
@@ -154,7 +165,7 @@ function segmentsTable(report: ShadowReport, paint: Paint): readonly string[] {
   const cells = rows.slice(0, maxSegments).map((row) => {
     const status = row.flagged ? paint("red", row.status) : row.status;
     return [
-      row.name,
+      printable(row.name),
       status,
       printable(row.gate),
       row.share,

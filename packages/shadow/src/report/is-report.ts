@@ -7,11 +7,17 @@ const objects = [
 const lists = ["gates", "strata", "timeline", "validity", "limits_hit", "segments"] as const;
 const ofVerdict = { objects: ["required", "next"], lists: ["reasons", "not_judged"] } as const;
 
-/** True if the JSON is a complete report of this version. */
+const ofOutputs = { objects: ["lanes", "skipped"], lists: ["agreement", "divergence"] } as const;
+const ofLanes = { objects: ["primary", "shadow"], lists: [] } as const;
+
+/** True if the JSON is a complete report of a version that can be rendered. */
 export function isReport(json: unknown): json is ShadowReport {
-  if (!isObject(json) || json.schema !== "shadow-report/2") return false;
-  const { verdict, candidate } = json;
+  if (!isObject(json)) return false;
+  const { schema, verdict, candidate, outputs } = json;
+  const isKnown = schema === "shadow-report/2" ? outputs === null : schema === "shadow-report/3";
   return (
+    isKnown &&
+    (outputs === null || (has(outputs, ofOutputs) && has(outputs.lanes, ofLanes))) &&
     has(json, { objects, lists }) &&
     has(verdict, ofVerdict) &&
     isObject(candidate) &&
@@ -24,7 +30,7 @@ interface Parts {
   readonly lists: readonly string[];
 }
 
-function has(json: unknown, parts: Parts): boolean {
+function has(json: unknown, parts: Parts): json is Readonly<Record<string, unknown>> {
   return (
     isObject(json) &&
     parts.objects.every((name) => isObject(json[name])) &&

@@ -2,15 +2,16 @@ import type { ReportBehaviour } from "./behaviour.ts";
 import type { ReportLabels } from "./labels.ts";
 import type { OverTime } from "./over-time.ts";
 import type { ReportCost } from "./report-cost.ts";
+import type { ReportOutputs } from "./report-outputs.ts";
 import type { Segment } from "./segment.ts";
 
 /**
- * The verdict on a shadow with all its evidence: `shadow-report/2`. Stable: it is the JSON of `umbra report -o json`
+ * The verdict on a shadow with all its evidence: `shadow-report/3` with `outputs`, `shadow-report/2` without. Stable: it is the JSON of `umbra report -o json`
  * and the only input of every rendering. Numbers are finite or null. Times are ISO 8601; names of durations end in
  * their unit. `docs/shadow-report.schema.json` describes it for other programs.
  */
 export interface ShadowReport {
-  readonly schema: "shadow-report/2";
+  readonly schema: ReportSchema;
   readonly evaluation: ReportEvaluation;
   readonly baseline: ReportIdentity;
   readonly candidate: ReportIdentity;
@@ -26,8 +27,8 @@ export interface ShadowReport {
   /** Pairs by finish reason of primary and shadow. */
   readonly finish_reasons: { readonly matrix: readonly MatrixCell[] };
   readonly tokens: ReportTokens;
-  /** Comparison of texts; not implemented, always null. */
-  readonly outputs: null;
+  /** What the answers say; null if the samples do not tell, and always in `shadow-report/2`. */
+  readonly outputs: ReportOutputs | null;
   readonly strata: readonly Stratum[];
   readonly timeline: readonly TimelinePoint[];
   readonly plots: ReportPlots;
@@ -42,6 +43,9 @@ export interface ShadowReport {
   /** Labels from the user; absent if there are none. */
   readonly labels?: ReportLabels;
 }
+
+/** `shadow-report/2` has no `outputs`; all else is the same in both. */
+export type ReportSchema = "shadow-report/2" | "shadow-report/3";
 
 export type VerdictStatus = "PASS" | "FAIL" | "INCONCLUSIVE" | "INVALID";
 export type GateStatus = "PASS" | "FAIL" | "INCONCLUSIVE" | "NOT_JUDGED";
@@ -235,7 +239,8 @@ export interface GateReason {
  * `too_few_pairs`, `too_few_blocks`: not enough data yet. `at_end`: judged at the planned end. `too_close`: the
  * interval contains the margin. `cut_short`: so many clients disconnected before an answer could be timed that its tail
  * is unknown (`has` is their share). `rare_traffic`: so few requests are of this kind that the verdict does not wait
- * for them.
+ * for them. `no_floor`: no control lane tells how far the primary agrees with itself. `low_coverage`: too few answers
+ * could be compared (`has` is their share).
  */
 export type GateReasonCode =
   | "too_few_pairs"
@@ -243,7 +248,9 @@ export type GateReasonCode =
   | "at_end"
   | "too_close"
   | "cut_short"
-  | "rare_traffic";
+  | "rare_traffic"
+  | "no_floor"
+  | "low_coverage";
 
 export interface GateEvents {
   readonly primary: number;

@@ -1,5 +1,6 @@
 import { type LegClass, legClasses } from "../measure/leg.ts";
 import { type RequestKind, requestShapes } from "../measure/request-kind.ts";
+import { parseAgreementFields, parseOutputFields, parseRequestFields } from "./read-output.ts";
 import { type DropReason, dropReasons, type Sample, type SampleLeg } from "./sample.ts";
 
 /** One line of a samples file. */
@@ -48,6 +49,8 @@ export function parseSample(line: string): SampleLine {
       ...(json.unmeasured === true ? { unmeasured: true } : {}),
       lag: typeof json.lag === "number" && Number.isFinite(json.lag) ? json.lag : null,
       ...(isRecord(json.request) ? { request: parseKind(json.request) } : {}),
+      ...(isRecord(json.req) ? { req: parseRequestFields(json.req) } : {}),
+      ...(isRecord(json.cmp) ? { cmp: parseAgreementFields(json.cmp) } : {}),
     },
   };
 }
@@ -97,7 +100,13 @@ function parseLeg(json: unknown): SampleLeg | undefined {
     tpoc: number(json.tpoc),
     stall: number(json.stall),
     ...(json.cut === undefined ? {} : { cut: number(json.cut) }),
+    ...parseOutput(json.out),
   };
+}
+
+function parseOutput(json: unknown): Pick<SampleLeg, "out"> {
+  const out = isRecord(json) ? parseOutputFields(json) : undefined;
+  return out === undefined ? {} : { out };
 }
 
 /** A finite number of at least 0, otherwise null. */

@@ -1,5 +1,6 @@
 import type { LegClass } from "../measure/leg.ts";
 import type { RequestKind } from "../measure/request-kind.ts";
+import type { SampleAgreement, SampleOutput, SampleRequest } from "./output-fields.ts";
 
 /**
  * One request in a samples file, a line of NDJSON: numbers and hashes, never text. Unknown numbers are `null`. Readers
@@ -31,6 +32,10 @@ export interface Sample {
   readonly lag?: number | null;
   /** Kind of request; absent if it was not determined. */
   readonly request?: RequestKind | null;
+  /** What the comparison of answers knows of the request; absent if answers were not looked at. */
+  readonly req?: SampleRequest;
+  /** Agreement of the shadow's answer with the primary's; absent if answers were not looked at. */
+  readonly cmp?: SampleAgreement;
 }
 
 /** What one lane did with the request. Times in ms from that lane's own dispatch. */
@@ -65,6 +70,8 @@ export interface SampleLeg {
   readonly stall?: number | null;
   /** Time to the moment when it was cut short from outside. Null or absent for other legs. */
   readonly cut?: number | null;
+  /** What the answer is like on its own; absent if it was not looked at. */
+  readonly out?: SampleOutput;
 }
 
 export const dropReasons = [

@@ -20,6 +20,7 @@ export function renderReportHtml(report: ShadowReport, { against }: HtmlOptions 
 <title>${text(title)}</title>`,
     main: `<header><h1>Shadow evaluation <code>${text(evaluation.id)}</code></h1><p class="soft">${text(evaluation.route)}</p></header>
 ${reportSections(report)
+  .filter(({ html }) => html !== "")
   .flatMap(({ id, html }) =>
     id === "gates" && against !== undefined ? [html, comparisonSection(report, against)] : [html],
   )

@@ -3,6 +3,7 @@ import { costSection } from "./sections/cost.ts";
 import { gatesSection } from "./sections/gates.ts";
 import { latencySection } from "./sections/latency.ts";
 import { methodSection } from "./sections/method.ts";
+import { outputsSection } from "./sections/outputs.ts";
 import { overTimeSection } from "./sections/over-time.ts";
 import { plotsSection } from "./sections/plots.ts";
 import { reliabilitySection } from "./sections/reliability.ts";
@@ -22,6 +23,7 @@ const renderers: Readonly<Record<string, (report: ShadowReport) => string>> = {
   verdict: verdictSection,
   validity: ({ validity }) => validitySection(validity),
   gates: gatesSection,
+  outputs: outputsSection,
   time: overTimeSection,
   segments: segmentsSection,
   latency: latencySection,
@@ -34,7 +36,10 @@ const renderers: Readonly<Record<string, (report: ShadowReport) => string>> = {
 /** The sections of a report, in reading order. */
 export const reportSectionIds: readonly string[] = Object.keys(renderers);
 
-/** Renders a report section by section. Pure: the same report gives the same markup. */
+/**
+ * Renders a report section by section; one that the report has nothing for is empty. Pure: the same report gives the
+ * same markup.
+ */
 export function reportSections(report: ShadowReport): readonly Section[] {
   return Object.entries(renderers).map(([id, render]) => ({ id, html: render(report) }));
 }

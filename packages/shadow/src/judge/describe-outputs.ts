@@ -1,0 +1,152 @@
+import { decodings } from "../compare/compared-request.ts";
+import { toolLevels } from "../compare/tool-calls.ts";
+import type {
+  LaneOutputs,
+  OutputAgreement,
+  OutputLogprob,
+  OutputTools,
+  ReportOutputs,
+} from "../report/report-outputs.ts";
+import type { ValidityCheck } from "../report/shadow-report.ts";
+import type { SampleAgreement } from "../samples/output-fields.ts";
+import { quantile, sorted } from "../statistics/quantile.ts";
+import type { OutputPair, OutputPairs } from "./output-pairs.ts";
+import { hasRareFences, isBadJson, isOther } from "./output-values.ts";
+
+/** Describes what the answers say; null if that is unknown. `controlPool` is the pool of the control lane. */
+export function describeOutputs(
+  outputs: OutputPairs | undefined,
+  controlPool: string | undefined,
+): ReportOutputs | null {
+  if (outputs === undefined) return null;
+  const { pairs, ok, skipped } = outputs;
+  const triples = pairs.filter(({ floor }) => floor !== undefined).length;
+  return {
+    compared: pairs.length,
+    coverage: ok === 0 ? 1 : pairs.length / ok,
+    skipped,
+    cut: pairs.filter(({ primary, shadow }) => primary.cut || shadow.cut).length,
+    floor: triples === 0 ? null : { pool: controlPool ?? "", triples },
+    agreement: agreements(pairs),
+    lanes: { primary: laneOf(pairs, "primary"), shadow: laneOf(pairs, "shadow") },
+    tools: toolsOf(pairs),
+    divergence: divergenceOf(pairs),
+    logprob: logprobOf(pairs),
+  };
+}
+
+function agreements(pairs: readonly OutputPair[]): readonly OutputAgreement[] {
+  const buckets = decodings.flatMap((bucket) => {
+    const found = pairs.filter(({ request }) => request.decode === bucket);
+    return found.length === 0 ? [] : [agreementIn(bucket, found)];
+  });
+  if (pairs.length === 0) return [];
+  return [agreementIn("all", pairs), ...(buckets.length < 2 ? [] : buckets)];
+}
+
+function agreementIn(
+  bucket: OutputAgreement["bucket"],
+  pairs: readonly OutputPair[],
+): OutputAgreement {
+  const mean = (of: (agreement: SampleAgreement) => number | null) =>
+    meanOf(pairs.map(({ agreement }) => of(agreement)));
+  const floorMean = (of: (agreement: SampleAgreement) => number | null) =>
+    meanOf(pairs.flatMap(({ floor }) => (floor === undefined ? [] : [of(floor)])));
+  return {
+    ...{ bucket, n: pairs.length },
+    exact: mean(({ exact }) => exact) ?? 0,
+    exact_floor: floorMean(({ exact }) => exact),
+    lcp_p50: medianOf(pairs.map(({ agreement }) => agreement.lcp)) ?? 0,
+    sim: mean(({ sim }) => sim) ?? 0,
+    sim_floor: floorMean(({ sim }) => sim),
+  };
+}
+
+function known(values: readonly (number | null)[]): readonly number[] {
+  return values.filter((value) => value !== null);
+}
+
+/** Mean of the known values; null without any. */
+function meanOf(values: readonly (number | null)[]): number | null {
+  const found = known(values);
+  return found.length === 0 ? null : found.reduce((sum, value) => sum + value, 0) / found.length;
+}
+
+function medianOf(values: readonly (number | null)[]): number | null {
+  const found = known(values);
+  return found.length === 0 ? null : quantile(sorted(found), 0.5);
+}
+
+function laneOf(pairs: readonly OutputPair[], lane: "primary" | "shadow"): LaneOutputs {
+  const isFenceBad = hasRareFences(pairs);
+  const at = lane === "primary" ? 0 : 1;
+  return {
+    refusal: meanOf(pairs.map((pair) => pair[lane].refusal)) ?? 0,
+    loop: meanOf(pairs.map((pair) => pair[lane].loop)) ?? 0,
+    json_bad: meanOf(pairs.map((pair) => isBadJson(pair[lane], { isFenceBad }))),
+    tool_bad: meanOf(pairs.map((pair) => pair[lane].toolBad)),
+    script_bad: meanOf(pairs.map((pair) => isOther(pair, pair[lane]))),
+    chars_p50: medianOf(pairs.map(({ chars }) => chars[at])),
+  };
+}
+
+function toolsOf(pairs: readonly OutputPair[]): OutputTools | null {
+  const found = pairs.flatMap(({ request, agreement: { tool } }) =>
+    request.shape === "tools" && tool !== null ? [tool] : [],
+  );
+  if (found.length === 0) return null;
+  const levels = toolLevels.map(
+    (level) => [level, found.filter((each) => each === level).length] as const,
+  );
+  return { n: found.length, levels };
+}
+
+const divergenceChars = [16, 64, 256, 1_024, 4_096] as const;
+
+function divergenceOf(pairs: readonly OutputPair[]): ReportOutputs["divergence"] {
+  const compared = pairs.filter(({ agreement: { lcp } }) => lcp !== null);
+  if (compared.length === 0) return [];
+  const partedAt = compared.flatMap(({ agreement: { lcp, lcpShare } }) =>
+    lcp === null || lcpShare === 1 ? [] : [lcp],
+  );
+  return divergenceChars.map((chars) => [
+    chars,
+    partedAt.filter((at) => at < chars).length / compared.length,
+  ]);
+}
+
+function logprobOf(pairs: readonly OutputPair[]): OutputLogprob | null {
+  const found = pairs.filter(({ agreement: { lpTokens } }) => lpTokens !== null);
+  if (found.length === 0) return null;
+  return {
+    n: found.length,
+    abs: meanOf(found.map(({ agreement: { lpAbs } }) => lpAbs)),
+    diff: meanOf(found.map(({ agreement: { lpDiff } }) => lpDiff)),
+    near_tie: meanOf(found.map(({ agreement: { nearTie } }) => nearTie)),
+  };
+}
+
+/** A primary repeats at least this share of its greedy answers, unless something is wrong with it. */
+const leastRepeated = 0.2;
+const minRepeats = 50;
+
+/** Checks whether the primary agrees with itself, where a control lane tells. */
+export function checkOutputs(outputs: OutputPairs | undefined): readonly ValidityCheck[] {
+  if (outputs === undefined) return [];
+  const repeats = outputs.pairs.flatMap(({ request, floor }) =>
+    request.decode === "greedy" && floor !== undefined ? [floor.exact] : [],
+  );
+  const value = meanOf(repeats);
+  if (value === null || repeats.length < minRepeats) return [];
+  const isOk = value >= leastRepeated;
+  return [
+    {
+      id: "floor_sanity",
+      text: "share of greedy answers that the primary repeats",
+      ...{ value, limits: [leastRepeated, null], ok: isOk, effect: "warning" },
+      note: isOk
+        ? null
+        : "the primary disagrees with itself: batching, or its endpoints do not serve the same model",
+    },
+  ];
+}

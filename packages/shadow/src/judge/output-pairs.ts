@@ -1,0 +1,71 @@
+import type {
+  SampleAgreement,
+  SampleOutput,
+  SampleRequest,
+  SkipReason,
+} from "../samples/output-fields.ts";
+import type { Sample } from "../samples/sample.ts";
+
+/** Two answers that were looked at, and how far they agree. */
+export interface OutputPair {
+  /** Dispatch of the primary, in ms since the epoch. */
+  readonly atMs: number;
+  /** Hash of the session; null if the request has none. */
+  readonly session: string | null;
+  readonly request: SampleRequest;
+  readonly primary: SampleOutput;
+  readonly shadow: SampleOutput;
+  readonly agreement: SampleAgreement;
+  /** Agreement of the control's answer with the primary's; undefined if the request has none. */
+  readonly floor: SampleAgreement | undefined;
+  /** Code points of both answers; null if unknown. */
+  readonly chars: readonly [primary: number | null, shadow: number | null];
+}
+
+/** The pairs whose answers were looked at, and what is missing. */
+export interface OutputPairs {
+  /** In order of dispatch. */
+  readonly pairs: readonly OutputPair[];
+  /** Pairs whose legs are both ok, looked at or not. */
+  readonly ok: number;
+  /** Pairs that were not compared, by reason. */
+  readonly skipped: Readonly<Partial<Record<SkipReason, number>>>;
+}
+
+const unknownRequest: SampleRequest = {
+  ...{ decode: null, shape: null, model: null, tools: null, script: null },
+};
+
+/** Collects the pairs of which a sample says what the answers are like. */
+export class OutputBuilder {
+  readonly #pairs: OutputPair[] = [];
+  readonly #skipped: { readonly atMs: number; readonly why: SkipReason }[] = [];
+  readonly #okAtMs: number[] = [];
+
+  add({ t0, session, req, primary, shadow, cmp }: Sample, floor?: SampleAgreement): void {
+    if (primary.class !== "ok" || shadow?.class !== "ok") return;
+    this.#okAtMs.push(t0);
+    if (cmp?.why != null) this.#skipped.push({ atMs: t0, why: cmp.why });
+    if (primary.out === undefined || shadow.out === undefined) return;
+    if (cmp === undefined || cmp.why !== null) return;
+    this.#pairs.push({
+      ...{ atMs: t0, session, request: req ?? unknownRequest },
+      ...{ primary: primary.out, shadow: shadow.out, agreement: cmp, floor },
+      chars: [primary.outChars, shadow.outChars],
+    });
+  }
+
+  /** Pairs from `fromMs` on; undefined if no sample has an answer that was compared. */
+  build(fromMs: number): OutputPairs | undefined {
+    const skipped: Partial<Record<SkipReason, number>> = {};
+    for (const { atMs, why } of this.#skipped) {
+      if (atMs >= fromMs) skipped[why] = (skipped[why] ?? 0) + 1;
+    }
+    if (this.#pairs.length === 0) return undefined;
+    return {
+      pairs: this.#pairs.filter(({ atMs }) => atMs >= fromMs).toSorted((a, b) => a.atMs - b.atMs),
+      ok: this.#okAtMs.filter((atMs) => atMs >= fromMs).length,
+      skipped,
+    };
+  }
+}

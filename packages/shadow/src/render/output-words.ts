@@ -1,0 +1,77 @@
+import { changeWords } from "../report/change-words.ts";
+import type { LaneOutputs, OutputAgreement, ReportOutputs } from "../report/report-outputs.ts";
+import type { ShadowReport } from "../report/shadow-report.ts";
+import type { SideRow } from "./cost-words.ts";
+import { count, percent, unknown } from "./format.ts";
+
+/** Sentences about what the answers say; none if the report does not tell. */
+export function outputSentences({ outputs }: ShadowReport): readonly string[] {
+  if (outputs === null) return [];
+  const { agreement, tools, logprob } = outputs;
+  return [
+    ...agreement.map((each) => agreementSentence(each, outputs)),
+    ...(tools === null ? [] : [toolSentence(tools)]),
+    ...(logprob === null ? [] : [logprobSentence(logprob)]),
+    coverageSentence(outputs),
+    "no text of a prompt or an answer was kept; refusals are found by lexicon en-1",
+  ];
+}
+
+/** `greedy answers are the same in 55 % of 1,210 pairs; the primary agrees with itself in 71 %` */
+function agreementSentence(
+  { bucket, n, exact, exact_floor: floor, sim, sim_floor: simFloor }: OutputAgreement,
+  { floor: control }: ReportOutputs,
+): string {
+  const which = bucket === "all" ? "answers" : `${bucket} answers`;
+  const found = `${which} are the same in ${percent(exact, 0)} of ${count(n)} pairs, similarity ${decimals(sim)}`;
+  if (control === null) {
+    return bucket === "all"
+      ? `${found}; how far the primary agrees with itself is not known: add a control mirror`
+      : found;
+  }
+  if (floor === null || simFloor === null) return found;
+  return `${found}; the primary agrees with itself in ${percent(floor, 0)}, similarity ${decimals(simFloor)}`;
+}
+
+function toolSentence({ n, levels }: NonNullable<ReportOutputs["tools"]>): string {
+  const list = levels
+    .filter(([, pairs]) => pairs > 0)
+    .map(([level, pairs]) => `${level} ${count(pairs)}`);
+  return `tool calls of ${count(n)} pairs: ${list.join(", ")}`;
+}
+
+function logprobSentence({ n, abs, diff, near_tie }: NonNullable<ReportOutputs["logprob"]>) {
+  const nats = (value: number | null) => (value === null ? unknown : value.toFixed(3));
+  const ties = near_tie === null ? "" : `, ${percent(near_tie, 0)} part at a near tie`;
+  return `log probabilities of ${count(n)} pairs: ${nats(abs)} nats apart, difference ${nats(diff)}${ties}`;
+}
+
+function coverageSentence({ compared, coverage, skipped, cut }: ReportOutputs): string {
+  const reasons = Object.entries(skipped).map(([why, pairs]) => `${count(pairs)} ${why}`);
+  const left = reasons.length === 0 ? "" : `; not compared: ${reasons.join(", ")}`;
+  const long = cut === 0 ? "" : `; only the start of ${count(cut)}`;
+  return `${count(compared)} pairs compared, ${percent(coverage, 0)} of those that are ok${long}${left}`;
+}
+
+function decimals(value: number): string {
+  return value.toFixed(3);
+}
+
+const flags: readonly (readonly [keyof LaneOutputs, string])[] = [
+  ["refusal", "refusals"],
+  ["loop", "loops"],
+  ["json_bad", "not the JSON that was asked for"],
+  ["tool_bad", "invalid tool calls"],
+  ["script_bad", "another script than the user's"],
+];
+
+/** What is wrong with the answers of each lane; none if the report does not tell. */
+export function outputRows({ outputs }: ShadowReport): readonly SideRow[] {
+  if (outputs === null) return [];
+  const { primary, shadow } = outputs.lanes;
+  return flags.flatMap(([field, what]): readonly SideRow[] => {
+    const [first, second] = [primary[field], shadow[field]];
+    if (first === null || second === null) return [];
+    return [[what, percent(first), percent(second), changeWords(second - first, "rate")]];
+  });
+}

@@ -1,0 +1,64 @@
+/** What the answers of both lanes say, in numbers. Described; the gates `out.*` judge it. */
+export interface ReportOutputs {
+  /** Pairs whose answers were compared, and their share of the pairs whose legs are both ok. */
+  readonly compared: number;
+  readonly coverage: number;
+  /** Pairs that were not compared, by reason. */
+  readonly skipped: Readonly<Record<string, number>>;
+  /** Compared pairs of which only the start of an answer was looked at. */
+  readonly cut: number;
+  readonly floor: OutputFloor | null;
+  /** All requests, and where there are several ways to choose tokens, each of them. */
+  readonly agreement: readonly OutputAgreement[];
+  readonly lanes: { readonly primary: LaneOutputs; readonly shadow: LaneOutputs };
+  /** Pairs of requests with tools, by how far their calls agree; null without such requests. */
+  readonly tools: OutputTools | null;
+  /** Share of pairs whose texts differ before a number of code points. */
+  readonly divergence: readonly (readonly [chars: number, share: number])[];
+  readonly logprob: OutputLogprob | null;
+}
+
+/** Answers of the control lane, which tell how far the primary agrees with itself. */
+export interface OutputFloor {
+  readonly pool: string;
+  /** Requests that all three lanes answered. */
+  readonly triples: number;
+}
+
+/** Means over pairs; of the floor over triples, null without any. */
+export interface OutputAgreement {
+  readonly bucket: "all" | "greedy" | "seeded" | "sampled";
+  readonly n: number;
+  /** Share of equal answers. */
+  readonly exact: number;
+  readonly exact_floor: number | null;
+  /** Median of the common prefix, in code points. */
+  readonly lcp_p50: number;
+  readonly sim: number;
+  readonly sim_floor: number | null;
+}
+
+/** Shares of a lane's answers, 0 to 1; null if no request asks for it. */
+export interface LaneOutputs {
+  readonly refusal: number;
+  readonly loop: number;
+  readonly json_bad: number | null;
+  readonly tool_bad: number | null;
+  readonly script_bad: number | null;
+  /** Median length in code points. */
+  readonly chars_p50: number | null;
+}
+
+export interface OutputTools {
+  readonly n: number;
+  readonly levels: readonly (readonly [level: string, pairs: number])[];
+}
+
+/** Means over pairs with log probabilities, in nats. */
+export interface OutputLogprob {
+  readonly n: number;
+  readonly abs: number | null;
+  readonly diff: number | null;
+  /** Share of the pairs that part at tokens that are about as likely; null if none part. */
+  readonly near_tie: number | null;
+}

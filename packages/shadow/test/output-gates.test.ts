@@ -1,0 +1,362 @@
+import { describe, expect, test } from "@jest/globals";
+import {
+  agreementFields,
+  evaluationConfig,
+  judge,
+  outputFields,
+  parseSample,
+  type Sample,
+  type SampleAgreement,
+  type SampleOutput,
+  type SampleRequest,
+  type ShadowReport,
+  skippedAgreement,
+} from "@umbra/shadow";
+import { compareAnswers } from "@umbra/shadow/compare";
+import { createRandom, type Random } from "@umbra/shadow/statistics";
+import fc from "fast-check";
+import { leg, sample } from "./fixtures.ts";
+
+const good: SampleOutput = {
+  ...{ cut: false, refusal: 0, loop: 0, rep4: 0.04, json: null, schema: null, calls: 0 },
+  ...{ toolBad: null, script: "Latin", ppl: null },
+};
+const same: SampleAgreement = {
+  ...{ exact: 1, lcp: 300, lcpShare: 1, sim: 1, jsonEqual: null, jsonKeys: null, tool: null },
+  ...{ toolF1: null, lpTokens: null, lpAbs: null, lpDiff: null, nearTie: null, why: null },
+};
+const greedy: SampleRequest = {
+  ...{ decode: "greedy", shape: "text", model: "llama", tools: null, script: "Latin" },
+};
+
+/** Latency gates take most of the work, and are tested elsewhere. */
+const untimed = { stream: false, ttft: null, ttfo: null, tpot: null, e2e: null };
+
+interface Said {
+  readonly request?: Partial<SampleRequest>;
+  readonly primary?: Partial<SampleOutput>;
+  readonly shadow?: Partial<SampleOutput>;
+  readonly agreement?: Partial<SampleAgreement>;
+  readonly session?: string;
+}
+
+/** Pairs, two a second, whose answers `say` makes. */
+function pairs(
+  count: number,
+  say: (i: number, random: Random) => Said,
+  seed = 1,
+): readonly Sample[] {
+  const random = createRandom(seed);
+  return Array.from({ length: count }, (_, i) => {
+    const { request, primary, shadow, agreement, session = null } = say(i, random);
+    return sample(i * 500, {
+      ...{ id: `r${i}`, session, req: { ...greedy, ...request } },
+      primary: leg({ ...untimed, out: { ...good, ...primary } }),
+      shadow: leg({ ...untimed, out: { ...good, ...shadow } }),
+      cmp: { ...same, ...agreement },
+    });
+  });
+}
+
+interface Run {
+  readonly control?: readonly Sample[];
+  readonly isSameModel?: boolean;
+  readonly isFinished?: boolean;
+}
+
+function report(samples: readonly Sample[], run: Run = {}): ShadowReport {
+  const { control, isSameModel = false, isFinished = true } = run;
+  return judge({
+    ...{ samples, config: evaluationConfig({ warmupMs: 0, isSameModel }), facts: { isFinished } },
+    ...(control === undefined ? {} : { control }),
+  });
+}
+
+function gate({ gates }: ShadowReport, id: string) {
+  return gates.find((each) => each.id === id);
+}
+
+const flip = (random: Random, share: number) => (random.unit() < share ? 1 : 0);
+
+describe("gates about one answer each", () => {
+  test("pass where both lanes are the same, and none is about JSON without a request for it", () => {
+    const found = report(
+      pairs(2_400, (_, random) => ({
+        primary: { refusal: flip(random, 0.02) },
+        shadow: { refusal: flip(random, 0.02) },
+      })),
+    );
+    expect(gate(found, "out.refusal")).toMatchObject({ status: "PASS", required: true, n: 2_400 });
+    expect(gate(found, "out.loop")).toMatchObject({ status: "PASS", primary: 0, shadow: 0 });
+    expect(gate(found, "out.script")).toMatchObject({ status: "PASS" });
+    expect(gate(found, "out.json")).toBeUndefined();
+    expect(gate(found, "out.refusal.fewer")).toBeUndefined();
+    expect(found.verdict.status).toBe("PASS");
+  });
+
+  test.each([
+    { id: "out.refusal", bad: { refusal: 1 }, request: {}, own: { refusal: 0 } },
+    { id: "out.loop", bad: { loop: 1 }, request: {}, own: {} },
+    {
+      id: "out.json",
+      bad: { json: "invalid" },
+      request: { shape: "json" },
+      own: { json: "valid" },
+    },
+    { id: "out.json", bad: { json: "fenced" }, request: { shape: "json" }, own: { json: "valid" } },
+    {
+      id: "out.json",
+      bad: { schema: "broken" },
+      request: { shape: "json" },
+      own: { json: "valid" },
+    },
+    { id: "out.toolBad", bad: { toolBad: 1 }, request: { shape: "tools" }, own: { toolBad: 0 } },
+    { id: "out.script", bad: { script: "Han" }, request: {}, own: {} },
+  ] as const)("$id fails a shadow that is worse in 5 %: $bad", ({ id, bad, request, own }) => {
+    const found = report(
+      pairs(2_000, (_, random) => ({
+        ...{ request, primary: own },
+        shadow: { ...own, ...(random.unit() < 0.05 ? bad : {}) },
+      })),
+    );
+    expect(gate(found, id)).toMatchObject({ status: "FAIL", required: true });
+    expect(found.verdict).toMatchObject({ status: "FAIL", reasons: [{ gate: id }] });
+  });
+
+  test("a fence is not bad where the primary writes it too", () => {
+    const found = report(
+      pairs(2_000, () => ({
+        ...{ request: { shape: "json" }, primary: { json: "fenced" }, shadow: { json: "fenced" } },
+      })),
+    );
+    expect(gate(found, "out.json")).toMatchObject({ status: "PASS", primary: 0, shadow: 0 });
+  });
+
+  test("fewer refusals fail the same model, and no other", () => {
+    const samples = pairs(2_000, (_, random) => ({ primary: { refusal: flip(random, 0.06) } }));
+    expect(gate(report(samples), "out.refusal")).toMatchObject({ status: "PASS" });
+    const same = report(samples, { isSameModel: true });
+    expect(gate(same, "out.refusal.fewer")).toMatchObject({ status: "FAIL", required: true });
+  });
+
+  test("with too few requests of a kind it is not judged, and the verdict says so", () => {
+    const found = report(
+      pairs(2_400, (i) =>
+        i % 60 === 0
+          ? { request: { shape: "tools" }, primary: { toolBad: 0 }, shadow: { toolBad: 0 } }
+          : {},
+      ),
+    );
+    expect(gate(found, "out.toolBad")).toMatchObject({
+      status: "NOT_JUDGED",
+      required: false,
+      n: 40,
+    });
+    const named = found.verdict.not_judged.filter(({ gate: id }) => id.startsWith("out."));
+    expect(named.map(({ gate: id, code }) => [id, code])).toEqual([
+      ["out.toolBad", "too_few_pairs"],
+      ["out.exact", "no_floor"],
+      ["out.sim", "no_floor"],
+      ["out.tools", "no_floor"],
+    ]);
+  });
+
+  test("before the planned end nothing passes", () => {
+    const found = report(
+      pairs(1_000, () => ({})),
+      { isFinished: false },
+    );
+    expect(gate(found, "out.loop")).toMatchObject({
+      status: "INCONCLUSIVE",
+      reason: { code: "at_end" },
+    });
+  });
+
+  test("a session that repeats one behaviour counts once", () => {
+    // 30 sessions of 40 turns, of which three of the shadow always refuse: 10 % of requests, and little evidence.
+    const said = (session: number): Said => ({
+      session: `s${session}`,
+      shadow: { refusal: session % 10 === 0 ? 1 : 0 },
+    });
+    const bySession = report(pairs(1_200, (i) => said(Math.floor(i / 40))));
+    const byRequest = report(
+      pairs(1_200, (i) => ({ shadow: said(Math.floor(i / 40)).shadow ?? {} })),
+    );
+    expect(gate(bySession, "out.refusal")).toMatchObject({
+      status: "INCONCLUSIVE",
+      blocks: 30,
+      n: 1_200,
+    });
+    expect(gate(bySession, "out.refusal")?.e_value).toBeLessThan(
+      (gate(byRequest, "out.refusal")?.e_value ?? 0) / 1_000,
+    );
+  });
+
+  test("nothing is decided where too many answers could not be compared", () => {
+    const samples = pairs(2_000, () => ({})).map((each, i) =>
+      i % 5 === 0 ? { ...each, cmp: skippedAgreement("memory") } : each,
+    );
+    const found = report(samples);
+    expect(gate(found, "out.loop")).toMatchObject({
+      ...{ status: "INCONCLUSIVE", n: 1_600 },
+      reason: { code: "low_coverage", text: "texts of only 80 % of pairs could be compared" },
+    });
+    expect(found.outputs).toMatchObject({
+      compared: 1_600,
+      coverage: 0.8,
+      skipped: { memory: 400 },
+    });
+  });
+});
+
+describe("gates about agreement", () => {
+  const agreeing = (random: Random, share: number): Partial<SampleAgreement> => {
+    const exact = flip(random, share);
+    return { exact, sim: exact === 1 ? 1 : 0.8, lcpShare: exact };
+  };
+  const run = (own: number, other: number, count = 4_000) => {
+    const samples = pairs(count, (_, random) => ({ agreement: agreeing(random, other) }));
+    const control = pairs(count, (_, random) => ({ agreement: agreeing(random, own) }), 2);
+    return report(samples, { control, isSameModel: true });
+  };
+
+  test("are described and not judged without a floor", () => {
+    const found = report(
+      pairs(1_000, (_, random) => ({ agreement: agreeing(random, 0.6) })),
+      { isSameModel: true },
+    );
+    expect(gate(found, "out.exact")).toMatchObject({
+      status: "NOT_JUDGED",
+      reason: { code: "no_floor" },
+    });
+    expect(found.outputs).toMatchObject({
+      floor: null,
+      agreement: [{ bucket: "all", n: 1_000, exact_floor: null }],
+    });
+  });
+
+  test("pass a shadow that agrees with the primary as the primary with itself", () => {
+    const found = run(0.95, 0.95);
+    expect(gate(found, "out.exact")).toMatchObject({ status: "PASS", required: true, n: 4_000 });
+    expect(gate(found, "out.sim")).toMatchObject({ status: "PASS", required: true });
+  });
+
+  test("fail one that agrees less", () => {
+    const found = run(0.9, 0.7);
+    expect(gate(found, "out.exact")).toMatchObject({ status: "FAIL" });
+    expect(gate(found, "out.exact")?.estimate).toBeCloseTo(0.2, 1);
+    expect(gate(found, "out.sim")).toMatchObject({ status: "FAIL" });
+  });
+
+  test("use only requests that the control answered too", () => {
+    const samples = pairs(3_000, (_, random) => ({ agreement: agreeing(random, 0.9) }));
+    const control = pairs(3_000, () => ({})).filter((_, i) => i % 10 === 0);
+    const found = report(samples, { control, isSameModel: true });
+    expect(gate(found, "out.exact")).toMatchObject({ n: 300, primary: 0 });
+    expect(found.outputs).toMatchObject({ compared: 3_000, floor: { triples: 300 } });
+  });
+
+  test("warn where the primary does not repeat itself", () => {
+    expect(run(0.1, 0.1).validity).toContainEqual(
+      expect.objectContaining({ id: "floor_sanity", ok: false, effect: "warning" }),
+    );
+    expect(run(0.9, 0.9).validity).toContainEqual(
+      expect.objectContaining({ id: "floor_sanity", ok: true }),
+    );
+  });
+
+  test("tool calls need no decoding that repeats", () => {
+    const tools = (level: SampleAgreement["tool"]): Said => ({
+      request: { shape: "tools", decode: "sampled" },
+      agreement: { tool: level },
+    });
+    const samples = pairs(2_000, (i) => tools(i % 10 === 0 ? "one_only" : "none"));
+    const control = pairs(2_000, () => tools("same_args"));
+    const found = report(samples, { control });
+    expect(gate(found, "out.tools")).toMatchObject({
+      status: "FAIL",
+      required: true,
+      n: 2_000,
+      primary: 0,
+      shadow: 0.1,
+    });
+    expect(gate(found, "out.exact")).toBeUndefined();
+    expect(found.outputs?.tools).toMatchObject({ n: 2_000 });
+  });
+});
+
+describe("samples", () => {
+  test("keep what was compared, rounded, and are read back as they were written", () => {
+    const [first, second] = [
+      "The answer is forty two, I think.",
+      "The answer is forty three, I think.",
+    ];
+    const { primary, shadow, agreement } = compareAnswers({ text: first }, { text: second });
+    const written = sample(0, {
+      req: greedy,
+      primary: leg({ out: outputFields(primary) }),
+      shadow: leg({ out: outputFields(shadow) }),
+      cmp: agreementFields(agreement),
+    });
+    const read = parseSample(JSON.stringify(written));
+    expect(read).toMatchObject({
+      ok: true,
+      sample: {
+        req: greedy,
+        primary: { out: written.primary.out },
+        shadow: { out: written.shadow?.out },
+        cmp: written.cmp,
+      },
+    });
+    expect(written.cmp).toMatchObject({ lcp: 21, lcpShare: 0.6, why: null });
+  });
+
+  test("round a long prefix to a multiple of 16", () => {
+    const text = "word ".repeat(80);
+    const { agreement } = compareAnswers({ text: `${text}a` }, { text: `${text}b` });
+    expect(agreement.lcp).toBe(400);
+    expect(agreementFields({ ...agreement, lcp: 407 }).lcp).toBe(400);
+  });
+
+  test("of any origin give numbers within their ranges and names of closed lists", () => {
+    const anything = fc.oneof(
+      fc.jsonValue(),
+      fc.constantFrom(0, 1, -1, 2, Number.MAX_VALUE, "valid", "Latin"),
+    );
+    const fields = [
+      "cut",
+      "refusal",
+      "loop",
+      "rep4",
+      "json",
+      "schema",
+      "calls",
+      "toolBad",
+      "script",
+      "ppl",
+      "exact",
+      "lcp",
+      "sim",
+      "tool",
+      "why",
+      "lpDiff",
+      "decode",
+      "shape",
+      "tools",
+    ];
+    const part = fc.record(Object.fromEntries(fields.map((name) => [name, anything])));
+    fc.assert(
+      fc.property(part, part, part, (req, out, cmp) => {
+        const line = JSON.stringify({ ...sample(0), primary: { ...leg(), out }, req, cmp });
+        const read = parseSample(line);
+        if (!read.ok) throw new Error(read.problem);
+        const { primary, cmp: compared, req: request } = read.sample;
+        expect(compared?.sim ?? 0).toBeGreaterThanOrEqual(0);
+        expect(compared?.sim ?? 0).toBeLessThanOrEqual(1);
+        expect(primary.out?.rep4 ?? 0).toBeLessThanOrEqual(1);
+        expect([0, 1, undefined]).toContain(primary.out?.refusal);
+        expect(["greedy", "seeded", "sampled", null]).toContain(request?.decode);
+      }),
+    );
+  });
+});
