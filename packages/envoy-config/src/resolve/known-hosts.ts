@@ -6,7 +6,7 @@ export type RoutesOfHostname = readonly (readonly RankedRoute[])[];
 
 /** Virtual hosts as they were built before. */
 export interface KnownHosts {
-  /** A new resolution begins: what the one before did not use is forgotten. */
+  /** A new resolution begins: what the one before did not use is removed. */
   begin(): void;
   /** Returns the virtual hosts of a listener: for each domain the one before if it has the same routes, else a new one. */
   hosts(

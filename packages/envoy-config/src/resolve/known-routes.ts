@@ -9,7 +9,7 @@ import type { PoolResolver, RoutedPool, Unresolved } from "./pools.ts";
 import type { RankedRoute } from "./precedence.ts";
 import type { RuleResolvers } from "./rule-shares.ts";
 
-/** Resolves an HTTPRoute; what it asks of others it asks of these resolvers. */
+/** Resolves an HTTPRoute; these resolvers answer what it has to know of pools, mirrors and policies. */
 export type Resolve = (
   from: HttpRoute,
   resolvers: RuleResolvers,
