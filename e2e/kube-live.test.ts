@@ -1,0 +1,181 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { directTopology } from "@umbra/envoy-config";
+import { parse } from "yaml";
+import { ScriptedApiServer } from "../testing/api-server/scripted-api-server.ts";
+import type { StoredKind, StoredObject } from "../testing/api-server/scripted-store.ts";
+import { adsBootstrap, startEnvoy } from "./harness/ads.ts";
+import { chat, post } from "./harness/client.ts";
+import { type ModelServer, startModelServers, stopModelServers } from "./harness/model-servers.ts";
+import { freePorts } from "./harness/ports.ts";
+import { type Running, startUmbra } from "./harness/processes.ts";
+import { writeSelfSigned } from "./harness/self-signed.ts";
+import { until } from "./harness/until.ts";
+
+const token = "a-token";
+const kind = (group: string, plural: string, name: string): StoredKind => ({
+  ...{ group, version: "v1", plural, kind: name },
+  isNamespaced: true,
+});
+const kinds = {
+  gateways: kind("gateway.networking.k8s.io", "gateways", "Gateway"),
+  routes: kind("gateway.networking.k8s.io", "httproutes", "HTTPRoute"),
+  pools: kind("inference.networking.k8s.io", "inferencepools", "InferencePool"),
+  pods: kind("", "pods", "Pod"),
+};
+
+let servers: ModelServer[] = [];
+let folder = "";
+let origin = "";
+let admin = "";
+let api: ScriptedApiServer;
+let running: Running[] = [];
+
+beforeAll(async () => {
+  servers = await startModelServers(1);
+});
+afterAll(() => stopModelServers(servers));
+
+function json(text: string): StoredObject {
+  return parse(text) as StoredObject;
+}
+
+/** Requests with this header match. */
+function route(value: string): StoredObject {
+  return json(`
+metadata: { name: chat, namespace: inference }
+spec:
+  parentRefs: [{ name: gw }]
+  rules:
+    - matches: [{ headers: [{ name: x-route, value: ${value} }] }]
+      backendRefs: [{ group: inference.networking.k8s.io, kind: InferencePool, name: llama }]
+`);
+}
+
+function pod(name: string): StoredObject {
+  return json(`
+metadata: { name: ${name}, namespace: inference, labels: { app: llama } }
+spec: { containers: [{ name: vllm }] }
+status: { phase: Running, podIP: 127.0.0.1, podIPs: [{ ip: 127.0.0.1 }], conditions: [{ type: Ready, status: "True" }] }
+`);
+}
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "umbra-kube-"));
+  await writeSelfSigned(folder, ["api"]);
+  const file = (name: string) => join(folder, name);
+  const [cert, key] = [readFileSync(file("api.pem")), readFileSync(file("api.key"))];
+  api = new ScriptedApiServer({ tls: { cert, key }, token });
+  await api.start();
+  const [http = 0, grpc, adminPort, envoyAdmin = 0] = await freePorts(4);
+  const port = servers[0]?.address.split(":")[1];
+  api.install(kinds.gateways).put(
+    json(`
+metadata: { name: gw, namespace: inference }
+spec: { gatewayClassName: umbra, listeners: [{ name: http, port: ${http}, protocol: HTTP }] }
+`),
+  );
+  api.install(kinds.pools).put(
+    json(`
+metadata: { name: llama, namespace: inference }
+spec:
+  selector: { matchLabels: { app: llama } }
+  targetPorts: [{ number: ${port} }]
+  endpointPickerRef: { name: umbra, port: { number: 9002 } }
+`),
+  );
+  api.install(kinds.routes).put(route("first"));
+  api.install(kinds.pods).put(pod("llama-0"));
+  writeFileSync(file("token"), `${token}\n`);
+  const kubeconfig = {
+    "current-context": "here",
+    clusters: [{ name: "c", cluster: { server: api.url, "certificate-authority": "api.pem" } }],
+    users: [{ name: "u", user: { tokenFile: "token" } }],
+    contexts: [{ name: "here", context: { cluster: "c", user: "u", namespace: "inference" } }],
+  };
+  writeFileSync(file("kubeconfig"), JSON.stringify(kubeconfig));
+  origin = `http://127.0.0.1:${http}`;
+  admin = `127.0.0.1:${adminPort}`;
+  const socket = file("ads.sock");
+  const bare = directTopology({ primary: [], shadow: [], port: 80 });
+  running = [
+    await startEnvoy(folder, "envoy", adsBootstrap(bare, socket, "DELTA_GRPC"), envoyAdmin),
+    startUmbra(
+      ...["serve", "--kube", "--kubeconfig", file("kubeconfig"), "--bind", "127.0.0.1"],
+      ...["--grpc", `127.0.0.1:${grpc}`, "--ads", `unix:${socket}`, "--admin", admin],
+      ...["--envoy-admin", `127.0.0.1:${envoyAdmin}`],
+    ),
+  ];
+  await until("requests are served", isServed("first"), 60_000);
+}, 90_000);
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((each) => each.stop()));
+  await api.stop();
+  rmSync(folder, { recursive: true, force: true });
+}, 30_000);
+
+const statusOf = async (value: string): Promise<number> =>
+  (await post(origin, chat(), { headers: { "x-route": value } })).status;
+const isServed = (value: string) => async () => (await statusOf(value)) === 200;
+
+/** Sends requests one after the other until `change` has been done; returns the statuses other than 200. */
+async function failedDuring(value: string, change: () => Promise<void>): Promise<number[]> {
+  const statuses: number[] = [];
+  let isOver = false;
+  const sender = (async () => {
+    while (!isOver) statuses.push(await statusOf(value));
+  })();
+  try {
+    await change();
+  } finally {
+    isOver = true;
+  }
+  await sender;
+  expect(statuses.length).toBeGreaterThan(0);
+  return statuses.filter((status) => status !== 200);
+}
+
+async function readyz(): Promise<{ readonly status: number; readonly text: string }> {
+  const answer = await fetch(`http://${admin}/readyz`);
+  return { status: answer.status, text: await answer.text() };
+}
+
+test("Envoy follows a route of a scripted API server, which may leave and come back meanwhile", async () => {
+  api.resource(kinds.routes).put(route("second"));
+  await until("requests follow", isServed("second"));
+  expect(await statusOf("first")).toBe(404);
+
+  const failed = await failedDuring("second", async () => {
+    await api.stop();
+    await until("the loss is shown", async () => (await readyz()).text.includes("degraded"));
+    api.resource(kinds.pods).put(pod("llama-1"));
+    api.resource(kinds.pods).remove("inference", "llama-0");
+    await api.start();
+    await until("all is well again", async () => !(await readyz()).text.includes("degraded"));
+  });
+  expect(failed).toEqual([]);
+  expect(await readyz()).toMatchObject({ status: 200 });
+
+  api.resource(kinds.routes).put(route("third"));
+  await until("requests follow", isServed("third"));
+  // All went on where it was: no kind was listed twice.
+  expect(api.seenOf("list", "httproutes")).toHaveLength(1);
+  expect(api.seenOf("list", "pods")).toHaveLength(1);
+}, 120_000);
+
+test("a broken route of one team keeps no other from being served", async () => {
+  api.resource(kinds.routes).put(
+    json(`
+metadata: { name: broken, namespace: inference }
+spec: { parentRefs: [{ name: gw }], rules: [{ matches: [{ path: { type: Exact, value: "no-slash" } }] }] }
+`),
+  );
+  const findings = async () => await (await fetch(`http://${admin}/v1/config`)).text();
+  await until("the finding is shown", async () =>
+    (await findings()).includes("HTTPRoute inference/broken"),
+  );
+  expect(await statusOf("first")).toBe(200);
+}, 60_000);
