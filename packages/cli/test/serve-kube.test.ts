@@ -125,7 +125,7 @@ describe("umbra serve --kube", () => {
     await server.stop();
     const degraded = await eventually(async () => {
       const answer = await served.get("/readyz");
-      return answer?.text.includes("degraded") === true ? answer : undefined;
+      return answer?.text.includes("pods in namespace") === true ? answer : undefined;
     }, served.text);
     expect(degraded.status).toBe(200);
     expect(degraded.text).toMatch(
@@ -228,5 +228,13 @@ describe("the kinds that are followed", () => {
       followedKinds({ namespaces, isRendering: false }).filter(({ isNamespaced }) => !isNamespaced);
     expect(cluster(["a"])).toEqual([]);
     expect(cluster("all")).toMatchObject([{ plural: "namespaces" }]);
+  });
+
+  test("GatewayClasses only where Envoys get their listeners from here", () => {
+    const isClasses = ({ plural }: { readonly plural: string }) => plural === "gatewayclasses";
+    const of = (isRendering: boolean) =>
+      followedKinds({ namespaces: ["a"], isRendering }).filter(isClasses);
+    expect(of(false)).toEqual([]);
+    expect(of(true)).toMatchObject([{ isNamespaced: false }]);
   });
 });

@@ -18,7 +18,16 @@ const chatGone: ObjectChange = {
   ...{ type: "gone", id: { apiVersion: chat.apiVersion, kind: chat.kind, name: chat.name } },
 };
 
-const all = [put(gateway), put(pool(["10.0.0.1:8000"])), put(route())];
+const gatewayClass = (controller: string) =>
+  put(`
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: { name: umbra }
+spec: { controllerName: ${controller} }
+`);
+const own = gatewayClass("umbra.dev/gateway");
+
+const all = [own, put(gateway), put(pool(["10.0.0.1:8000"])), put(route())];
 
 const endpointsOf = ({ topology }: ConfigurationUpdate) =>
   topology.pools.flatMap(({ endpoints }) => endpoints);
@@ -52,9 +61,21 @@ describe("objects of an API server", () => {
     expect({ isFirst, updates }).toEqual({ isFirst: false, updates: [] });
     source.synced();
     const first = await source.first;
-    expect(first).toMatchObject({ generation: 1, objects: 3, staleFiles: [], findings: [] });
+    expect(first).toMatchObject({ generation: 1, objects: 4, staleFiles: [], findings: [] });
     expect(endpointsOf(first)).toEqual(["10.0.0.1:8000"]);
     expect([...(first.snapshot?.rds.keys() ?? [])]).toHaveLength(1);
+  });
+
+  test("have listeners only for Gateways of Umbra's classes", async () => {
+    const { source, until } = follow([], { objects: () => [] });
+    source.take([...all, gatewayClass("example.com/other")]);
+    source.synced();
+    const { topology, findings } = await source.first;
+    expect(topology.listeners).toEqual([]);
+    expect(findings).toMatchObject([{ code: "UMB0201", severity: "warning" }]);
+    source.take([own]);
+    const served = await until(({ generation }) => generation === 2);
+    expect(served.topology.listeners).toHaveLength(1);
   });
 
   test("change one by one, in words", async () => {
@@ -110,7 +131,7 @@ describe("objects of an API server", () => {
       parentRefs: [{ name: "gw" }],
       rules: [{ backendRefs: [{ name: "s", port: 80 }] }],
     };
-    source.take([put(gateway), { type: "put", object: service }]);
+    source.take([own, put(gateway), { type: "put", object: service }]);
     source.take([{ type: "put", object: { ...toService, spec } }]);
     source.synced();
     const { topology } = await source.first;
@@ -120,7 +141,7 @@ describe("objects of an API server", () => {
 
   test("with an endpoint that is Umbra's own interface: the finding names the pool", async () => {
     const { source } = follow([], { objects: () => [], ownInterfaces: ["127.0.0.1:9191"] });
-    source.take([put(gateway), put(pool(["127.0.0.1:9191"])), put(route())]);
+    source.take([own, put(gateway), put(pool(["127.0.0.1:9191"])), put(route())]);
     source.synced();
     const { findings } = await source.first;
     expect(findings).toContainEqual(
@@ -171,7 +192,7 @@ describe("objects of an API server", () => {
     take([put(route({ name: "other", path: "/other" }))]);
     const update = await until(({ changes }) => changes.length > 0);
     expect(update.changes).toEqual(["route default/other: added"]);
-    expect(update).toMatchObject({ generation: 2, objects: 4 });
+    expect(update).toMatchObject({ generation: 2, objects: 5 });
     take([put(route({ path: "/v2" }))]);
     await until(({ changes }) => changes.includes("route default/chat: match changed"));
     expect(workers).toHaveLength(2);

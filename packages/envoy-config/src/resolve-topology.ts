@@ -21,7 +21,7 @@ import { createPolicyResolver } from "./resolve/policies.ts";
 import { createPoolResolver } from "./resolve/pools.ts";
 import { poolPlaces, withPickModes } from "./resolve/route-pick-modes.ts";
 import { resourceName } from "./resource-ref.ts";
-import { isChosenByClass } from "./resources/own-gateways.ts";
+import { controllerName, isChosenByClass } from "./resources/own-gateways.ts";
 import type { ReadResources } from "./resources/read-resources.ts";
 import type { Place, Report } from "./resources/report.ts";
 import { countResources, type Resources } from "./resources/resources.ts";
@@ -80,7 +80,9 @@ export function resolveTopology(
     resources.deployments.length > 0 ||
     (options.isGatewayNeeded === false && resources.pools.length > 0);
   if (!isServable && !diagnostics.some(({ severity }) => severity === "error")) {
-    const message = "the files contain no Gateway with an HTTP listener";
+    const message = options.hasOnlyOwnGateways
+      ? `there is no Gateway with an HTTP listener whose class has the controllerName ${controllerName}`
+      : "the files contain no Gateway with an HTTP listener";
     report(options.isLive ? "warning" : "error", "UMB0201", start, message);
   }
   const topology: Topology = {

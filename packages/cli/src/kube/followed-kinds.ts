@@ -54,6 +54,12 @@ const namespaces: WatchedKind = {
   isNamespaced: false,
 };
 
+/** Tell which Gateways are Umbra's. A picker behind other Gateways does not have to know. */
+const gatewayClasses: WatchedKind = {
+  ...{ group: "gateway.networking.k8s.io", version: "v1", plural: "gatewayclasses" },
+  ...{ kind: "GatewayClass", isNamespaced: false },
+};
+
 export interface FollowedKindsOptions {
   readonly namespaces: readonly string[] | "all";
   /** Whether Envoys get their configuration from this sidecar. */
@@ -67,5 +73,6 @@ export function followedKinds(options: FollowedKindsOptions): readonly WatchedKi
   return [
     ...kinds.map((kind) => (chosen === "all" ? kind : { ...kind, namespaces: chosen })),
     ...(chosen === "all" ? [namespaces] : []),
+    ...(isRendering ? [gatewayClasses] : []),
   ];
 }
