@@ -20,6 +20,10 @@ const kind = (group: string, plural: string, name: string): StoredKind => ({
   isNamespaced: true,
 });
 const kinds = {
+  classes: {
+    ...kind("gateway.networking.k8s.io", "gatewayclasses", "GatewayClass"),
+    isNamespaced: false,
+  },
   gateways: kind("gateway.networking.k8s.io", "gateways", "Gateway"),
   routes: kind("gateway.networking.k8s.io", "httproutes", "HTTPRoute"),
   pools: kind("inference.networking.k8s.io", "inferencepools", "InferencePool"),
@@ -71,6 +75,9 @@ beforeEach(async () => {
   await api.start();
   const [http = 0, grpc, adminPort, envoyAdmin = 0] = await freePorts(4);
   const port = servers[0]?.address.split(":")[1];
+  api
+    .install(kinds.classes)
+    .put(json("{ metadata: { name: umbra }, spec: { controllerName: umbra.dev/gateway } }"));
   api.install(kinds.gateways).put(
     json(`
 metadata: { name: gw, namespace: inference }
