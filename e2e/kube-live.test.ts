@@ -168,7 +168,7 @@ test("Envoy follows a route of a scripted API server, which may leave and come b
 
   api.resource(kinds.routes).put(route("third"));
   await until("requests follow", isServed("third"));
-  // All went on where it was: no kind was listed twice.
+  // All continued where it was: no kind was listed twice.
   expect(api.seenOf("list", "httproutes")).toHaveLength(1);
   expect(api.seenOf("list", "pods")).toHaveLength(1);
 }, 120_000);
