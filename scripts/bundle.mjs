@@ -57,11 +57,12 @@ function keepNames({ onResolve, onLoad, resolve }) {
   onResolve({ filter: /^@opentelemetry\/api$/ }, ({ kind }) =>
     kind === "dynamic-import" ? { external: true } : undefined,
   );
-  onResolve({ filter: /^[^.@/]/ }, async ({ path, kind, ...from }) => {
+  onResolve({ filter: /^[^./]/ }, async ({ path, kind, ...from }) => {
     if (kind !== "dynamic-import" || isBuiltin(path)) return undefined;
     const { resolveDir, importer } = from;
     const found = await resolve(path, { resolveDir, importer, kind: "import-statement" });
-    return { path: found.path, namespace: "names" };
+    const isDependency = /[/\\]node_modules[/\\]/.test(found.path);
+    return isDependency ? { path: found.path, namespace: "names" } : undefined;
   });
   onLoad({ filter: /./, namespace: "names" }, async ({ path }) => {
     const names = Object.keys(await import(pathToFileURL(path).href));
