@@ -72,9 +72,10 @@ async function serve(flags: Flags, handed: HandOver | undefined, io: Io): Promis
     onProblem: (words) => log.warn(words),
   });
   try {
-    const onRollout = {
-      onRefused: input.rollout.refused,
-      onAccepted: input.rollout.accepted,
+    const { rollout } = input;
+    const onRollout: RolloutListener = {
+      onRefused: (refusal) => rollout.refused(refusal),
+      onAccepted: (generation) => rollout.accepted(generation),
     };
     // The files may have changed since `umbra up` gave the flag.
     if (handed === undefined) refuseUnusedSystemCa(input.first.topology, flags.systemCa);
