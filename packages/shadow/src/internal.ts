@@ -4,6 +4,8 @@
 export { gateIds } from "./judge/config.ts";
 export type { Part } from "./judge/gates.ts";
 export { judgePart } from "./judge/judge.ts";
+export { judgeOutputs } from "./judge/output-gate.ts";
+export type { OutputPair } from "./judge/output-pairs.ts";
 export { readAnswerHere } from "./measure/answer-reading.ts";
 export { legClasses } from "./measure/leg.ts";
 export { labelsOf } from "./report/labels.ts";

@@ -326,6 +326,17 @@ describe("rates", () => {
     close([lower, upper], expected.tango90);
   });
 
+  test("an e-process that stakes more wins faster, and never loses all", () => {
+    const [half, most] = [
+      createEProcess(0.01, "above"),
+      createEProcess(0.01, "above", { mostStaked: 0.95 }),
+    ];
+    for (let i = 0; i < 100; i++) for (const process of [half, most]) process.add(0.04);
+    expect(most.logE).toBeGreaterThan(1.5 * half.logE);
+    most.add(-1);
+    expect(Number.isFinite(most.logE)).toBe(true);
+  });
+
   test("the e-process against the margin from above mirrors the one from below", () => {
     const below = createEProcess(0.01, "below");
     const above = createEProcess(-0.01, "above");

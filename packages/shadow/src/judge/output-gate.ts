@@ -203,9 +203,12 @@ function unitsOf(values: readonly Value[]): readonly Unit[] {
   return [...units];
 }
 
+/** Share of the evidence that one bet may cost: a mean over a session is rarely near -1. */
+const mostStaked = 0.95;
+
 /** Bets on the mean difference of each unit. */
 function evidenceAgainst(units: readonly Unit[], margin: number): number {
-  const over = createEProcess(margin, "above");
+  const over = createEProcess(margin, "above", { mostStaked });
   for (const { sum, size } of units) over.add(sum / size);
   return over.maxLogE;
 }

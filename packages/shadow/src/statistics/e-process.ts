@@ -1,6 +1,6 @@
 /** Accumulated evidence against a null hypothesis. Crossing ln(1/alpha) once, at any time, rejects at alpha. */
 export interface EProcess {
-  /** `z`: -1, 0 or 1, the paired difference of two indicators. */
+  /** `z`: from -1 to 1, the paired difference of two indicators, or a mean of such. */
   add(z: number): void;
   readonly logE: number;
   /** Largest value so far, to which Ville's inequality applies. */
@@ -17,11 +17,16 @@ export interface EProcess {
  * every step. Load and outages that last break this: the mean swings around its long-run value, and bets follow the
  * swing. In such cases, use it together with a bound of the long-run mean. Waudby-Smith and Ramdas (2024), JRSS-B
  * 86(1), "Estimating means of bounded random variables by betting"; the bet is Kelly's, from the running mean and
- * variance, capped at half of what could ruin it.
+ * variance, capped at `mostStaked` of what could ruin it: half when absent. More suits values that are means of several,
+ * which are rarely near 1.
  */
-export function createEProcess(margin: number, side: "below" | "above"): EProcess {
+export function createEProcess(
+  margin: number,
+  side: "below" | "above",
+  { mostStaked = 0.5 }: { readonly mostStaked?: number } = {},
+): EProcess {
   const sign = side === "below" ? 1 : -1;
-  const cap = 0.5 / (1 - sign * margin);
+  const cap = mostStaked / (1 - sign * margin);
   let [i, sum, squares, logE, maxLogE] = [0, 0, 0, 0, 0];
   return {
     add(z) {
