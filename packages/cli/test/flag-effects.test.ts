@@ -1,8 +1,9 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "@jest/globals";
+import { afterAll, expect, test } from "@jest/globals";
 import type { Io } from "@umbra/cli";
+import { ScriptedApiServer } from "../../../testing/api-server/scripted-api-server.ts";
 import { checkCommand } from "../src/commands/check.ts";
 import { renderCommand } from "../src/commands/render.ts";
 import { describeFlags, type FlagRow } from "./flag-rows.ts";
@@ -228,7 +229,62 @@ const metricsRows: Readonly<Record<string, FlagRow>> = {
   },
 };
 
+/** A pool in the namespace "b" of a scripted API server; nothing in "a", which is the kubeconfig's. */
+const api = new ScriptedApiServer();
+await api.start();
+afterAll(() => api.stop());
+api
+  .install({
+    ...{ group: "inference.networking.k8s.io", version: "v1" },
+    ...{ plural: "inferencepools", kind: "InferencePool", isNamespaced: true },
+  })
+  .put({
+    metadata: {
+      name: "of-b",
+      namespace: "b",
+      annotations: { "umbra.dev/endpoints": "10.0.0.9:80" },
+    },
+    spec: {
+      selector: { matchLabels: { app: "x" } },
+      targetPorts: [{ number: 80 }],
+      endpointPickerRef: { name: "umbra", port: { number: 9002 } },
+    },
+  });
+const kubeconfigOf = (namespace: string) =>
+  file(
+    `kubeconfig-${namespace}`,
+    JSON.stringify({
+      "current-context": "here",
+      clusters: [{ name: "c", cluster: { server: api.url } }],
+      contexts: [{ name: "here", context: { cluster: "c", namespace } }],
+    }),
+  );
+const withKube = [...withFiles, "--kube", "--kubeconfig", kubeconfigOf("a")];
+
+const kube: Readonly<Record<string, FlagRow>> = {
+  "--kube": { works: [["--kube", "--kubeconfig", kubeconfigOf("b")]], refused: [] },
+  "--kubeconfig": {
+    base: withKube,
+    works: [["--kubeconfig", kubeconfigOf("b")]],
+    refused: [
+      [["--kubeconfig", join(folder, "none")], /none/],
+      [["--kubeconfig", file("no-config", "{}")], /it has no current-context/],
+    ],
+  },
+  "--namespace": {
+    base: withKube,
+    works: [["--namespace", "b"]],
+    refused: [[["--namespace", "A/B"], /a namespace's name/]],
+  },
+  "--all-namespaces": {
+    base: withKube,
+    works: [["--all-namespaces"]],
+    refused: [[["--all-namespaces", "--namespace", "a"], /not both/]],
+  },
+};
+
 const check: Readonly<Record<string, FlagRow>> = {
+  ...kube,
   // The rows don't include listeners and limits.
   ...Object.fromEntries(
     Object.entries({ ...topologyRows, ...metricsRows }).map(

@@ -22,6 +22,8 @@ export interface KubernetesSourceOptions {
   readonly onSynced?: () => void;
   /** Takes each problem once, when it begins. */
   readonly onProblem?: (problem: Problem) => void;
+  /** True: no other process starts at the same time, so the first lists are sent at once. Default: false. */
+  readonly isAlone?: boolean;
   /** Other times and sizes than the usual, for tests. */
   readonly limits?: Partial<FollowLimits>;
   /** Milliseconds of a clock that only goes forward. Default: `performance.now`. */
@@ -89,7 +91,7 @@ class Source implements KubernetesSource {
         new Follower({
           client: options.client,
           scope,
-          limits: { ...defaultLimits, ...options.limits },
+          limits: limitsOf(options),
           now: options.now ?? (() => performance.now()),
           random,
           onChange: options.onChange,
@@ -155,6 +157,11 @@ class Source implements KubernetesSource {
       process.emitWarning(`a receiver of problems threw: ${String(cause)}`, "KubernetesWarning");
     }
   }
+}
+
+function limitsOf({ limits, isAlone = false }: KubernetesSourceOptions): FollowLimits {
+  const all = { ...defaultLimits, ...limits };
+  return isAlone ? { ...all, pace: { ...all.pace, listSpreadMs: 0 } } : all;
 }
 
 function isComplete({ scope, condition, hasBeenListed, problem }: ScopeState): boolean {

@@ -12,8 +12,12 @@ import { obtainEnvoy } from "../envoy/find-envoy.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { commandOf, type FlagsOf, flag } from "../flags.ts";
 import type { Io } from "../io.ts";
+import { readWithKube } from "../kube/read-objects.ts";
+import { type KubeFlags, kubeChoiceOf, kubeFlags } from "../resources/kube-flags.ts";
 import {
+  checkPickerConfig,
   type ReadTopology,
+  readingOptionsOf,
   type TopologyFlags,
   topologyFlags,
   topologyOf,
@@ -35,7 +39,7 @@ const checkFlags = {
   explain: flag("--explain <code>", "explain a diagnostic code (from docs/errors.md) and exit"),
 };
 
-type CheckFlags = FlagsOf<typeof checkFlags> & TopologyFlags;
+type CheckFlags = FlagsOf<typeof checkFlags> & TopologyFlags & KubeFlags;
 
 /** `umbra check`: prints problems in the resources and the resulting topology. */
 export function checkCommand(io: Io): Command {
@@ -48,9 +52,10 @@ export function checkCommand(io: Io): Command {
       "umbra check -f examples/mirror -o json",
       "umbra check -f examples/mirror -o sarif --failure-threshold warning > umbra.sarif",
       "umbra check -f examples/mirror --envoy --github",
+      "umbra check --kube --namespace inference",
       "umbra check --explain UMB0203",
     ],
-    flags: [topologyFlags, checkFlags],
+    flags: [topologyFlags, kubeFlags, checkFlags],
   }).action(async (flags: CheckFlags) => {
     if (flags.explain === undefined) {
       await runCheck(flags, io);
@@ -64,7 +69,7 @@ export function checkCommand(io: Io): Command {
 }
 
 async function runCheck(flags: CheckFlags, io: Io): Promise<void> {
-  const read = topologyOf(flags, io);
+  const read = await readOf(flags, io);
   const isSound = read.diagnostics.every(({ severity }) => severity !== "error");
   const { topology, certificates } = read;
   const diagnostics = [
@@ -86,6 +91,14 @@ async function runCheck(flags: CheckFlags, io: Io): Promise<void> {
   if (failing.length > 0) throw new CommandError(`${severityCounts(diagnostics)} found`);
   const others = diagnostics.length === 0 ? "" : ` (${severityCounts(diagnostics)})`;
   io.stderr(`no errors found${others}${flags.envoy === true ? accepted : ""}\n`);
+}
+
+/** From an API server with `--kube`, else from files only. */
+async function readOf(flags: CheckFlags, io: Io): Promise<ReadTopology> {
+  const choice = kubeChoiceOf(flags);
+  if (choice === undefined) return topologyOf(flags, io);
+  const options = { ...readingOptionsOf(flags, {}), checkPickerConfig };
+  return readWithKube({ choice, files: flags.file ?? [], options }, io);
 }
 
 const accepted = "; Envoy accepts the bootstrap";

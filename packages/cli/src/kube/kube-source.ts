@@ -19,6 +19,8 @@ export interface KubeSourceOptions {
   readonly choice: KubeChoice;
   readonly isRendering: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** True: a command reads once, so it waits for no other replica's lists. */
+  readonly isOnce?: boolean;
   readonly onProblem: (words: string) => void;
 }
 
@@ -32,7 +34,8 @@ export interface KubeSource {
 }
 
 /** Begins to follow an API server. Throws CommandError when its kubeconfig can't be used. */
-export function openKube({ choice, isRendering, env, onProblem }: KubeSourceOptions): KubeSource {
+export function openKube(options: KubeSourceOptions): KubeSource {
+  const { choice, isRendering, env, isOnce = false, onProblem } = options;
   const client = clientOf(choice, env);
   const namespaces = choice.namespaces ?? [client.namespace ?? "default"];
   let source: KubernetesSource | undefined;
@@ -42,6 +45,7 @@ export function openKube({ choice, isRendering, env, onProblem }: KubeSourceOpti
       source = startKubernetes({
         client,
         kinds: followedKinds({ namespaces, isRendering }),
+        isAlone: isOnce,
         onChange: (changes: readonly ObjectChange[]) => configuration.take(changes),
         onSynced: () => configuration.synced(),
         onProblem({ code, message }) {

@@ -11,7 +11,7 @@ export interface KubeFlags {
   readonly allNamespaces?: true;
 }
 
-const of = { serve: undefined };
+const of = { serve: undefined, check: undefined };
 
 export const kubeFlags: FlagTable<KubeFlags> = {
   kube: {

@@ -287,7 +287,7 @@ function refuseWithoutFiles(
   }
 }
 
-function checkPickerConfig(value: unknown): ReturnType<CheckPickerConfig> {
+export function checkPickerConfig(value: unknown): ReturnType<CheckPickerConfig> {
   const read = readPickerConfig(value);
   return read.ok ? [] : read.problems;
 }
