@@ -24,5 +24,5 @@ export {
   type Outcome,
   startOf,
 } from "./watch/follow-state.ts";
-export { Following, partingMs } from "./watch/following.ts";
+export { Following } from "./watch/following.ts";
 export { readWatchEvent, type WatchEvent } from "./watch/watch-event.ts";

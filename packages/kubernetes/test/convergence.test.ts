@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import type { ObjectChange } from "@umbra/kubernetes";
-import { defaultPace, Following, partingMs } from "@umbra/kubernetes/internal";
+import { defaultPace, Following } from "@umbra/kubernetes/internal";
 import fc from "fast-check";
 import { routes } from "./fixtures.ts";
 import { ModelApiServer } from "./model-api-server.ts";
@@ -113,7 +113,7 @@ class Run {
   finish(): void {
     for (let left = 1_000; this.deliver() && left > 0; left--) this.settle();
     this.settle();
-    this.#nowMs += partingMs;
+    this.#nowMs += defaultPace.partingMs;
     this.#receive(this.following.dropParted(this.#moment()));
   }
 

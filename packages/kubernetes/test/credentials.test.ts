@@ -1,4 +1,6 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
@@ -79,6 +81,11 @@ describe("a kubeconfig", () => {
     expect(() => readAccess({ file: kubeconfig({ server: "10.0.0.1" }) })).toThrow(
       /cluster "c": its server "10\.0\.0\.1" is not an http or https address/,
     );
+  });
+
+  test("with a proxy of another kind is refused", () => {
+    const cluster = { server: "https://c", "proxy-url": "socks4://proxy" };
+    expect(() => readAccess({ file: kubeconfig(cluster) })).toThrow(/its proxy-url is not an http/);
   });
 
   test("of several files, the first that has something counts", () => {
@@ -208,6 +215,53 @@ describe("credentials at a scripted API server", () => {
     write("pod/token", "second\n");
     await expect(ask(access)).rejects.toMatchObject({ code: "REFUSED", status: 401 });
     expect(await ask(access)).toEqual(version);
+  });
+
+  test("a program is asked once by many requests at the same time", async () => {
+    await started({ token: "secret" });
+    const runs = join(folder, "runs");
+    const program = write(
+      "program",
+      `#!/bin/sh\necho run >> ${runs}\nsleep 0.2\necho '{"status":{"token":"secret"}}'\n`,
+    );
+    chmodSync(program, 0o755);
+    const access = readAccess({ file: kubeconfig(trusting(), { exec: { command: program } }) });
+    await Promise.all(Array.from({ length: 5 }, () => ask(access)));
+    expect(readFileSync(runs, "utf8")).toBe("run\n");
+  });
+
+  test("an authority that was replaced in its file is read again", async () => {
+    await started();
+    const ca = write("ca.pem", other.cert);
+    const access = readAccess({
+      file: kubeconfig({ server: server.url, "certificate-authority": "ca.pem" }),
+    });
+    await expect(ask(access)).rejects.toMatchObject({ code: "UNREACHABLE" });
+    writeFileSync(ca, certificate.cert);
+    expect(await ask(access)).toEqual(version);
+  });
+
+  test("through a proxy, with TLS to the API server", async () => {
+    await started();
+    const tunnels: string[] = [];
+    const proxy = createServer().on("connect", (request: IncomingMessage, client: Socket) => {
+      tunnels.push(request.url ?? "");
+      const [host = "", port] = (request.url ?? "").split(":");
+      const upstream = connect(Number(port), host, () => {
+        client.write("HTTP/1.1 200 OK\r\n\r\n");
+        upstream.pipe(client).pipe(upstream);
+      });
+      upstream.on("error", () => client.destroy());
+      client.on("error", () => upstream.destroy());
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+    const { port } = proxy.address() as AddressInfo;
+    const cluster = { ...trusting(), "proxy-url": `http://127.0.0.1:${port}` };
+    const client = createApiClient(readAccess({ file: kubeconfig(cluster) }), "umbra-test");
+    expect(await client.request({ method: "GET", path: "/version" })).toEqual(version);
+    expect(tunnels).toEqual([new URL(server.url).host]);
+    await client.close();
+    await new Promise((resolve) => proxy.close(resolve));
   });
 
   test("no error names a token", async () => {

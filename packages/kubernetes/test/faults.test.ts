@@ -8,6 +8,7 @@ import {
   pods,
   routes,
   shortly,
+  shortPace,
   until,
 } from "./fixtures.ts";
 
@@ -125,6 +126,19 @@ describe("faults of a scripted API server", () => {
     server.install(routes).put(object("new"));
     await until("the new route", () => namesOf(followed.source).length === 2);
     expect(shortly(followed.changes)).toEqual(["put old", "put new"]);
+  });
+
+  test("drops the objects of a CRD that stays away after a time", async () => {
+    server.install(routes).put(object("old"));
+    const pace = { ...shortPace, partingMs: 200 };
+    const followed = await watched(server, { kinds: [routes], limits: { pace } });
+    await until("the route", () => namesOf(followed.source).length === 1);
+    server.uninstall(routes);
+    const leftMs = performance.now();
+    await until("the end", () => followed.changes.length === 2);
+    expect(performance.now() - leftMs).toBeGreaterThanOrEqual(195);
+    expect(shortly(followed.changes)).toEqual(["put old", "gone old"]);
+    expect(namesOf(followed.source)).toEqual([]);
   });
 
   test("tells a user's deletion of such a kind at once", async () => {

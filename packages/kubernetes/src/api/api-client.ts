@@ -116,6 +116,8 @@ async function sendRequest(
       bodyTimeout: request.silenceMs ?? timeoutMs,
     });
   } catch (cause) {
+    // An authority may have been replaced in its file.
+    if (isCertificateError(cause)) access.refresh();
     throw connectionError(cause, request, access.server);
   }
   if (answer.statusCode < 400) return answer;
@@ -213,6 +215,10 @@ function connectionError(cause: unknown, request: ApiRequest, server: string): K
   return timeoutCodes.has(code)
     ? new KubernetesError("TIMEOUT", `${what}: no answer from ${server} in time`, { cause })
     : new KubernetesError("UNREACHABLE", `${what}: ${server}: ${message || code}`, { cause });
+}
+
+function isCertificateError(cause: unknown): boolean {
+  return /CERT|TLS|SSL|SIGNATURE/.test(String((cause as { code?: unknown }).code ?? ""));
 }
 
 function bodyError(cause: unknown, request: ApiRequest): KubernetesError {

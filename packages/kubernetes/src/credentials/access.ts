@@ -31,6 +31,8 @@ export function accessOf(config: ClusterConfig): ApiAccess {
   return new Access(config);
 }
 
+const minRefreshMs = 1_000;
+
 const none: Credentials = { headers: {} };
 
 class Access implements ApiAccess {
@@ -40,6 +42,8 @@ class Access implements ApiAccess {
   #authenticator: UserAuthenticator | undefined;
   #open: { dispatcher: Dispatcher; credentials: Credentials } | undefined;
   readonly #old = new Set<Promise<void>>();
+  #asking: Promise<Credentials> | undefined;
+  #refreshedMs = Number.NEGATIVE_INFINITY;
 
   constructor(config: ClusterConfig) {
     this.#config = config;
@@ -50,7 +54,7 @@ class Access implements ApiAccess {
   async authorize(): Promise<Authorized> {
     const { cluster, user } = this.#config;
     if (user !== undefined) this.#authenticator ??= new UserAuthenticator(user, cluster);
-    const credentials = (await this.#authenticator?.credentials()) ?? none;
+    const credentials = await this.#credentials();
     const isSame =
       credentials.cert === this.#open?.credentials.cert &&
       credentials.key === this.#open?.credentials.key;
@@ -60,6 +64,10 @@ class Access implements ApiAccess {
   }
 
   refresh(): void {
+    // Many requests are refused at the same time.
+    const nowMs = performance.now();
+    if (nowMs - this.#refreshedMs < minRefreshMs) return;
+    this.#refreshedMs = nowMs;
     this.#authenticator = undefined;
     this.#retire();
   }
@@ -68,6 +76,15 @@ class Access implements ApiAccess {
     const open = this.#open;
     this.#open = undefined;
     await Promise.all([open?.dispatcher.destroy(), ...this.#old]);
+  }
+
+  /** Many requests at once ask a program only once. */
+  async #credentials(): Promise<Credentials> {
+    if (this.#authenticator === undefined) return none;
+    this.#asking ??= this.#authenticator.credentials().finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
   }
 
   /** Requests under way end on their connections; later ones get new ones. */
@@ -79,11 +96,19 @@ class Access implements ApiAccess {
   }
 }
 
-function checkServer({ cluster }: ClusterConfig): void {
-  const isUrl = URL.canParse(cluster.server) && /^https?:$/.test(new URL(cluster.server).protocol);
-  if (isUrl) return;
-  throw new KubernetesError(
-    "INVALID_CONFIG",
-    `cluster "${cluster.name}": its server "${cluster.server}" is not an http or https address`,
-  );
+function checkServer({ cluster: { name, server, proxyUrl } }: ClusterConfig): void {
+  if (!hasProtocol(server, /^https?:$/)) {
+    throw invalid(name, `its server "${server}" is not an http or https address`);
+  }
+  if (proxyUrl && !hasProtocol(proxyUrl, /^(?:https?|socks|socks5h?):$/)) {
+    throw invalid(name, "its proxy-url is not an http, https or socks5 address");
+  }
+}
+
+function hasProtocol(url: string, protocol: RegExp): boolean {
+  return URL.canParse(url) && protocol.test(new URL(url).protocol);
+}
+
+function invalid(name: string, problem: string): KubernetesError {
+  return new KubernetesError("INVALID_CONFIG", `cluster "${name}": ${problem}`);
 }

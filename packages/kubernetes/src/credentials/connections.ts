@@ -36,7 +36,10 @@ export function openConnections(
   };
   if (!cluster.proxyUrl) return new Agent({ ...options, connect });
   const uri = cluster.proxyUrl;
-  if (uri.startsWith("socks")) return new Socks5ProxyAgent(uri, { ...options, requestTls: tls });
+  // Names are always resolved by the proxy, which is what socks5h asks for.
+  const socks = uri.replace(/^socks5h:/, "socks5:");
+  if (socks.startsWith("socks"))
+    return new Socks5ProxyAgent(socks, { ...options, requestTls: tls });
   return new ProxyAgent({ ...options, uri, requestTls: { ...tls, timeout: connectTimeoutMs } });
 }
 

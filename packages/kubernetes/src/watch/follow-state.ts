@@ -65,6 +65,8 @@ export interface Pace {
   readonly listSpreadMs: number;
   readonly minAbsentMs: number;
   readonly maxAbsentMs: number;
+  /** How long objects stay after their kind has left the API server. */
+  readonly partingMs: number;
 }
 
 export const defaultPace: Pace = {
@@ -74,6 +76,7 @@ export const defaultPace: Pace = {
   listSpreadMs: 2_500,
   minAbsentMs: 2_000,
   maxAbsentMs: 30_000,
+  partingMs: 30_000,
 };
 
 /** The present: the clock, and a number that is uniform in [0, 1). */

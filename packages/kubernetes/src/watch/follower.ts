@@ -7,7 +7,7 @@ import type { ObjectChange } from "../objects/held-object.ts";
 import type { JsonObject } from "../objects/json.ts";
 import { listPathOf, type Scope } from "../objects/watched-kind.ts";
 import type { Condition, FollowState, Moment, Pace } from "./follow-state.ts";
-import { Following, partingMs } from "./following.ts";
+import { Following } from "./following.ts";
 import { errorOf, outcomeOf } from "./outcome-of-error.ts";
 import { absent, failing, forbidden, handlerThrew, type Problem, unreachable } from "./problem.ts";
 import { pause } from "./reachability.ts";
@@ -248,7 +248,8 @@ export class Follower {
       this.#partingTimer = undefined;
       this.#emit(this.#following.dropParted(this.#moment()));
       if (this.#following.hasParting) this.#dropPartedLater();
-    }, partingMs);
+      // Timers may run a little early.
+    }, this.#options.limits.pace.partingMs + 20);
   }
 
   #fail(error: KubernetesError, verb: "list" | "watch"): void {

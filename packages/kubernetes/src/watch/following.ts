@@ -14,9 +14,6 @@ import {
 import { outcomeOfStatus } from "./outcome-of-error.ts";
 import type { WatchEvent } from "./watch-event.ts";
 
-/** How long objects stay after their kind has left the API server. */
-export const partingMs = 30_000;
-
 /**
  * The objects of one scope, and what comes next. Sends nothing and waits for nothing: it is given the results of requests,
  * and when.
@@ -53,7 +50,7 @@ export class Following {
 
   take(outcome: Outcome, moment: Moment): void {
     this.#state = afterOutcome(this.#state, outcome, moment, this.#pace);
-    if (outcome.kind === "absent") this.#cache.partAll(moment.nowMs + partingMs);
+    if (outcome.kind === "absent") this.#cache.partAll(moment.nowMs + this.#pace.partingMs);
   }
 
   takeList({ objects, resourceVersion }: ObjectList, moment: Moment): ObjectChange[] {
@@ -98,7 +95,7 @@ export class Following {
     { nowMs }: Moment,
   ): ObjectChange[] {
     if (!isKindLeaving) return deletions.flatMap((held) => this.#cache.remove(held));
-    for (const held of deletions) this.#cache.part(held, nowMs + partingMs);
+    for (const held of deletions) this.#cache.part(held, nowMs + this.#pace.partingMs);
     return [];
   }
 
