@@ -173,6 +173,19 @@ test("Envoy follows a route of a scripted API server, which may leave and come b
   expect(api.seenOf("list", "pods")).toHaveLength(1);
 }, 120_000);
 
+test("Gateways and routes of other controllers are left to them", async () => {
+  const [port] = await freePorts(1);
+  api.resource(kinds.gateways).put(
+    json(`
+metadata: { name: theirs, namespace: inference }
+spec: { gatewayClassName: another, listeners: [{ name: http, port: ${port}, protocol: HTTP }] }
+`),
+  );
+  api.resource(kinds.routes).put(route("follows"));
+  await until("requests follow", isServed("follows"));
+  expect(await (await fetch(`http://${admin}/v1/config`)).text()).not.toContain("theirs");
+}, 60_000);
+
 test("a broken route of one team keeps no other from being served", async () => {
   api.resource(kinds.routes).put(
     json(`

@@ -9,6 +9,9 @@ import { type Ran, runCommand } from "./run-command.ts";
 
 const gatewayApi = { group: "gateway.networking.k8s.io", version: "v1", isNamespaced: true };
 const gateways: StoredKind = { ...gatewayApi, plural: "gateways", kind: "Gateway" };
+const classes: StoredKind = {
+  ...{ ...gatewayApi, plural: "gatewayclasses", kind: "GatewayClass", isNamespaced: false },
+};
 const routes: StoredKind = { ...gatewayApi, plural: "httproutes", kind: "HTTPRoute" };
 
 const gateway = parse(`
@@ -35,6 +38,9 @@ describe("umbra check --kube", () => {
   beforeEach(async () => {
     server = new ScriptedApiServer();
     await server.start();
+    server
+      .install(classes)
+      .put({ metadata: { name: "umbra" }, spec: { controllerName: "umbra.dev/gateway" } });
     server.install(gateways).put(gateway);
     const config = {
       "current-context": "here",

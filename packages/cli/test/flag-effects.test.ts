@@ -229,27 +229,21 @@ const metricsRows: Readonly<Record<string, FlagRow>> = {
   },
 };
 
-/** A pool in the namespace "b" of a scripted API server; nothing in "a", which is the kubeconfig's. */
+/** A Gateway in the namespace "b" of a scripted API server; nothing in "a". */
 const api = new ScriptedApiServer();
 await api.start();
 afterAll(() => api.stop());
+const gatewayApi = { group: "gateway.networking.k8s.io", version: "v1" };
 api
-  .install({
-    ...{ group: "inference.networking.k8s.io", version: "v1" },
-    ...{ plural: "inferencepools", kind: "InferencePool", isNamespaced: true },
-  })
-  .put({
-    metadata: {
-      name: "of-b",
-      namespace: "b",
-      annotations: { "umbra.dev/endpoints": "10.0.0.9:80" },
-    },
-    spec: {
-      selector: { matchLabels: { app: "x" } },
-      targetPorts: [{ number: 80 }],
-      endpointPickerRef: { name: "umbra", port: { number: 9002 } },
-    },
-  });
+  .install({ ...gatewayApi, plural: "gatewayclasses", kind: "GatewayClass", isNamespaced: false })
+  .put({ metadata: { name: "umbra" }, spec: { controllerName: "umbra.dev/gateway" } });
+api.install({ ...gatewayApi, plural: "gateways", kind: "Gateway", isNamespaced: true }).put({
+  metadata: { name: "gw", namespace: "b" },
+  spec: {
+    gatewayClassName: "umbra",
+    listeners: [{ name: "http", port: 8080, protocol: "HTTP" }],
+  },
+});
 const kubeconfigOf = (namespace: string) =>
   file(
     `kubeconfig-${namespace}`,

@@ -67,7 +67,10 @@ describe("objects of an API server", () => {
   });
 
   test("have listeners only for Gateways of Umbra's classes", async () => {
-    const { source, until } = follow([], { objects: () => [] });
+    const { source, until } = follow([], {
+      objects: () => [],
+      topology: { hasOnlyOwnGateways: true },
+    });
     source.take([...all, gatewayClass("example.com/other")]);
     source.synced();
     const { topology, findings } = await source.first;

@@ -138,6 +138,8 @@ export interface ReadTopology {
 export interface TopologyNeeds {
   /** False: pools alone are enough, no Gateway is needed. True when absent. */
   readonly isGatewayNeeded?: boolean;
+  /** True: Gateways of other controllers' classes are not served. */
+  readonly hasOnlyOwnGateways?: boolean;
 }
 
 /** Builds the topology from the flags. Throws UsageError for wrong flags; returns problems in files as diagnostics. */

@@ -23,6 +23,7 @@ import {
   refuseErrors,
   soundReadOf,
   type TopologyFlags,
+  type TopologyNeeds,
 } from "../resources/topology-flags.ts";
 
 type InputFlags = TopologyFlags & KubeFlags & InterfaceFlags & { readonly watch: boolean };
@@ -74,7 +75,8 @@ async function openWithKube(
   const kube = openKube({ choice, isRendering, env: io.env, onProblem });
   const source = startConfiguration({
     earlier: [],
-    ...settingsOf(options),
+    // A picker behind other Gateways serves what those route.
+    ...settingsOf(options, { hasOnlyOwnGateways: isRendering }),
     ...filesOf(options, flags.file ?? []),
     objects: kube.objects,
   });
@@ -92,10 +94,10 @@ async function openWithKube(
   }
 }
 
-function settingsOf(options: InputOptions) {
+function settingsOf(options: InputOptions, choice: Pick<TopologyNeeds, "hasOnlyOwnGateways"> = {}) {
   const { flags, rendering, onChange, onProblem } = options;
   return {
-    topology: readingOptionsOf(flags, { isGatewayNeeded: rendering !== undefined }),
+    topology: readingOptionsOf(flags, { isGatewayNeeded: rendering !== undefined, ...choice }),
     ...defined({ rendering }),
     ownInterfaces: ownInterfacesOf(flags),
     isWatched: flags.watch,

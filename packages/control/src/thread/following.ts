@@ -64,8 +64,7 @@ class Follower implements Following {
     this.#files = createSourceFiles({ paths, system: nodeFileSystem, now: Date.now, ...known });
     this.#configurer = createConfigurer({
       store: createResourceStore({
-        ...{ ...topology, checkPickerConfig, isLive: true },
-        ...(objects === undefined ? {} : inCluster(rendering !== undefined)),
+        ...{ ...topology, checkPickerConfig, isLive: true, hasAllPods: objects !== undefined },
       }),
       ...{ rendering, ownInterfaces },
       ...(before === undefined ? {} : { before }),
@@ -194,11 +193,6 @@ class Follower implements Following {
     this.#sentUpdate = sent;
     this.#send({ kind: "update", patch, ...(resources && { resources }) }, buffers);
   }
-}
-
-/** What an API server's resources allow to conclude. A picker behind other Gateways serves what those route. */
-function inCluster(isRendering: boolean) {
-  return { hasAllPods: true, hasOnlyOwnGateways: isRendering };
 }
 
 /** Why the paths can't be served at the start. */
