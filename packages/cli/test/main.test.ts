@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,6 +11,14 @@ const examples = fileURLToPath(new URL("../../../examples/mirror", import.meta.u
 
 const run = (...args: readonly string[]) =>
   runCommand(args, { readStdin: () => "kind: Gateway\n" });
+
+/** A folder with a link to itself, by a name that is read. */
+function folderInItself(): string {
+  const folder = mkdtempSync(join(tmpdir(), "umbra-test-"));
+  writeFileSync(join(folder, "a.yaml"), "kind: Gateway\n");
+  symlinkSync(folder, join(folder, "b.yaml"));
+  return folder;
+}
 
 const io = { stdout() {}, stderr() {}, env: {} } as unknown as Io;
 
@@ -208,6 +216,11 @@ describe("umbra", () => {
       name: "a folder without YAML",
       args: ["render", "-f", mkdtempSync(join(tmpdir(), "umbra-test-"))],
       words: "contains no .yaml",
+    },
+    {
+      name: "a folder with a link to itself",
+      args: ["render", "-f", folderInItself()],
+      words: "more than 20 folders inside each other",
     },
     {
       name: "an endpoints flag for an unknown pool",

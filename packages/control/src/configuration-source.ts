@@ -2,6 +2,7 @@ import type { SourceFile, Topology } from "@umbra/envoy-config";
 import type { ConfigurationSourceOptions, ConfigurationUpdate } from "./configuration-update.ts";
 import type { ObjectChange } from "./object-change.ts";
 import type { Refusal } from "./refusals/refusal.ts";
+import type { ServedBefore } from "./resolve/configurer.ts";
 import {
   type FollowingThread,
   type FollowingThreadOptions,
@@ -45,6 +46,13 @@ export function startConfiguration(
   return new Source(options, internals);
 }
 
+/** More are not kept for a thread that is started again. */
+const mostRefusals = 1_000;
+
+function isSame(a: Refusal, b: Refusal): boolean {
+  return a.kind === b.kind && a.name === b.name;
+}
+
 interface Settle {
   readonly resolve: (first: ConfigurationUpdate) => void;
   readonly reject: (cause: Error) => void;
@@ -59,6 +67,9 @@ class Source implements ConfigurationSource {
   #latest: ConfigurationUpdate | undefined;
   #received: SentUpdate | undefined;
   #lastGood: readonly SourceFile[] = [];
+  #accepted: Topology | undefined;
+  /** Of what is served: a thread that is started again has to know them. */
+  #refusals: readonly Refusal[] = [];
   #startSettings: Topology["envoy"]["settings"] | undefined;
 
   constructor(
@@ -93,10 +104,18 @@ class Source implements ConfigurationSource {
   }
 
   refused({ kind, name, version, message }: Refusal): void {
-    this.#thread.send({ kind: "refused", refusal: { kind, name, version, message } });
+    const refusal = { kind, name, version, message };
+    this.#refusals = [...this.#refusals.filter((each) => !isSame(each, refusal)), refusal]
+      .filter((each) => this.#isCurrent(each))
+      .slice(-mostRefusals);
+    this.#thread.send({ kind: "refused", refusal });
   }
 
   accepted(generation: number): void {
+    if (generation === this.#latest?.generation) {
+      this.#accepted = this.#latest.topology;
+      this.#refusals = this.#refusals.filter(({ kind }) => kind !== "rds");
+    }
     this.#thread.send({ kind: "accepted", generation });
   }
 
@@ -114,13 +133,25 @@ class Source implements ConfigurationSource {
     if (before === undefined) {
       return { ...options, earlier: earlier ?? [], isTolerant: earlier !== undefined };
     }
-    const { generation, topology } = before;
     return {
       ...options,
       earlier: this.#lastGood,
-      before: { generation, topology, settings: this.#startSettings ?? topology.envoy.settings },
+      before: this.#servedBefore(before),
       isTolerant: true,
     };
+  }
+
+  #servedBefore({ generation, topology }: ConfigurationUpdate): ServedBefore {
+    return {
+      ...{ generation, topology, refusals: this.#refusals },
+      settings: this.#startSettings ?? topology.envoy.settings,
+      ...(this.#accepted && { accepted: this.#accepted }),
+    };
+  }
+
+  /** False: about something older. */
+  #isCurrent({ kind, name, version }: Refusal): boolean {
+    return this.#latest?.snapshot?.[kind].get(name)?.version === version;
   }
 
   #receive(message: FromWorker): void {
@@ -146,6 +177,7 @@ class Source implements ConfigurationSource {
       resources === undefined ? before?.snapshot : unpacked(resources, before?.snapshot);
     const update = { ...sent, snapshot };
     this.#latest = update;
+    this.#refusals = this.#refusals.filter((each) => this.#isCurrent(each));
     this.#lastGood = lastGood;
     this.#startSettings ??= update.topology.envoy.settings;
     if (before === undefined) this.#settle.resolve(update);

@@ -7,5 +7,13 @@ export type {
   SourceTopologyOptions,
 } from "./configuration-update.ts";
 export { createEncoder, type Encode, type Encoded } from "./encode/encoder.ts";
+export {
+  type FileFacts,
+  type FileProblem,
+  type FileSystem,
+  type FoundFiles,
+  findFiles,
+  maxFileBytes,
+} from "./files/find-files.ts";
 export type { ObjectChange } from "./object-change.ts";
 export type { Refusal } from "./refusals/refusal.ts";

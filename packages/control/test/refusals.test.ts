@@ -1,7 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import { describe, expect, test } from "@jest/globals";
 import type { ConfigurationUpdate } from "@umbra/control";
+import type { StartWorker } from "@umbra/control/internal";
 import type { Kind } from "@umbra/xds";
 import {
   closeAfter,
@@ -193,6 +195,30 @@ describe("routes that Envoy refuses", () => {
     expect(refusalsOf(updates[0] as ConfigurationUpdate)).toEqual([]);
   });
 });
+
+test("a refusal that comes while the thread is away is not lost", async () => {
+  const folder = resources({ a: "/a", b: "/b" });
+  const workers: Worker[] = [];
+  const startWorker: StartWorker = (setup) => {
+    const worker = new Worker(new URL("../src/thread/worker.ts", import.meta.url), {
+      workerData: setup,
+      execArgv: ["--conditions=@umbra/source", "--disable-warning=ExperimentalWarning"],
+    });
+    workers.push(worker);
+    return worker;
+  };
+  const { source, until, problems } = await start([folder], { startWorker });
+  source.accepted(1);
+  write(folder, { a: `${bad}1` });
+  const { snapshot } = await until(({ generation }) => generation === 2);
+  const version = snapshot?.rds.get("default/gw/http")?.version ?? "";
+  await workers[0]?.terminate();
+  await eventually(() => (problems.length > 0 ? true : undefined));
+  source.refused({ kind: "rds", name: "default/gw/http", version, message });
+  const held = await until((update) => refusalsOf(update).length > 0);
+  expect(refusalsOf(held)[0]?.message).toMatch(/^Envoy refuses HTTPRoute default\/a, and its last/);
+  expect(pathsOf(held)).toEqual(["/a", "/b"]);
+}, 60_000);
 
 describe("clusters and listeners that Envoy refuses", () => {
   test.each<[Kind, string, string]>([

@@ -87,7 +87,7 @@ const forms: Readonly<Record<keyof EnvoySettings, Form>> = {
   maxShadowRequests: count("maxShadowRequests", 32, [1, 65_536]),
   maxShadowBodyBytes: bytes("maxShadowBody", "1Mi", [KiB, GiB]),
   shadowBandwidthBytes: bytes("shadowBandwidth", "8Mi", [64 * KiB, 4 * GiB]),
-  sidecarMemoryBytes: bytes("sidecarMemory", "3Gi", [256 * MiB, 16_384 * GiB]),
+  sidecarMemoryBytes: bytes("sidecarMemory", "4Gi", [256 * MiB, 16_384 * GiB]),
 };
 
 /** The first choice is the default. */

@@ -148,6 +148,7 @@ const sidecarParts = onceFor(({ envoy: { settings }, pools, mirrors }: Topology)
     part("measured answers: data waiting to be read", 1, 12 * MiB),
     part("measured answers: unread data of a lane", 2, 64 * MiB),
     part("the thread that reads answers", 1, 512 * MiB),
+    part("the thread that follows the configuration", 1, 1_024 * MiB),
     part("captured texts", 512, 384 * 1024, "--capture"),
     part("samples of an evaluation", evaluations.length, 32 * MiB),
     part(

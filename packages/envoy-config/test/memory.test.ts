@@ -74,13 +74,13 @@ describe("the memory limits", () => {
     const { topology } = read(resources());
     // 32 twins: the body here and on its way to the sidecar, the answer, and two windows of 256 KiB.
     expect(total(topology, "envoy")).toBe(32 * (2 + 1 + 3 / 16 + 0.5) * MiB);
-    expect(total(topology, "sidecar")).toBeLessThanOrEqual(3_072 * MiB);
+    expect(total(topology, "sidecar")).toBeLessThanOrEqual(4_096 * MiB);
     expect(heldRequestBytes(topology)).toBeGreaterThan(leastHeldBytes(topology.envoy.settings));
     const reading = memoryLimits(topology).filter(({ what }) =>
       /^measured answers|^the thread/.test(what),
     );
     expect(reading.reduce((sum, { times, bytes }) => sum + times * bytes, 0)).toBe(
-      (12 + 2 * 64 + 512) * MiB,
+      (12 + 2 * 64 + 512 + 1_024) * MiB,
     );
   });
 

@@ -1,18 +1,8 @@
-import {
-  type BigIntStats,
-  closeSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  statSync,
-} from "node:fs";
-import { join } from "node:path";
+import { type BigIntStats, closeSync, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { findFiles, maxFileBytes } from "@umbra/control";
 import type { SourceFile } from "@umbra/envoy-config";
 import { CommandError } from "../errors.ts";
 import type { Io } from "../io.ts";
-
-const maxFileBytes = 16 * 1024 * 1024;
 
 /** Reads the files given with `-f`: files, the `.yaml`, `.yml` and `.json` files in folders, or standard input for `-`. */
 export function readSourceFiles(paths: readonly string[], io: Io): readonly SourceFile[] {
@@ -63,18 +53,12 @@ function tooLarge(path: string): CommandError {
   return new CommandError(`"${path}" is larger than 16 MiB`);
 }
 
+/** The same files, within the same limits, as `umbra serve` follows. */
 function filesOf(path: string): readonly string[] {
-  const stats = statsOf(path);
-  if (stats === undefined) {
-    throw new CommandError(`there is no file or folder "${path}": check the path given with -f`);
-  }
-  if (!stats.isDirectory()) {
-    if (stats.size > maxFileBytes) throw tooLarge(path);
-    return [path];
-  }
-  const names = readdirSync(path).filter((name) => /\.(?:ya?ml|json)$/.test(name));
-  if (names.length === 0) {
-    throw new CommandError(`the folder "${path}" contains no .yaml, .yml or .json file`);
-  }
-  return names.sort().flatMap((name) => filesOf(join(path, name)));
+  const { files, problems } = findFiles([path]);
+  for (const { message } of problems.values()) throw new CommandError(message);
+  return [...files].map(([name, { bytes }]) => {
+    if (bytes > maxFileBytes) throw tooLarge(name);
+    return name;
+  });
 }

@@ -43,6 +43,8 @@ export interface FileProblem {
   readonly message: string;
 }
 
+/** Largest file that is read. */
+export const maxFileBytes: number = 16 * 1024 * 1024;
 /** Most files that are read; folders with more are refused. */
 const maxFiles = 20_000;
 /** Links to folders can make many paths of few folders. */
@@ -50,7 +52,10 @@ const maxFolders = 20_000;
 const maxDepth = 20;
 
 /** Finds the files of the paths: files, and the `.yaml`, `.yml` and `.json` files in folders. Never throws. */
-export function findFiles(paths: readonly string[], system: FileSystem): FoundFiles {
+export function findFiles(
+  paths: readonly string[],
+  system: FileSystem = nodeFileSystem,
+): FoundFiles {
   const search = new Search(system);
   for (const path of paths) search.path(path, 0);
   return search;

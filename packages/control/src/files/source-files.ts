@@ -4,6 +4,7 @@ import {
   type FileSystem,
   type FoundFiles,
   findFiles,
+  maxFileBytes,
   reasonOf,
 } from "./find-files.ts";
 
@@ -36,7 +37,6 @@ export interface SourceFilesOptions {
   readonly known?: readonly SourceFile[];
 }
 
-const maxFileBytes = 16 * 1024 * 1024;
 /** A file system may give two writes within this time the same time of change. */
 const timeResolutionMs = 100;
 

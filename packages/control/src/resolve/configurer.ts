@@ -37,6 +37,10 @@ export interface ServedBefore {
   readonly topology: Topology;
   /** Those of the start: some can't change later. */
   readonly settings: Settings;
+  /** What every Envoy has accepted; absent: nothing is known about it. */
+  readonly accepted?: Topology;
+  /** What Envoys refuse of what was served. */
+  readonly refusals: readonly Refusal[];
 }
 
 type Settings = Topology["envoy"]["settings"];
@@ -89,7 +93,10 @@ class Configuring implements Configurer {
     this.#options = options;
     this.#generation = options.before?.generation ?? 0;
     this.#topology = options.before?.topology;
-    if (options.before !== undefined) this.#quarantine.assumeAccepted(options.before.topology);
+    if (options.before !== undefined) {
+      const { topology, accepted = topology } = options.before;
+      this.#quarantine.assumeAccepted(accepted);
+    }
     this.#startSettings = options.before?.settings;
   }
 

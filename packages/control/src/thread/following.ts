@@ -123,6 +123,8 @@ class Follower implements Following {
     const draft = this.#configurer.draft();
     if (draft !== undefined) this.#publish(draft, Date.now());
     else if (resumed !== undefined) this.#sendUpdate(resumed);
+    // The thread before may not have taken them.
+    for (const refusal of this.#setup.before?.refusals ?? []) this.refused(refusal);
     if (!isWatched) return;
     this.#watched = watchFiles({
       ...{ paths, files: this.#files },

@@ -39,7 +39,8 @@ export interface ConfigurationState {
 }
 
 /** In seconds. */
-const ackBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15];
+/** With 20 and 100 ms, the goals for a change of endpoints. */
+const ackBounds = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15];
 
 export function createConfigurationState(
   clients: () => readonly ClientState[],
