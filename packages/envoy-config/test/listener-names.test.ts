@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { readTopology } from "@umbra/envoy-config";
+import { createResourceStore, readTopology } from "@umbra/envoy-config";
 
 const gateway = (namespace: string, name: string, port: number, listener = "http") =>
   `---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: ${name}, namespace: ${namespace}}\nspec: {listeners: [{name: ${listener}, port: ${port}, protocol: HTTP}]}\n`;
@@ -27,6 +27,24 @@ describe("a listener has its full name", () => {
     const found = read(text, {});
     expect(Object.keys(found.listeners).toSorted()).toEqual(want);
     expect(found.errors).toEqual([]);
+  });
+
+  test("merged, the oldest Gateway's: a younger Gateway that comes or goes renames none", () => {
+    const aged = (namespace: string, createdAt: string) =>
+      gateway(namespace, "gw", 8080).replace(
+        "name: gw,",
+        `name: gw, creationTimestamp: "${createdAt}",`,
+      );
+    const store = createResourceStore({ isLive: true });
+    const names = () => store.resolve().topology.listeners.map(({ name }) => name);
+    store.put({ name: "m.yaml", text: aged("m", "2026-01-01T00:00:00Z") });
+    const first = names();
+    store.put({ name: "a.yaml", text: aged("a", "2026-02-01T00:00:00Z") });
+    const added = names();
+    store.put({ name: "b.yaml", text: gateway("b", "gw", 8080) });
+    const addedWithoutAge = names();
+    store.remove("a.yaml");
+    expect([first, added, addedWithoutAge, names()]).toEqual(Array(4).fill(["m/gw/http"]));
   });
 
   test.each(["http", "gw/http", "a/gw/http"])("and %s moves it if it is unique", (name) => {

@@ -12,6 +12,7 @@ import type { Known } from "./known.ts";
 import type { KnownHosts } from "./known-hosts.ts";
 import { type Socket, withoutConflicts } from "./listener-conflicts.ts";
 import { fullName, listenerNames } from "./listener-names.ts";
+import { compareAge } from "./precedence.ts";
 import { attachedListeners, routeAttachments } from "./route-attachments.ts";
 import { onListener } from "./routes.ts";
 import type { RuleResolvers } from "./rule-shares.ts";
@@ -161,8 +162,10 @@ function listenersOf(
   inFiles: readonly Attachment[],
   known: KnownHosts,
 ): readonly Pick<Listener, "name" | "tls" | "virtualHosts">[] {
-  // Merged listeners have the first name, which does not depend on the order of the files.
-  const attachments = inFiles.toSorted((a, b) => compare(nameOf(a), nameOf(b)));
+  // Merged listeners have the name of the oldest Gateway's, so that a Gateway that is added renames none that runs.
+  const attachments = inFiles.toSorted(
+    (a, b) => compareAge(a.gateway.createdAt, b.gateway.createdAt) || compare(nameOf(a), nameOf(b)),
+  );
   const [first] = attachments;
   if (first === undefined) return [];
   const name = nameOf(first);

@@ -40,7 +40,7 @@ export function byMatch(left: RouteMatch, right: RouteMatch): number {
 const pathRank = { exact: 0, regex: 1, prefix: 2 } as const;
 
 /** Compares RFC 3339 timestamps in any time zone. A missing or invalid timestamp is the youngest. */
-function compareAge(a: string, b: string): number {
+export function compareAge(a: string, b: string): number {
   if (a === b) return 0;
   const [left, right] = [Date.parse(a), Date.parse(b)];
   if (Number.isNaN(left) || Number.isNaN(right)) {
