@@ -25,7 +25,7 @@ export interface EndpointFinder {
 }
 
 /**
- * Decides whether a Service with a selector and without a serving Pod has no endpoint at the moment, or unknown ones.
+ * Decides whether a Service without an EndpointSlice and a serving Pod has no endpoint at the moment, or unknown ones.
  * `serving`: unknown, because the resources are read once and Pods may become ready later.
  * `some`: it has none if it has a Pod in any state. `all`: it has none, because the resources have every Pod.
  */
@@ -100,8 +100,7 @@ export function createEndpointFinder(sources: EndpointSources): EndpointFinder {
       const { namespace, selector } = service;
       const pods = podsOf(namespace, selector);
       const hasNone =
-        (known === "all" && Object.keys(selector).length > 0) ||
-        (known === "some" && allPodsOf(namespace, selector).length > 0);
+        known === "all" || (known === "some" && allPodsOf(namespace, selector).length > 0);
       if (pods.length === 0 && !hasNone) return undefined;
       return usable(service, report, podsAt(pods, service, port, report));
     },
@@ -164,11 +163,13 @@ function sliceEndpoints(
   port: ServicePort,
   report: Report,
 ): readonly Address[] {
+  const isSecondAddress = secondAddresses(slices, service);
   return slices.flatMap((slice) => {
     if (slice.endpoints.length === 0) return [];
     const target = slice.ports.find(({ name }) => name === port.name);
     if (target !== undefined) {
-      return slice.endpoints.map((each) => ({
+      const firsts = slice.endpoints.filter((each) => !isSecondAddress(each));
+      return firsts.map((each) => ({
         address: address(each.address, target.port),
         isReady: each.isReady,
       }));
@@ -179,6 +180,21 @@ function sliceEndpoints(
     report("warning", "UMB0252", slice.place, message);
     return [];
   });
+}
+
+/**
+ * Returns a function that is true for the second address of a Pod with an IPv4 and an IPv6 address, which are in two
+ * slices. Both would be one endpoint that is counted twice.
+ */
+function secondAddresses(
+  slices: readonly EndpointSlice[],
+  { ipVersion }: Service,
+): (endpoint: EndpointSlice["endpoints"][number]) => boolean {
+  const isFirst = ({ address: ip }: { readonly address: string }) => isIP(ip) === ipVersion;
+  const pods = new Set(
+    slices.flatMap(({ endpoints }) => endpoints.filter(isFirst).flatMap(({ pod }) => pod ?? [])),
+  );
+  return (each) => !isFirst(each) && each.pod !== undefined && pods.has(each.pod);
 }
 
 function address(ip: string, port: number): string {

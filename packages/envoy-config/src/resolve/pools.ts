@@ -1,8 +1,8 @@
 import { compare } from "../compare.ts";
 import { nearest } from "../nearest.ts";
 import { byResource, groupByResource, ResourceMap } from "../resource-map.ts";
-import { type ResourceRef, resourceName } from "../resource-ref.ts";
-import { credentialsAnnotation } from "../resources/annotations.ts";
+import { flagOf, type ResourceRef, resourceName } from "../resource-ref.ts";
+import { credentialsAnnotation, endpointsAnnotation } from "../resources/annotations.ts";
 import type { Report } from "../resources/report.ts";
 import type { BackendRef, InferencePool, Resources, Service } from "../resources/resources.ts";
 import type { ExternalPicker, MetricsPlaceSettings, Pool } from "../topology.ts";
@@ -126,9 +126,8 @@ function createReferences(
 
   function referredService(ref: BackendRef, at: ResourceRef, shown: string): Pool | Unresolved {
     const service = services.get(at);
-    return service === undefined
-      ? notFound(shown, ref.name, services.namesIn(at.namespace))
-      : ofService(service, ref.port ?? 0, shown);
+    if (service === undefined) return notFound(shown, ref.name, services.namesIn(at.namespace));
+    return ofService(service, ref.port ?? 0, shown);
   }
 
   return (ref, routeNamespace) => {
@@ -168,6 +167,8 @@ function createPoolStore(options: PoolResolverOptions, services: ResourceMap<Ser
     hasAllServices: options.knownPods === "all",
     ...{ services, pickers, ownPickers, resources, report },
   };
+  const isListed = (from: Service) =>
+    flagOf(endpoints, from) !== undefined || Object.hasOwn(from.annotations, endpointsAnnotation);
   const ofPools = new ResourceMap<Pool>();
   const ofServices = new ResourceMap<Map<number, Pool>>();
 
@@ -177,6 +178,9 @@ function createPoolStore(options: PoolResolverOptions, services: ResourceMap<Ser
       return from.isBroken || parts.tls.isRefusedForPool(from) ? notServed(shown) : pool;
     },
     ofService(from: Service, number: number, shown: string): Pool | Unresolved {
+      if (from.isExternalName && !isListed(from)) {
+        return unresolved("InvalidKind", externalName(shown));
+      }
       const port = from.ports.find((each) => each.port === number);
       if (port === undefined) {
         const has = from.ports.map((each) => each.port).join(", ");
@@ -197,6 +201,10 @@ function createPoolStore(options: PoolResolverOptions, services: ResourceMap<Ser
 
 function notServed(shown: string): Unresolved {
   return unresolved("NotServed", `${shown}, or a policy about it, has an error`);
+}
+
+function externalName(shown: string): string {
+  return `${shown} is of type ExternalName, which could lead to any host: use a Service without a selector, and an EndpointSlice with its endpoints`;
 }
 
 /** The number of names to compare, in the order of the files. */

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { defined } from "@umbra/shadow/defined";
 import { unusableAddress } from "../endpoint-address.ts";
 import { readAppProtocol } from "./app-protocol.ts";
 import type { Meta } from "./meta.ts";
@@ -22,7 +23,10 @@ export function readService(meta: Meta, spec: Reader): Service {
     return { name, port, ...targetPortOf(each), ...readAppProtocol(each), place };
   });
   const isHeadless = spec.scalarText("clusterIP") === "None";
-  return { ...meta, selector: spec.texts("selector"), ports, isHeadless };
+  const isExternalName = spec.string("type") === "ExternalName";
+  const ipVersion = spec.strings("ipFamilies")[0] === "IPv6" ? 6 : 4;
+  const selector = spec.texts("selector");
+  return { ...meta, selector, ports, isHeadless, isExternalName, ipVersion };
 }
 
 /** Reads maps of which Umbra knows only some fields, and skips those with an error. */
@@ -93,7 +97,8 @@ export function readEndpointSlice(meta: Meta, _spec: Reader, root: Reader): Endp
     if (!isReady && !(isEnding && serving)) return undefined;
     // All addresses belong to the same endpoint: the first one is enough.
     const address = ipOf(endpoint, "addresses", endpoint.strings("addresses")[0]);
-    return address === undefined ? undefined : { address, isReady };
+    const pod = endpoint.map("targetRef")?.string("name");
+    return address === undefined ? undefined : { address, isReady, ...defined({ pod }) };
   });
   const ports = soundOnes(root.maps("ports"), (each) => {
     const port = each.integer("port", 1, 65_535);

@@ -162,6 +162,10 @@ export interface Service extends Meta {
   readonly ports: readonly ServicePort[];
   /** Its DNS name resolves to the Pods themselves, whose ports are the target ports. */
   readonly isHeadless: boolean;
+  /** True: it is only another name for a host, of type ExternalName. */
+  readonly isExternalName: boolean;
+  /** The IP version of endpoints that have an address of each. */
+  readonly ipVersion: 4 | 6;
 }
 
 export interface ServicePort {
@@ -192,6 +196,8 @@ export interface EndpointSlice extends Meta {
     readonly address: string;
     /** False: it is terminating but still serves. */
     readonly isReady: boolean;
+    /** Its Pod; absent if it has none, or none is named. */
+    readonly pod?: string;
   }[];
   readonly ports: readonly { readonly name: string; readonly port: number }[];
 }

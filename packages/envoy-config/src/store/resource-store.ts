@@ -14,8 +14,8 @@ export interface ResourceStoreOptions extends TopologyOptions {
   /** True: the topology is served while it changes, so an error costs only what it concerns. */
   readonly isLive?: boolean;
   /**
-   * True: the resources have every Pod and EndpointSlice, as an API server's have. A live Service with a selector then
-   * has no endpoints while it has no Pod. Otherwise this takes a Pod in any state or an EndpointSlice, because files
+   * True: the resources have every Pod and EndpointSlice, as an API server's have. A live Service then has no
+   * endpoints while it has none there. Otherwise this takes a Pod in any state or an EndpointSlice, because files
    * without them leave the endpoints to DNS.
    */
   readonly hasAllPods?: boolean;
