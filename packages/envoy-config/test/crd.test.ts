@@ -1,7 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "@jest/globals";
-import { readTopology } from "@umbra/envoy-config";
+import {
+  createResourceStore,
+  mergeStatus,
+  type ObjectStatus,
+  readTopology,
+  statusesOf,
+} from "@umbra/envoy-config";
 import { Ajv } from "ajv";
 import { parse, parseAllDocuments } from "yaml";
 
@@ -21,6 +27,9 @@ interface Definition {
 const definition = parse(read("deploy/crds/shadowpolicies.umbra.dev.yaml")) as Definition;
 const schema = definition.spec.versions[0]?.schema.openAPIV3Schema ?? {};
 
+/** Formats are the API server's to check. */
+const lenient = { strict: false, validateFormats: false };
+
 const policies = [
   "envoy/shadow-policy/resources.yaml",
   ...readdirSync(`${root}/examples`, { recursive: true, encoding: "utf8" })
@@ -34,7 +43,7 @@ const policies = [
 );
 
 test.each(policies)("the CRD accepts the ShadowPolicy of $file", ({ resource }) => {
-  const ajv = new Ajv({ strict: false });
+  const ajv = new Ajv(lenient);
   const validate = ajv.compile(schema);
   expect([validate(resource), validate.errors]).toEqual([true, null]);
 });
@@ -58,6 +67,55 @@ test("`umbra check` knows exactly the fields of the CRD", () => {
   expect(unknown(spec)).toEqual([]);
   expect(unknown({ ...(spec as object), surprise: 1 })).toHaveLength(1);
 });
+
+test("the CRD knows exactly the fields of the status that is written", () => {
+  const name = "p";
+  const target = { name: "r", sectionName: "rule" };
+  const policy = {
+    ...{ apiVersion: "umbra.dev/v1alpha1", kind: "ShadowPolicy" },
+    ...{ metadata: { name, generation: 1 }, spec: { targetRefs: [target] } },
+  };
+  const store = createResourceStore({ isLive: true });
+  store.put({ name: "p.json", text: JSON.stringify(policy) });
+  const found = { verdict: "pass", pairs: 1_200, ratio: 1.02, reportedAt: "2026-11-30T11:00:00Z" };
+  const [ours] = statusesOf(store.resolve().statusFacts, {
+    ...{ listeners: new Map(), refusedRoutes: new Map() },
+    verdicts: new Map([["default/p", found]]),
+  });
+  expect(ours?.of.kind).toBe("ShadowPolicy");
+  const merged = mergeStatus({}, ours as ObjectStatus, "2026-11-30T11:00:00Z");
+  const { status } = merged as { readonly status: object };
+  const statusSchema = schema.properties?.status ?? {};
+  const validate = new Ajv(lenient).compile(closed(statusSchema));
+  expect([validate(status), validate.errors]).toEqual([true, null]);
+  expect(fieldsOf(status)).toEqual(fieldsOf(example(statusSchema)));
+});
+
+/** A schema that takes no other fields, as the API server removes them. */
+function closed(of: Schema): Schema {
+  const { properties, items } = of;
+  return {
+    ...of,
+    ...(items === undefined ? {} : { items: closed(items) }),
+    ...(properties === undefined
+      ? {}
+      : {
+          properties: Object.fromEntries(
+            Object.entries(properties).map(([name, each]) => [name, closed(each)]),
+          ),
+          additionalProperties: false as unknown as Schema,
+        }),
+  };
+}
+
+/** The paths of all fields, sorted. */
+function fieldsOf(value: unknown, path = ""): readonly string[] {
+  if (Array.isArray(value)) return value.flatMap((each) => fieldsOf(each, `${path}[]`));
+  if (typeof value !== "object" || value === null) return [path];
+  return Object.entries(value)
+    .flatMap(([name, each]) => fieldsOf(each, `${path}.${name}`))
+    .toSorted();
+}
 
 /** Creates a value with every field of a schema. */
 function example({ properties, items, additionalProperties }: Schema): unknown {

@@ -8,8 +8,8 @@ export type MergedStatus =
   | { readonly kind: "unchanged" }
   | { readonly kind: "changed"; readonly status: JsonMap };
 
-/** More entries of a shared list, the API server refuses. */
-const maxEntries = 32;
+/** The API server refuses a list with more entries. */
+const maxEntries: Readonly<Record<SharedList["field"], number>> = { parents: 32, ancestors: 16 };
 
 /**
  * Joins the present status of an object and the one it should have. Entries and conditions of other controllers stay
@@ -89,7 +89,7 @@ function withShared(
     waiting.delete(own);
     return { ...stamp.fields(entry, own), [key]: entry[key] } as JsonMap;
   });
-  const room = Math.max(0, maxEntries - kept.length);
+  const room = Math.max(0, maxEntries[field] - kept.length);
   const added = [...waiting].slice(0, room).map((each) => stamp.fields({}, each));
   const list = [...kept, ...added];
   const { [field]: _, ...others } = merged;
