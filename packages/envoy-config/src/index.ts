@@ -109,6 +109,7 @@ export type {
   SharedList,
   StatusFacts,
   StatusOwner,
+  StatusSources,
 } from "./status/status-facts.ts";
 export { statusesOf } from "./status/statuses.ts";
 export { supportedFeatures } from "./status/supported-features.ts";

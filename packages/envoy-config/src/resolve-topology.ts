@@ -26,7 +26,7 @@ import type { ReadResources } from "./resources/read-resources.ts";
 import type { Place, Report } from "./resources/report.ts";
 import { countResources, type Resources } from "./resources/resources.ts";
 import type { RouteAttachment } from "./route-attachment.ts";
-import type { StatusFacts } from "./status/status-facts.ts";
+import { StatusFacts } from "./status/status-facts.ts";
 import type { Topology } from "./topology.ts";
 import type { TopologyOptions } from "./topology-options.ts";
 
@@ -98,7 +98,7 @@ export function resolveTopology(
   return {
     ...{ topology, certificates: certificates.all(), objects: countResources(read) },
     attachments: placed.attachments,
-    statusFacts: { ...placed, told, resources, listeners: topology.listeners },
+    statusFacts: new StatusFacts({ ...placed, told, resources, listeners: topology.listeners }),
     diagnostics: withDroppedRules(diagnostics, resources.routes).toSorted(byPlace),
     refusal: whole.first() ?? brokenWhole(resources),
   };

@@ -542,3 +542,30 @@ test("statuses are plain data", () => {
   expect(statuses.length).toBeGreaterThan(2);
   expect(JSON.parse(JSON.stringify(statuses))).toEqual(statuses);
 });
+
+test("statuses do not depend on what was resolved before", () => {
+  const lost = "parentRefs: [{name: gw}], rules: [{backendRefs: [{name: lost, port: 80}]}]";
+  const files = [
+    { name: "a", text: gatewayClass + echo + gatewayOf(http) },
+    { name: "b", text: routeOf(lost) + routeOf(`parentRefs: [{name: gw}], ${toEcho}`, "s") },
+  ];
+  const options = { isLive: true, hasOnlyOwnGateways: true };
+  const store = createResourceStore(options);
+  for (const file of files) {
+    store.put(file);
+    store.resolve();
+  }
+  store.put({ name: "c", text: "apiVersion: v1\nkind: Namespace\nmetadata: {name: other}\n" });
+  const fresh = createResourceStore(options);
+  for (const file of files) fresh.put(file);
+  const statuses = statusesOf(store.resolve().statusFacts, nothing);
+  expect(statuses).toEqual(statusesOf(fresh.resolve().statusFacts, nothing));
+  const routes = statuses.filter(({ of }) => of.kind === "HTTPRoute");
+  const reasons = routes.map(({ shared }) =>
+    (shared?.entries as unknown as readonly Conditioned[]).map(shown),
+  );
+  expect(reasons).toEqual([
+    [[good.accepted, "ResolvedRefs=False BackendNotFound"]],
+    [[good.accepted, good.resolved]],
+  ]);
+});

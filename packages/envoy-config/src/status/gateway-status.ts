@@ -8,12 +8,12 @@ import type { Gateway, GatewayListener } from "../resources/resources.ts";
 import type { Told } from "../resources/told-conditions.ts";
 import type { RouteAttachment } from "../route-attachment.ts";
 import { type Condition, condition, good, toldCondition } from "./condition.ts";
-import type { ListenerState, LiveFacts, ObjectStatus, StatusFacts } from "./status-facts.ts";
+import type { ListenerState, LiveFacts, ObjectStatus, StatusSources } from "./status-facts.ts";
 
 const group = "gateway.networking.k8s.io";
 
 /** Returns the statuses of the Gateways, with those of their listeners. */
-export function gatewayStatuses(facts: StatusFacts, live: LiveFacts): readonly ObjectStatus[] {
+export function gatewayStatuses(facts: StatusSources, live: LiveFacts): readonly ObjectStatus[] {
   const counts = attachedRoutes(facts.attachments);
   const stateOf = listenerStates(facts, live);
   return facts.resources.gateways.map((gateway) => {
@@ -64,7 +64,7 @@ function attachedRoutes(
 
 /** Returns a function that finds what Envoy says about a Gateway's listener. Envoy knows those of one address and port by the name of the first. */
 function listenerStates(
-  { listeners, addresses, ports }: StatusFacts,
+  { listeners, addresses, ports }: StatusSources,
   live: LiveFacts,
 ): (gateway: Gateway, listener: GatewayListener) => ServedState {
   const sockets = bySocket(listeners).flatMap(([first]) => first ?? []);

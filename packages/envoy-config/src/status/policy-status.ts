@@ -4,12 +4,12 @@ import { resourceName } from "../resource-ref.ts";
 import { controllerName } from "../resources/own-gateways.ts";
 import type { ShadowPolicy } from "../resources/resources.ts";
 import { type Condition, condition, good, toldCondition } from "./condition.ts";
-import type { LiveFacts, ObjectStatus, StatusFacts } from "./status-facts.ts";
+import type { LiveFacts, ObjectStatus, StatusSources } from "./status-facts.ts";
 
 /** Returns the status of a ShadowPolicy: what became of it at each target, and what its evaluation has found. */
 export function policyStatus(
   policy: ShadowPolicy,
-  { told }: Pick<StatusFacts, "told">,
+  { told }: Pick<StatusSources, "told">,
   { verdicts }: Pick<LiveFacts, "verdicts">,
 ): ObjectStatus {
   const { namespace, name, generation, targets } = policy;

@@ -6,13 +6,13 @@ import type { ResourceRef } from "../resource-ref.ts";
 import { controllerName } from "../resources/own-gateways.ts";
 import type { BackendRef, HttpRoute, InferencePool } from "../resources/resources.ts";
 import { condition, good, toldCondition } from "./condition.ts";
-import type { ObjectStatus, StatusFacts } from "./status-facts.ts";
+import type { ObjectStatus, StatusSources } from "./status-facts.ts";
 
 /** Version 1 of InferencePools. The one before has another form of status, which is not written. */
 const group = "inference.networking.k8s.io";
 
 /** Returns the statuses of the InferencePools: an entry for each Gateway with a route to the pool. */
-export function poolStatuses(facts: StatusFacts): readonly ObjectStatus[] {
+export function poolStatuses(facts: StatusSources): readonly ObjectStatus[] {
   const users = usersOf(facts);
   return facts.resources.pools
     .filter((pool) => pool.group === group)
@@ -55,7 +55,7 @@ interface User extends ResourceRef {
   isAccepted: boolean;
 }
 
-function usersOf({ resources, attachments }: StatusFacts): ResourceMap<ResourceMap<User>> {
+function usersOf({ resources, attachments }: StatusSources): ResourceMap<ResourceMap<User>> {
   const gateways = byResource(resources.gateways);
   const byRoute = groupByResource(attachments, ({ route }) => route);
   const users = new ResourceMap<ResourceMap<User>>();

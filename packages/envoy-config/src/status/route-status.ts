@@ -9,13 +9,13 @@ import type { HttpRoute, ParentRef } from "../resources/resources.ts";
 import type { Told } from "../resources/told-conditions.ts";
 import type { RouteAttachment } from "../route-attachment.ts";
 import { type Condition, condition, good, toldCondition } from "./condition.ts";
-import type { LiveFacts, ObjectStatus, StatusFacts } from "./status-facts.ts";
+import type { LiveFacts, ObjectStatus, StatusSources } from "./status-facts.ts";
 
 const group = "gateway.networking.k8s.io";
 
 /** Returns the statuses of the HTTPRoutes. Each parentRef to a Gateway of this controller has an entry, as the route has it. */
 export function routeStatuses(
-  { resources, attachments, told }: StatusFacts,
+  { resources, attachments, told }: StatusSources,
   { refusedRoutes }: LiveFacts,
 ): readonly ObjectStatus[] {
   const gateways = byResource(resources.gateways);

@@ -5,8 +5,20 @@ import type { ToldConditions } from "../resources/told-conditions.ts";
 import type { RouteAttachment } from "../route-attachment.ts";
 import type { Listener } from "../topology.ts";
 
-/** What the statuses of objects are made from. Refers to what was resolved, and copies nothing. */
-export interface StatusFacts {
+/** What the statuses of objects are made from, for `statusesOf`. It refers to what was resolved, so it is not plain data. */
+export class StatusFacts {
+  readonly #sources: StatusSources;
+
+  constructor(sources: StatusSources) {
+    this.#sources = sources;
+  }
+
+  get sources(): StatusSources {
+    return this.#sources;
+  }
+}
+
+export interface StatusSources {
   readonly resources: Pick<
     Resources,
     "gatewayClasses" | "gateways" | "routes" | "pools" | "policies"
