@@ -562,7 +562,7 @@ test("statuses do not depend on what was resolved before", () => {
   expect(statuses).toEqual(statusesOf(fresh.resolve().statusFacts, nothing));
   const routes = statuses.filter(({ of }) => of.kind === "HTTPRoute");
   const reasons = routes.map(({ shared }) =>
-    (shared?.entries as unknown as readonly Conditioned[]).map(shown),
+    ((shared?.entries ?? []) as unknown as readonly Conditioned[]).map(shown),
   );
   expect(reasons).toEqual([
     [[good.accepted, "ResolvedRefs=False BackendNotFound"]],
