@@ -9,6 +9,7 @@ import {
 import fc from "fast-check";
 import { isNode, LineCounter, parseAllDocuments, parseDocument, stringify } from "yaml";
 import { caseNames, resourcesOf } from "./golden-case.ts";
+import { dataOf } from "./resolved-data.ts";
 
 interface Named {
   readonly object: JsonObject;
@@ -59,8 +60,9 @@ function wordsOf({ severity, code, message, remedy, condition, rule }: Diagnosti
   return JSON.stringify([severity, code, words, remedy, condition, rule]);
 }
 
-function meaningOf({ diagnostics, staleFiles: _, ...resolution }: Resolution): unknown {
-  return { ...resolution, findings: diagnostics.map(wordsOf).toSorted() };
+function meaningOf(resolution: Resolution): unknown {
+  const { diagnostics, staleFiles: _, ...meaning } = dataOf(resolution);
+  return { ...meaning, findings: diagnostics.map(wordsOf).toSorted() };
 }
 
 /** The parts of a path such as `spec.rules[0]["a.b"]`. */
@@ -135,7 +137,7 @@ describe("objects of an API server", () => {
           const kept = new Set(firsts.map(keyOf));
           for (const each of earlier) if (!kept.has(keyOf(each))) store.removeObject(idOf(each));
           const sorted = firsts.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
-          expect(store.resolve()).toEqual(fromObjects(sorted));
+          expect(dataOf(store.resolve())).toEqual(dataOf(fromObjects(sorted)));
           expect(store.resolve().topology).toEqual(fromFiles(sorted).topology);
         },
       ),
@@ -169,7 +171,7 @@ describe("objects of an API server", () => {
           }
           const fresh = createResourceStore({ isLive: true });
           for (const { object } of held.values()) fresh.putObject(object);
-          expect(store.resolve()).toEqual(fresh.resolve());
+          expect(dataOf(store.resolve())).toEqual(dataOf(fresh.resolve()));
         }
       }),
       { numRuns: 60 },
