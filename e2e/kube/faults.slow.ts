@@ -40,6 +40,7 @@ describe("a real API server", () => {
 
   afterEach(async () => {
     await Promise.all(closing.splice(0).map((close) => close()));
+    await deleteCrd(admin);
     await admin.request({ method: "DELETE", path: "/api/v1/namespaces/default/configmaps" });
   }, 60_000);
 
@@ -193,7 +194,6 @@ describe("a real API server", () => {
     await until("the new widget", () => "three" in versionsOf(source.objects()), 20_000);
     await until("the old widget leaves", () => !("one" in versionsOf(source.objects())), 40_000);
     await untilEqual(source, widgets);
-    await deleteCrd(admin);
   }, 150_000);
 
   test("rights that are missing, come, and are taken away again", async () => {
@@ -268,7 +268,6 @@ describe("a real API server", () => {
       path: "/apis/test.umbra.dev/v1/namespaces/default/widgets/w",
     });
     expect(widget.status).toEqual({ a: "1", b: "1", c: "1" });
-    await deleteCrd(admin);
   }, 90_000);
 });
 

@@ -1,4 +1,9 @@
-import type { ApiClient, JsonObject, WatchedKind } from "@umbra/kubernetes";
+import {
+  type ApiClient,
+  isKubernetesError,
+  type JsonObject,
+  type WatchedKind,
+} from "@umbra/kubernetes";
 
 export const configMaps: WatchedKind = {
   group: "",
@@ -45,8 +50,14 @@ export async function createCrd(client: ApiClient): Promise<void> {
   await client.request({ method: "POST", path: crds, body: widgetCrd });
 }
 
+/** Nothing happens when it is not there. */
 export async function deleteCrd(client: ApiClient): Promise<void> {
-  await client.request({ method: "DELETE", path: `${crds}/${widgetCrd.metadata.name}` });
+  const path = `${crds}/${widgetCrd.metadata.name}`;
+  try {
+    await client.request({ method: "DELETE", path });
+  } catch (cause) {
+    if (!isKubernetesError(cause) || cause.status !== 404) throw cause;
+  }
 }
 
 /** Path of objects of namespace "default". */

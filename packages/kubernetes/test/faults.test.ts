@@ -141,6 +141,19 @@ describe("faults of a scripted API server", () => {
     expect(namesOf(followed.source)).toEqual([]);
   });
 
+  test("counts the time of each departure from its own beginning", async () => {
+    const pace = { ...shortPace, partingMs: 1_500 };
+    const followed = await watched(server, { kinds: [pods, routes], limits: { pace } });
+    await until("the absence", () => followed.source.states()[1]?.condition === "absent");
+    server.install(routes).put(object("old"));
+    await until("the route", () => namesOf(followed.source).length === 1);
+    server.uninstall(routes);
+    const leftMs = performance.now();
+    await until("the end", () => followed.changes.length === 2);
+    expect(performance.now() - leftMs).toBeGreaterThanOrEqual(1_495);
+    expect(performance.now() - leftMs).toBeLessThan(2_500);
+  });
+
   test("tells a user's deletion of such a kind at once", async () => {
     server.install(routes).put(object("mine"));
     const followed = await watched(server, { kinds: [routes] });

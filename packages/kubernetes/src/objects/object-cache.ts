@@ -14,9 +14,10 @@ export class ObjectCache {
     return this.#size;
   }
 
-  /** Whether any object parts. */
-  get hasParting(): boolean {
-    return this.#entries().some(({ partsAtMs }) => partsAtMs !== undefined);
+  /** When the next object has to part; undefined when none has to. */
+  get nextPartingMs(): number | undefined {
+    const times = this.#entries().flatMap(({ partsAtMs }) => partsAtMs ?? []);
+    return times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b));
   }
 
   objects(): JsonObject[] {

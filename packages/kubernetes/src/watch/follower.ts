@@ -243,13 +243,17 @@ export class Follower {
   }
 
   #dropPartedLater(): void {
-    if (this.#closing.signal.aborted || this.#partingTimer !== undefined) return;
-    this.#partingTimer = setTimeout(() => {
-      this.#partingTimer = undefined;
-      this.#emit(this.#following.dropParted(this.#moment()));
-      if (this.#following.hasParting) this.#dropPartedLater();
+    clearTimeout(this.#partingTimer);
+    const nextMs = this.#following.nextPartingMs;
+    if (this.#closing.signal.aborted || nextMs === undefined) return;
+    this.#partingTimer = setTimeout(
+      () => {
+        this.#emit(this.#following.dropParted(this.#moment()));
+        this.#dropPartedLater();
+      },
       // Timers may run a little early.
-    }, this.#options.limits.pace.partingMs + 20);
+      Math.max(0, nextMs - this.#options.now()) + 20,
+    );
   }
 
   #fail(error: KubernetesError, verb: "list" | "watch"): void {

@@ -39,9 +39,9 @@ export class Following {
     return this.#cache.size;
   }
 
-  /** Whether objects wait for the time to part. */
-  get hasParting(): boolean {
-    return this.#cache.hasParting;
+  /** When the next object has to part; undefined when none has to. */
+  get nextPartingMs(): number | undefined {
+    return this.#cache.nextPartingMs;
   }
 
   objects(): JsonObject[] {
