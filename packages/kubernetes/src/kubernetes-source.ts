@@ -125,7 +125,7 @@ class Source implements KubernetesSource {
 
   #update(): void {
     const states = this.states();
-    if (states.some(({ condition }) => condition === "following")) this.#isAway = false;
+    if (states.every(({ condition }) => condition !== "unreachable")) this.#isAway = false;
     if (this.#isSynced || !states.every(isComplete)) return;
     this.#isSynced = true;
     try {

@@ -55,7 +55,7 @@ function kubeconfig(cluster: object, user: object = {}, name = "config"): string
 
 describe("a kubeconfig", () => {
   test.each([
-    { name: "no YAML", text: "a: [", want: /kubeconfig .*config: .*flow/i },
+    { name: "no YAML", text: "a: [", want: /kubeconfig .*config: it is not valid YAML/ },
     { name: "a list", text: "[]", want: /it is not a kubeconfig/ },
     { name: "no current-context", text: "{}", want: /it has no current-context; .*use-context/ },
     { name: "an unknown context", text: "current-context: x", want: /it has no context "x"/ },
@@ -71,6 +71,26 @@ describe("a kubeconfig", () => {
     },
   ])("with $name is refused in one sentence", ({ text, want }) => {
     expect(() => readKubeconfig([write("config", text)])).toThrow(want);
+  });
+
+  test.each([
+    "users: [{name: u, user: {token: sesame",
+    "users:\n- name: u\n  user: {token: sesame\n",
+    'token: "sesame\\q"',
+    "token: sesame\n sesame: sesame: 1",
+  ])("that is no YAML is refused without its text: %j", (text) => {
+    const read = () => readKubeconfig([write("config", text)]);
+    expect(read).toThrow(/config: it is not valid YAML \(line \d+, column \d+\)$/);
+    expect(read).not.toThrow(/sesame/);
+  });
+
+  test("with an empty namespace has none", () => {
+    const config = write("config", {
+      "current-context": "here",
+      clusters: [{ name: "c", cluster: { server: "https://127.0.0.1" } }],
+      contexts: [{ name: "here", context: { cluster: "c", namespace: "" } }],
+    });
+    expect(readKubeconfig([config])).not.toHaveProperty("namespace");
   });
 
   test("that is not there is refused by name", () => {
@@ -165,6 +185,22 @@ describe("credentials at a scripted API server", () => {
       code: "NO_CREDENTIALS",
       message: 'credentials of user "u": log in first',
     });
+    writeFileSync(program, `#!/bin/sh\necho '{"status":{"token":"secret"}}'\n`);
+    expect(await ask(access)).toEqual(version);
+  });
+
+  test.each([
+    { name: "no JSON", output: "sesame", want: /its program's output is not valid JSON$/ },
+    { name: "no status", output: "{}", want: /its program's output has no `status`$/ },
+  ])("a program with $name is reported without its output, and asked again", async (given) => {
+    await started({ token: "secret" });
+    const program = write("program", `#!/bin/sh\necho '${given.output}'\n`);
+    chmodSync(program, 0o755);
+    const access = readAccess({ file: kubeconfig(trusting(), { exec: { command: program } }) });
+    const error: unknown = await ask(access).catch((cause: unknown) => cause);
+    expect(error).toMatchObject({ code: "NO_CREDENTIALS" });
+    expect(String(error)).toMatch(given.want);
+    expect(String(error)).not.toContain("sesame");
     writeFileSync(program, `#!/bin/sh\necho '{"status":{"token":"secret"}}'\n`);
     expect(await ask(access)).toEqual(version);
   });

@@ -193,6 +193,16 @@ describe("faults of a scripted API server", () => {
     expect(followed.problems.map(({ code }) => code)).toEqual(["UNREACHABLE"]);
   });
 
+  test("reports once that one kind gets no answers while others do", async () => {
+    server.install(routes);
+    server.fault({ verb: "list", plural: "httproutes", times: 10_000, isCut: true });
+    const followed = started(server, { kinds: [pods, routes] });
+    const lists = () => followed.source.states().map((each) => each.lists);
+    await until("ten lists", () => (lists()[1] ?? 0) >= 10);
+    expect(followed.source.states()[0]?.condition).toBe("following");
+    expect(followed.problems.map(({ code }) => code)).toEqual(["UNREACHABLE"]);
+  });
+
   test("counts the seconds since the API server was heard", async () => {
     let nowMs = 0;
     const followed = started(server, { now: () => nowMs, random: () => 0 });

@@ -99,6 +99,18 @@ describe("readObject", () => {
     expect(JSON.stringify(readObject(json, pods)?.object)).toContain('"__proto__":"evil"');
   });
 
+  test("cuts what is nested too deep, so that it can be handed to another thread", () => {
+    const deep = `${'{"a":'.repeat(9_000)}1${"}".repeat(9_000)}`;
+    const json: unknown = JSON.parse(
+      `{"metadata":{"name":"x","uid":"u","resourceVersion":"1"},"spec":${deep},"status":{"list":[${"[".repeat(9_000)}${"]".repeat(9_000)}]}}`,
+    );
+    const object = readObject(json, pods)?.object;
+    const copy = structuredClone(object) as Record<string, unknown>;
+    // Still deeper than any reader takes, which then says so.
+    expect([copy.spec, copy.status].map(depthOf)).toEqual([127, 127]);
+    expect(copy.metadata).toMatchObject({ name: "x", uid: "u" });
+  });
+
   test.each([
     ["a text", "x"],
     ["no metadata", {}],
@@ -109,3 +121,8 @@ describe("readObject", () => {
     expect(readObject(json, pods)).toBeUndefined();
   });
 });
+
+function depthOf(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 0;
+  return 1 + Math.max(0, ...Object.values(value).map(depthOf));
+}

@@ -29,28 +29,13 @@ const maxProgramMs = 60_000;
  */
 export class UserAuthenticator {
   readonly #user: User;
-  readonly #authenticators: readonly Authenticator[];
+  #authenticators: readonly Authenticator[];
   #isOidcLoaded = false;
   #oidc: Authenticator | undefined;
 
   constructor(user: User, cluster: Cluster) {
     this.#user = withClusterInfo(user, cluster);
-    const programs = new ExecAuth();
-    // Its own spawn has no time limit.
-    Object.assign(programs, {
-      execFn: (command: string, args: readonly string[] | undefined, options: object) =>
-        spawn(command, args ?? [], {
-          ...options,
-          timeout: maxProgramMs,
-          stdio: ["ignore", "pipe", "pipe"],
-        }),
-    });
-    this.#authenticators = [
-      new AzureAuth(),
-      new GoogleCloudPlatformAuth(),
-      programs,
-      new FileAuth(),
-    ];
+    this.#authenticators = newAuthenticators();
   }
 
   /** @throws KubernetesError NO_CREDENTIALS */
@@ -62,14 +47,9 @@ export class UserAuthenticator {
         (await this.#loadOidc());
       await authenticator?.applyAuthentication(this.#user, options);
     } catch (cause) {
-      const said = String((cause as Error).message)
-        .trim()
-        .slice(0, 500);
-      throw new KubernetesError(
-        "NO_CREDENTIALS",
-        `credentials of user "${this.#user.name}": ${said}`,
-        { cause },
-      );
+      // They keep what a program wrote, even if it can't be used.
+      this.#authenticators = newAuthenticators();
+      throw noCredentials(this.#user, cause);
     }
     const { cert, key } = options;
     return {
@@ -89,6 +69,33 @@ export class UserAuthenticator {
     }
     return this.#oidc;
   }
+}
+
+function newAuthenticators(): readonly Authenticator[] {
+  const programs = new ExecAuth();
+  // Its own spawn has no time limit.
+  Object.assign(programs, {
+    execFn: (command: string, args: readonly string[] | undefined, options: object) =>
+      spawn(command, args ?? [], {
+        ...options,
+        timeout: maxProgramMs,
+        stdio: ["ignore", "pipe", "pipe"],
+      }),
+  });
+  return [new AzureAuth(), new GoogleCloudPlatformAuth(), programs, new FileAuth()];
+}
+
+/** What was wrong with a program's output is said without the output: it may be the credentials. */
+function noCredentials({ name, exec }: User, cause: unknown): KubernetesError {
+  const of = `credentials of user "${name}"`;
+  if (exec && (cause instanceof SyntaxError || cause instanceof TypeError)) {
+    const problem = cause instanceof SyntaxError ? "is not valid JSON" : "has no `status`";
+    return new KubernetesError("NO_CREDENTIALS", `${of}: its program's output ${problem}`);
+  }
+  const said = String((cause as Error).message)
+    .trim()
+    .slice(0, 500);
+  return new KubernetesError("NO_CREDENTIALS", `${of}: ${said}`, { cause });
 }
 
 function headersOf(user: User, authorization: string | undefined): Record<string, string> {

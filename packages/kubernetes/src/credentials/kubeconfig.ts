@@ -9,7 +9,7 @@ import {
   newUsers,
   type User,
 } from "@kubernetes/client-node/dist/config_types.js";
-import { parse } from "yaml";
+import { LineCounter, parseDocument } from "yaml";
 import { KubernetesError } from "../api/kubernetes-error.ts";
 import { isJsonObject, textOf } from "../objects/json.ts";
 import type { ClusterConfig } from "./cluster-config.ts";
@@ -72,7 +72,7 @@ export function readKubeconfig(files: readonly string[], context?: string): Clus
   return {
     cluster,
     ...(user === undefined ? {} : { user }),
-    ...(chosen.namespace === undefined ? {} : { namespace: chosen.namespace }),
+    ...(chosen.namespace ? { namespace: chosen.namespace } : {}),
   };
 }
 
@@ -84,12 +84,7 @@ interface Part {
 }
 
 function readPart(file: string): Part {
-  let json: unknown;
-  try {
-    json = parse(readFileSync(file, "utf8"));
-  } catch (cause) {
-    throw invalid(file, (cause as Error).message, cause);
-  }
+  const json = parsed(file);
   if (!isJsonObject(json)) throw invalid(file, "it is not a kubeconfig (a YAML mapping)");
   const users = inFolder(json.users, "user", file, [
     "client-certificate",
@@ -106,6 +101,28 @@ function readPart(file: string): Part {
     };
   } catch (cause) {
     throw invalid(file, (cause as Error).message, cause);
+  }
+}
+
+/** The parser's own words quote the file, which has secrets. */
+function parsed(file: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw invalid(file, (cause as Error).message, cause);
+  }
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const { line, col } = lineCounter.linePos(error.pos[0]);
+    throw invalid(file, `it is not valid YAML (line ${line}, column ${col})`);
+  }
+  try {
+    return document.toJS();
+  } catch {
+    throw invalid(file, "it is not valid YAML: an alias in it has no anchor, or expands to too much");
   }
 }
 

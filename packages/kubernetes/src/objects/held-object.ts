@@ -26,8 +26,15 @@ export interface HeldObject {
 const appliedAnnotation = "kubectl.kubernetes.io/last-applied-configuration";
 
 /**
+ * Deepest nesting that is kept. The API server takes up to 10,000 levels in some kinds, and an object with 3,000 can't be
+ * handed to another thread: the whole batch with it would be lost.
+ */
+const maxLevels = 128;
+
+/**
  * Reads one object of a list or of an event, and drops from it what nothing reads: `managedFields` and the copy that
- * `kubectl apply` keeps of it. They are about half of an object's bytes. Changes `json` in place.
+ * `kubectl apply` keeps of it. They are about half of an object's bytes. What is nested too deep becomes `null`. Changes
+ * `json` in place.
  *
  * @returns undefined when it has no name, uid or resourceVersion
  */
@@ -42,6 +49,7 @@ export function readObject(json: unknown, kind: WatchedKind): HeldObject | undef
   delete metadata.managedFields;
   const annotations = metadata.annotations;
   if (isJsonObject(annotations)) delete (annotations as Record<string, unknown>)[appliedAnnotation];
+  cutBelow(json, maxLevels);
   const namespace = textOf(metadata as JsonObject, "namespace");
   const apiVersion = apiVersionOf(kind);
   return {
@@ -51,4 +59,13 @@ export function readObject(json: unknown, kind: WatchedKind): HeldObject | undef
     // Objects of a list of a built-in kind don't say what they are.
     object: { ...json, apiVersion, kind: kind.kind },
   };
+}
+
+/** Leaves `levels` levels of maps and lists; deeper ones become `null`. */
+function cutBelow(value: object, levels: number): void {
+  for (const [key, inner] of Object.entries(value)) {
+    if (typeof inner !== "object" || inner === null) continue;
+    if (levels > 1) cutBelow(inner, levels - 1);
+    else Object.defineProperty(value, key, { value: null });
+  }
 }
