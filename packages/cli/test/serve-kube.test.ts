@@ -9,8 +9,10 @@ import { parse } from "yaml";
 import { ScriptedApiServer } from "../../../testing/api-server/scripted-api-server.ts";
 import type { StoredKind, StoredObject } from "../../../testing/api-server/scripted-store.ts";
 import { followedKinds } from "../src/kube/followed-kinds.ts";
+import type { Io } from "../src/io.ts";
 import { freePorts } from "../src/process/free-port.ts";
 import { kubeChoiceOf } from "../src/resources/kube-flags.ts";
+import { openConfiguration } from "../src/serve/configuration-input.ts";
 
 jest.setTimeout(90_000);
 
@@ -171,6 +173,18 @@ describe("umbra serve --kube", () => {
     expect(served.text()).toMatch(/ended before all resources of the API server had arrived/);
   });
 
+  test("does not begin to wait when it was asked to end before", async () => {
+    await server.stop();
+    const opened = openConfiguration({
+      flags: { kube: true, kubeconfig, watch: true },
+      handed: undefined,
+      io: { env: {}, signal: AbortSignal.abort() } as Io,
+      onChange: () => undefined,
+      onProblem: () => undefined,
+    });
+    await expect(opened).rejects.toThrow(/ended before all resources of the API server/);
+  });
+
   test("a kubeconfig that can't be used ends it with one sentence", async () => {
     writeFileSync(kubeconfig, "{}");
     const served = await start();
@@ -212,6 +226,13 @@ describe("flags of an API server", () => {
 });
 
 describe("the kinds that are followed", () => {
+  test.each(["all", ["a"]] as const)("ConfigMaps, which have authorities of BackendTLSPolicies: %j", (namespaces) => {
+    for (const isRendering of [true, false]) {
+      const kinds = followedKinds({ namespaces, isRendering }).map(({ kind }) => kind);
+      expect(kinds).toEqual(expect.arrayContaining(["ConfigMap", "BackendTLSPolicy"]));
+    }
+  });
+
   test("Secrets only where Envoys get certificates from here, and only certificates", () => {
     const secrets = (isRendering: boolean) =>
       followedKinds({ namespaces: ["a"], isRendering }).filter(

@@ -144,7 +144,7 @@ describe("following a scripted API server", () => {
           group: "gateway.networking.k8s.io",
           resource: "httproutes",
           namespace: "team",
-          rule: '{"apiGroups":["gateway.networking.k8s.io"],"resources":["httproutes"],"verbs":["get","list","watch"]}',
+          rule: '{"apiGroups":["gateway.networking.k8s.io"],"resources":["httproutes"],"verbs":["list","watch"]}',
         },
       },
     ]);

@@ -10,9 +10,9 @@ function kindsOf(group: string, version: string, kinds: Readonly<Record<string, 
   }));
 }
 
-/** What pools and picks come from. */
+/** What pools and picks come from. ConfigMaps have authorities of BackendTLSPolicies, and configurations of pickers. */
 const poolKinds: readonly Kind[] = [
-  ...kindsOf("", "v1", { pods: "Pod", services: "Service" }),
+  ...kindsOf("", "v1", { pods: "Pod", services: "Service", configmaps: "ConfigMap" }),
   ...kindsOf("discovery.k8s.io", "v1", { endpointslices: "EndpointSlice" }),
   ...kindsOf("inference.networking.k8s.io", "v1", { inferencepools: "InferencePool" }),
   ...kindsOf("inference.networking.x-k8s.io", "v1alpha2", {

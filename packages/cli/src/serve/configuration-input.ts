@@ -113,9 +113,12 @@ function firstOf({ first }: Pick<ConfigurationSource, "first">): Promise<Configu
 
 /** Ends the wait for an API server that does not answer, when the command is to end. */
 async function orAborted<T>(waited: Promise<T>, signal: AbortSignal): Promise<T> {
+  const ended = () => new CommandError("ended before all resources of the API server had arrived");
+  // Its event does not come again.
+  if (signal.aborted) throw ended();
   const settled = new AbortController();
   const aborted = once(signal, "abort", { signal: settled.signal }).then(() => {
-    throw new CommandError("ended before all resources of the API server had arrived");
+    throw ended();
   });
   try {
     return await Promise.race([waited, aborted]);

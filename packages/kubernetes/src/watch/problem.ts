@@ -33,7 +33,7 @@ export function forbidden(scope: Scope, verb: "list" | "watch", error: Kubernete
   const rule = JSON.stringify({
     apiGroups: [kind.group],
     resources: [kind.plural],
-    verbs: ["get", "list", "watch"],
+    verbs: ["list", "watch"],
   });
   const role = namespace === undefined ? "a ClusterRole" : `a Role in namespace "${namespace}"`;
   return {
