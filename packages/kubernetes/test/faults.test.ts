@@ -163,6 +163,15 @@ describe("faults of a scripted API server", () => {
     expect(server.seenOf("discovery")).toHaveLength(1);
   });
 
+  test("tells a deletion also when what comes after it can't be read", async () => {
+    server.install(routes).put(object("mine"));
+    const followed = await watched(server, { kinds: [routes] });
+    const [mine] = followed.source.objects();
+    server.tellWatches(`${JSON.stringify({ type: "DELETED", object: mine })}\nno event\n`);
+    await until("the deletion", () => followed.changes.length === 2);
+    expect(shortly(followed.changes)).toEqual(["put mine", "gone mine"]);
+  });
+
   test("follows only the named namespaces, and keeps selectors", async () => {
     server.resource(pods).put({ metadata: { name: "in", namespace: "a" } });
     server.resource(pods).put({ metadata: { name: "out", namespace: "b" } });

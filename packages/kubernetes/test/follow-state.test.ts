@@ -12,6 +12,7 @@ const watching: FollowState = {
   next: "watch",
   earliestMs: 0,
   failures: 0,
+  wakes: 0,
   resourceVersion: "100",
   listEndedMs: 0,
   watchOpenedMs: 0,
@@ -117,6 +118,27 @@ describe("what follows while a watch is due", () => {
       want: { next: "list", earliestMs: 10_000 },
     },
     {
+      name: "one that is back for the third time without an answer for this kind ends the wait later",
+      from: { condition: "unreachable", earliestMs: 30_000, failures: 8, wakes: 2 },
+      outcome: { kind: "reachable" },
+      nowMs: 1_000,
+      random: 0.5,
+      want: { earliestMs: 4_000, wakes: 3 },
+    },
+    {
+      name: "one that is back never makes the wait longer",
+      from: { condition: "unreachable", earliestMs: 2_000, failures: 8, wakes: 9 },
+      outcome: { kind: "reachable" },
+      nowMs: 1_000,
+      want: { earliestMs: 2_000 },
+    },
+    {
+      name: "a watch that opens forgets how often the API server was back",
+      from: { condition: "unreachable", wakes: 3 },
+      outcome: { kind: "watchOpened" },
+      want: { wakes: 0 },
+    },
+    {
       name: "an API server that is back ends no other wait",
       from: { condition: "forbidden", earliestMs: 30_000 },
       outcome: { kind: "reachable" },
@@ -188,6 +210,12 @@ describe("what follows while a list is due", () => {
         earliestMs: 50,
         hasBeenListed: true,
       },
+    },
+    {
+      name: "a list forgets how often the API server was back",
+      from: { wakes: 3 },
+      outcome: { kind: "listed", resourceVersion: "7" },
+      want: { wakes: 0 },
     },
     {
       name: "a list that failed is repeated after 10 s",

@@ -21,6 +21,8 @@ export interface FollowState {
   readonly earliestMs: number;
   /** Failures in a row. */
   readonly failures: number;
+  /** How often the API server came back since it last answered a request of this scope. */
+  readonly wakes: number;
   /** Where the watch continues. "" before the first list. */
   readonly resourceVersion: string;
   /** When the last list ended that cost the API server something. */
@@ -100,6 +102,7 @@ export function startOf({ nowMs, random }: Moment, pace: Pace): FollowState {
     next: "list",
     earliestMs: nowMs + random * pace.listSpreadMs,
     failures: 0,
+    wakes: 0,
     resourceVersion: "",
     hasBeenListed: false,
   };
@@ -117,7 +120,7 @@ export function afterOutcome(
     case "listed":
       return watching(state, outcome.resourceVersion, nowMs);
     case "watchOpened":
-      return { ...state, condition: "following", watchOpenedMs: nowMs };
+      return { ...state, condition: "following", wakes: 0, watchOpenedMs: nowMs };
     case "advanced":
       return advance(state, outcome.resourceVersion, moment, pace);
     case "closed":
@@ -152,6 +155,7 @@ function watching(state: FollowState, resourceVersion: string, nowMs: number): F
     next: "watch",
     earliestMs: nowMs,
     failures: 0,
+    wakes: 0,
     resourceVersion,
     listEndedMs: nowMs,
     hasBeenListed: true,
@@ -224,10 +228,17 @@ function backOff(
   return { ...state, condition, failures, earliestMs };
 }
 
+/**
+ * Ends the wait for an API server that is back. If it is back again and again and never answers this scope, then this
+ * scope's request is the reason, and its waits grow as usual.
+ */
 function wake(state: FollowState, { nowMs, random }: Moment, pace: Pace): FollowState {
   if (state.condition !== "unreachable") return state;
-  const soonMs = Math.max(nowMs + random * pace.minBackoffMs, spacedNextMs(state, pace));
-  return { ...state, earliestMs: Math.min(state.earliestMs, soonMs) };
+  const { wakes } = state;
+  const base = pace.minBackoffMs * 2 ** Math.min(wakes, 16);
+  const waitMs = wakes === 0 ? random * base : base * (1 + random);
+  const soonMs = Math.max(nowMs + waitMs, spacedNextMs(state, pace));
+  return { ...state, wakes: wakes + 1, earliestMs: Math.min(state.earliestMs, soonMs) };
 }
 
 /** When the next request may be sent at the earliest if it is a list. */

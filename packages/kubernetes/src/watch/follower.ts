@@ -200,6 +200,7 @@ export class Follower {
       const event = readWatchEvent(line, this.scope.kind);
       if (event === undefined) {
         this.#emit(changes);
+        this.#askAboutDeletions();
         throw new KubernetesError("INVALID_ANSWER", "the API server sent an event that is not one");
       }
       changes.push(...this.#following.takeEvent(event, this.#moment()));
