@@ -107,6 +107,12 @@ describe("the address of a Gateway", () => {
       want: "10.0.7.5",
     },
     {
+      name: "is its own, however it writes it",
+      gateways: asks("a", "FD00:0::01", "fd00::1"),
+      options: {},
+      want: "fd00::1",
+    },
+    {
       name: "is one of the range",
       gateways: gateway("a", "umbra"),
       options: range,
@@ -144,6 +150,12 @@ describe("the address of a Gateway", () => {
     {
       name: "what is no address",
       text: asks("a", "a.test"),
+      reason: "AddressNotUsable",
+      type: "Programmed",
+    },
+    {
+      name: "an address of one machine's interface",
+      text: asks("a", "fe80::1%eth0"),
       reason: "AddressNotUsable",
       type: "Programmed",
     },
@@ -186,6 +198,18 @@ describe("the address of a Gateway", () => {
     expect(socketsOf(held, range)).toEqual(["default/b/http 10.0.7.108 8080"]);
   });
 
+  test("is one socket for two Gateways that write it in two ways", () => {
+    expect(socketsOf(asks("a", "fd00::1") + asks("b", "FD00::0:1"))).toEqual([
+      "default/a/http fd00::1 8080",
+    ]);
+    const held = (name: string, address: string) =>
+      `${gateway(name, "umbra")}status: {addresses: [{value: "${address}"}]}\n`;
+    const sockets = socketsOf(held("a", "fd00:7::9") + held("b", "FD00:7::0:9"), {
+      gatewayAddresses: "fd00:7::/64",
+    });
+    expect(new Set(sockets.map((each) => each.split(" ")[1]))).toHaveProperty("size", 2);
+  });
+
   test("is refused if all are taken", () => {
     const text = ours + ["a", "b", "c"].map((name) => gateway(name, "umbra")).join("");
     const { topology, diagnostics } = readTopology([{ name: "x", text }], {
@@ -211,7 +235,7 @@ describe("the address of a Gateway", () => {
 });
 
 describe("parseAddressRange", () => {
-  test.each(["", "10.0.0.0", "10.0.0.0/33", "10.0.0/24", "a/24", "fd00::/129", "10.0.0.0/-1"])(
+  test.each(["", "10.0.0.0", "10.0.0.0/33", "10.0.0/24", "a/24", "fd00::/129", "10.0.0.0/-1", "fe80::1%lo/64"])(
     "refuses %j",
     (text) => expect(parseAddressRange(text)).toBeUndefined(),
   );

@@ -42,7 +42,7 @@ export function parseAddressRange(text: string): AddressRange | undefined {
   const slash = text.indexOf("/");
   const network = text.slice(0, slash);
   const bits = Number(text.slice(slash + 1));
-  const version = isIP(network);
+  const version = addressIn(network) === undefined ? 0 : isIP(network);
   const width = version === 4 ? 32 : 128;
   if (slash < 0 || version === 0 || !/\/\d{1,3}$/.test(text) || bits > width) return undefined;
   const list = new BlockList();
@@ -85,7 +85,9 @@ export function placeGateways(
   }
   const held = new Set<string>();
   const waiting = free.toSorted(byAgeAndName).filter((gateway) => {
-    const address = gateway.heldAddresses.find((each) => range.has(each) && !held.has(each));
+    const address = gateway.heldAddresses
+      .flatMap((each) => addressIn(each) ?? [])
+      .find((each) => range.has(each) && !held.has(each));
     if (address === undefined) return true;
     held.add(address);
     places.set(gateway, { kind: "placed", address });
@@ -112,16 +114,28 @@ function askedFor(
     return { kind: "refused", reason: "UnsupportedAddress", message };
   }
   const named = addresses.flatMap(({ value }) => value ?? []);
-  const unusable = named.find((each) => isIP(each) === 0 || range?.has(each) === false);
+  const unusable = named.find(
+    (each) => addressIn(each) === undefined || range?.has(each) === false,
+  );
   const refused = (message: string) =>
     ({ kind: "refused", reason: "AddressNotUsable", message }) as const;
   if (unusable !== undefined) {
-    const where = isIP(unusable) === 0 ? "not an IP address" : `not in ${range?.text}`;
+    const where =
+      addressIn(unusable) === undefined ? "not an IP address" : `not in ${range?.text}`;
     return refused(`"${unusable.slice(0, 64)}" is ${where}`);
   }
-  const [address, second] = [...new Set(named)];
+  const [address, second] = [...new Set(named.map(addressIn))];
   if (second !== undefined) return refused("a Gateway can have only one address");
   return address === undefined ? undefined : { kind: "placed", address };
+}
+
+/**
+ * Returns an address in its one usual form, so that two are the same socket if their texts are the same. Undefined if it
+ * is none, or one that counts only on one interface of one machine (`fe80::1%eth0`).
+ */
+function addressIn(text: string): string | undefined {
+  if (isIP(text) === 0 || text.includes("%")) return undefined;
+  return isIP(text) === 4 ? text : new URL(`http://[${text}]`).hostname.slice(1, -1);
 }
 
 function allTaken({ text }: AddressRange): PlacedGateway {
