@@ -86,6 +86,33 @@ describe("an answer is read from", () => {
       },
     },
     {
+      name: "log probabilities over the range of numbers",
+      json: JSON.parse(
+        '{"choices":[{"message":{"content":"a"},"logprobs":{"content":[{"token":"a","logprob":-1e999}]}}]}',
+      ) as object,
+      want: { id: undefined, answer: { text: "a" } },
+    },
+    {
+      name: "tool calls whose arguments are JSON",
+      json: {
+        text: "",
+        tool_calls: [
+          { function: { name: "f", arguments: { a: 1 } } },
+          { function: { name: "g", arguments: null } },
+        ],
+      },
+      want: {
+        id: undefined,
+        answer: {
+          text: "",
+          toolCalls: [
+            { name: "f", arguments: '{"a":1}' },
+            { name: "g", arguments: "" },
+          ],
+        },
+      },
+    },
+    {
       name: "a completion",
       json: { id: "cmpl-1", choices: [{ text: "a", finish_reason: "length" }] },
       want: { id: { text: "cmpl-1", isOwn: false }, answer: { text: "a", finishReason: "length" } },
@@ -290,6 +317,22 @@ describe("files that are made to be hard", () => {
     await expect(compareFiles({ primary: many(0), shadow: many(1_000) })).rejects.toThrow(
       PairingError,
     );
+  });
+
+  test("ids that are too long are not kept", async () => {
+    const long = { id: "x".repeat(1_025), text: "a" };
+    const short = { id: "x".repeat(1_024), text: "a" };
+    const found = await compareFiles(
+      { primary: lines([long, short]), shadow: lines([long, short]), requests: lines([long]) },
+      { pairBy: "id" },
+    );
+    const problem = "its id is longer than 1,024 characters";
+    expect(found.pairs).toBe(1);
+    expect(found.files).toMatchObject([
+      { role: "primary", first_unused: [{ line: 1, problem }] },
+      { role: "shadow", first_unused: [{ line: 1, problem }] },
+      { role: "request", first_unused: [{ line: 1, problem }] },
+    ]);
   });
 
   test("an abort ends it", async () => {

@@ -223,6 +223,57 @@ describe("an answer checked on its own", () => {
     expect(primary).toMatchObject({ cut: true, chars: 65_536 });
   });
 
+  test("removes long reasoning before it looks at the start of a text", () => {
+    const thought = (text: string) => `<think>${text.repeat(20_000)}</think>42`;
+    const { agreement, primary } = compareAnswers(
+      { text: thought("hm ") },
+      { text: thought("what ") },
+    );
+    expect(agreement).toMatchObject({ exact: 1, lcp: 2, sim: 1 });
+    expect(primary).toMatchObject({ cut: false, chars: 2, loop: 0 });
+  });
+
+  test("tells what only the calls beyond the first thousand differ in", () => {
+    const calls = (last: string): Answer => ({
+      text: "",
+      toolCalls: Array.from({ length: 1_001 }, (_, i) => ({
+        name: i < 1_000 ? "f" : last,
+        arguments: "{}",
+      })),
+    });
+    expect(compareAnswers(calls("f"), calls("g")).agreement.exact).toBe(0);
+    expect(compareAnswers(calls("f"), calls("f")).agreement.exact).toBe(1);
+  });
+
+  test.each<{ name: string; answer: Answer; want: 0 | 1 | null }>([
+    { name: "a long text", answer: { text: "a ".repeat(40_000), toolCalls: [] }, want: 0 },
+    {
+      name: "a long text and a bad call",
+      answer: { text: "a ".repeat(40_000), toolCalls: [{ name: "g", arguments: "" }] },
+      want: 1,
+    },
+    {
+      name: "a whole bad call in the start that is there",
+      answer: {
+        ...{ text: "", isCut: true },
+        toolCalls: [
+          { name: "g", arguments: "" },
+          { name: "f", arguments: '{"a' },
+        ],
+      },
+      want: 1,
+    },
+    {
+      name: "a call of which only the start is there",
+      answer: { text: "", isCut: true, toolCalls: [{ name: "f", arguments: '{"a' }] },
+      want: null,
+    },
+  ])("judges the tool calls of $name", ({ answer, want }) => {
+    const request = { ...unknownRequest, shape: "tools", tools: new Map([["f", { name: "f" }]]) };
+    const { primary } = compareAnswers(answer, answer, request as never);
+    expect(primary.toolBad).toBe(want);
+  });
+
   test("compares JSON whatever the order of its members", () => {
     const { agreement } = compareAnswers(
       { text: '{"a":1,"b":{"c":2}}' },

@@ -1,5 +1,5 @@
 import type { Answer } from "./answer.ts";
-import { isCut, maxToolCalls, type PreparedAnswer } from "./answer-check.ts";
+import { maxToolCalls, type PreparedAnswer } from "./answer-check.ts";
 import { isSameJson, sharedKeys } from "./canonical-json.ts";
 import { commonPrefix } from "./common-prefix.ts";
 import type { ComparedRequest } from "./compared-request.ts";
@@ -7,7 +7,7 @@ import { readJsonAnswer } from "./json-answer.ts";
 import { logprobDrift } from "./log-probabilities.ts";
 import { normalizeText, type TextOptions } from "./normalized-text.ts";
 import { similarity } from "./similarity.ts";
-import { compareToolCalls, type ToolLevel } from "./tool-calls.ts";
+import { compareToolCalls, type ToolCall, type ToolLevel } from "./tool-calls.ts";
 
 /** How far two texts agree. */
 export interface TextAgreement {
@@ -57,7 +57,7 @@ export function agreementOf(
   const tools = compareToolCalls(callsOf(first), callsOf(second));
   const areSameCalls = tools.level === "same_args" || tools.level === "none";
   const hasTools = request.shape === "tools" || tools.level !== "none";
-  const isExact = text.exact === 1 && areSameCalls && isSameRest(first.answer, second.answer);
+  const isExact = text.exact === 1 && areSameCalls && isSameRest(first, second);
   return {
     ...text,
     exact: isExact ? 1 : 0,
@@ -69,9 +69,15 @@ export function agreementOf(
 }
 
 /** What is not looked at of long answers is the same too. */
-function isSameRest(a: Answer, b: Answer): boolean {
-  const [calls, others] = [a.toolCalls?.length ?? 0, b.toolCalls?.length ?? 0];
-  return isCut(a) || isCut(b) ? a.text === b.text && calls === others : true;
+function isSameRest(first: PreparedAnswer, second: PreparedAnswer): boolean {
+  const [{ toolCalls: calls = [] }, { toolCalls: others = [] }] = [first.answer, second.answer];
+  const isSameCall = (call: ToolCall, i: number) =>
+    call.name === others[i]?.name && call.arguments === others[i]?.arguments;
+  return (
+    first.tail === second.tail &&
+    calls.length === others.length &&
+    calls.every((call, i) => i < maxToolCalls || isSameCall(call, i))
+  );
 }
 
 function callsOf({ answer: { toolCalls = [] } }: PreparedAnswer) {

@@ -2,7 +2,12 @@ import type { Answer } from "./answer.ts";
 import type { ComparedRequest } from "./compared-request.ts";
 import { type JsonState, readJsonAnswer } from "./json-answer.ts";
 import { perplexityOf } from "./log-probabilities.ts";
-import { codePointsOf, normalizeText, type TextOptions } from "./normalized-text.ts";
+import {
+  codePointsOf,
+  normalizeText,
+  type TextOptions,
+  withoutReasoning,
+} from "./normalized-text.ts";
 import { isRefusal } from "./refusal.ts";
 import { isLoop, repeatedShare, wordsOf } from "./repetition.ts";
 import { checkSchema } from "./schema.ts";
@@ -46,23 +51,37 @@ export interface AnswerCheck {
 export interface PreparedAnswer {
   readonly answer: Answer;
   readonly text: string;
+  /** What comes after that part, as it was written. */
+  readonly tail: string;
+  /** True if not all of the answer is looked at. */
+  readonly isCut: boolean;
 }
 
 /** Prepares an answer for its checks and comparisons. */
-export function prepareAnswer(answer: Answer, options: TextOptions = {}): PreparedAnswer {
-  return { answer, text: normalizeText(withoutTail(answer.text), options) };
+export function prepareAnswer(
+  answer: Answer,
+  { stripsReasoning = true }: TextOptions = {},
+): PreparedAnswer {
+  const visible = stripsReasoning ? withoutReasoning(answer.text) : answer.text;
+  const end = endOfHead(visible);
+  const [head, tail] = [visible.slice(0, end), visible.slice(end)];
+  const calls = answer.toolCalls?.length ?? 0;
+  return {
+    ...{ answer, text: normalizeText(head, { stripsReasoning: false }), tail },
+    isCut: answer.isCut === true || tail !== "" || calls > maxToolCalls,
+  };
 }
 
 /** Does not cut a character in two. */
-function withoutTail(text: string): string {
-  if (text.length <= maxTextLength) return text;
+function endOfHead(text: string): number {
+  if (text.length <= maxTextLength) return text.length;
   const last = text.charCodeAt(maxTextLength - 1);
-  return text.slice(0, last >= 0xd800 && last < 0xdc00 ? maxTextLength - 1 : maxTextLength);
+  return last >= 0xd800 && last < 0xdc00 ? maxTextLength - 1 : maxTextLength;
 }
 
 /** Checks one answer on its own. Work is bounded whatever the answer is. */
 export function checkAnswer(
-  { answer, text }: PreparedAnswer,
+  { answer, text, isCut }: PreparedAnswer,
   request: ComparedRequest,
   options: CompareOptions = {},
 ): AnswerCheck {
@@ -71,22 +90,17 @@ export function checkAnswer(
   const phrases = options.refusalPhrases ?? [];
   const signs = { text, phrases, hasRefusal: answer.hasRefusal === true };
   return {
-    cut: isCut(answer),
+    cut: isCut,
     chars: codePointsOf(text).length,
     refusal: flag(isRefusal(finishReason === undefined ? signs : { ...signs, finishReason })),
     loop: flag(isLoop(text, words)),
     rep4: repeatedShare(words),
-    ...(isCut(answer) ? uncheckedJson : checkJson(text, request)),
+    ...(isCut ? uncheckedJson : checkJson(text, request)),
     calls: toolCalls.length,
-    toolBad: isCut(answer) ? null : checkTools(answer, request),
+    toolBad: checkTools(answer, request),
     script: scriptOf(text),
     ppl: perplexityOf(logprobs),
   };
-}
-
-/** True if not all of the answer is looked at. */
-export function isCut({ text, toolCalls = [], isCut: wasCut }: Answer): boolean {
-  return wasCut === true || text.length > maxTextLength || toolCalls.length > maxToolCalls;
 }
 
 function flag(isSet: boolean): 0 | 1 {
@@ -109,12 +123,18 @@ function checkJson(
 /** Checks of schemas take work. Calls beyond these are looked at by name only. */
 const maxCheckedCalls = 64;
 
-function checkTools({ toolCalls = [] }: Answer, { tools }: ComparedRequest): 0 | 1 | null {
+/** A bad call is bad whatever follows; whether calls that are not looked at are bad is not known. */
+function checkTools(
+  { toolCalls = [], isCut = false }: Answer,
+  { tools }: ComparedRequest,
+): 0 | 1 | null {
   if (tools === undefined) return null;
-  const isBad = toolCalls
+  // Of the last call of a cut answer there may be only the start.
+  const whole = isCut ? toolCalls.slice(0, -1) : toolCalls;
+  const isBad = whole
     .slice(0, maxToolCalls)
     .some((call, i) =>
       i < maxCheckedCalls ? checkToolCall(call, tools) !== "valid" : !tools.has(call.name),
     );
-  return flag(isBad);
+  return !isBad && (isCut || toolCalls.length > maxToolCalls) ? null : flag(isBad);
 }

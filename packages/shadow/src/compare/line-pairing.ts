@@ -87,7 +87,9 @@ export function createLinePairing(
         throw new PairingError("over 128 MiB of answers wait for their partners");
       }
       units -= sizeOf(group);
-      groups.set(key, undefined);
+      // No later line has the same number.
+      if (by === "line") groups.delete(key);
+      else groups.set(key, undefined);
       return groupOf(group);
     },
     *rest() {

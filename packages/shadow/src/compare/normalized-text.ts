@@ -23,7 +23,8 @@ const manyMarks = /\p{M}{31}/u;
 
 const [opening, closing] = ["<think>", "</think>"] as const;
 
-function withoutReasoning(text: string): string {
+/** The text after a leading `<think>…</think>`; the whole text if there is none, or it is never closed. */
+export function withoutReasoning(text: string): string {
   const start = text.trimStart();
   if (!start.startsWith(opening)) return text;
   const end = start.indexOf(closing);

@@ -15,6 +15,10 @@ export interface AnswerId {
   readonly isOwn: boolean;
 }
 
+/** Ids are kept until the end of a comparison. */
+export const maxIdLength = 1_024;
+export const longId = "its id is longer than 1,024 characters";
+
 type Members = Readonly<Record<string, Json>>;
 
 /**
@@ -26,10 +30,11 @@ export function readAnswer(json: Json): ReadAnswer {
   const { custom_id: customId, response } = json;
   if (isJsonObject(response)) {
     if (!isJsonObject(response.body)) return broken("`response.body` is not an object");
-    return withId(answerOf(response.body), idOf(customId, true));
+    return withId(answerOf(response.body), ownId(customId));
   }
-  const isRecorded = typeof json.text === "string" && !Array.isArray(json.choices);
-  return withId(answerOf(json), idOf(customId, true) ?? idOf(json.id, isRecorded));
+  const isOwn = typeof json.text === "string" && !Array.isArray(json.choices);
+  const id = ownId(json.id);
+  return withId(answerOf(json), ownId(customId) ?? (id === undefined ? id : { ...id, isOwn }));
 }
 
 function broken(problem: string): ReadAnswer {
@@ -37,13 +42,16 @@ function broken(problem: string): ReadAnswer {
 }
 
 function withId(answer: Answer | undefined, id: AnswerId | undefined): ReadAnswer {
+  if (id !== undefined && id.text.length > maxIdLength) return broken(longId);
   if (answer === undefined) return broken("no answer: expected `choices`, `content` or `text`");
   return { ok: true, id, answer };
 }
 
-function idOf(json: Json, isOwn: boolean): AnswerId | undefined {
-  if (typeof json === "number" && Number.isFinite(json)) return { text: String(json), isOwn };
-  return typeof json === "string" && json !== "" ? { text: json, isOwn } : undefined;
+/** An id that the client chose: a number, or a text that is not empty. */
+export function ownId(json: Json): AnswerId | undefined {
+  const isNumber = typeof json === "number" && Number.isFinite(json);
+  const isText = typeof json === "string" && json !== "";
+  return isNumber || isText ? { text: String(json), isOwn: true } : undefined;
 }
 
 function answerOf(json: Members): Answer | undefined {
@@ -81,7 +89,7 @@ function toolCallsOf(json: Json): Pick<Answer, "toolCalls"> {
     const { name, arguments: args } = tool;
     toolCalls.push({
       name: typeof name === "string" ? name : "",
-      arguments: typeof args === "string" ? args : "",
+      arguments: argumentsText(args),
     });
   }
   return { toolCalls };
@@ -100,6 +108,12 @@ function anthropicAnswer({ content, stop_reason: reason }: Members): Answer {
       })),
     ...finishOf(reason),
   };
+}
+
+/** JSON as text; some servers write it as JSON. */
+function argumentsText(json: Json): string {
+  if (typeof json === "string") return json;
+  return json === null ? "" : jsonText(json);
 }
 
 /** Arguments that are nested too deep to be written are no JSON. */
@@ -123,7 +137,7 @@ function logprobsOf(json: Json): Pick<Answer, "logprobs"> {
 function tokenOf(json: Json): TokenLogprob | undefined {
   if (!isJsonObject(json)) return undefined;
   const { token, logprob, top_logprobs: top } = json;
-  if (typeof token !== "string" || typeof logprob !== "number") return undefined;
+  if (typeof token !== "string" || !isLogprob(logprob)) return undefined;
   const others = Array.isArray(top) ? (top as readonly Json[]).map(likelyOf) : [];
   return { token, logprob, top: others.filter((other) => other !== undefined) };
 }
@@ -131,5 +145,10 @@ function tokenOf(json: Json): TokenLogprob | undefined {
 function likelyOf(json: Json): TokenLogprob["top"][number] | undefined {
   if (!isJsonObject(json)) return undefined;
   const { token, logprob } = json;
-  return typeof token === "string" && typeof logprob === "number" ? { token, logprob } : undefined;
+  return typeof token === "string" && isLogprob(logprob) ? { token, logprob } : undefined;
+}
+
+/** JSON may have numbers over the range of a double. */
+function isLogprob(json: Json): json is number {
+  return Number.isFinite(json);
 }

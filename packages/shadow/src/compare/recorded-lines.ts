@@ -3,7 +3,7 @@ import { boundedLines } from "./bounded-lines.ts";
 import { isJsonObject, type Json } from "./canonical-json.ts";
 import { type ComparedRequest, readComparedRequest } from "./compared-request.ts";
 import { parsed } from "./json-answer.ts";
-import { type AnswerId, readAnswer } from "./read-answer.ts";
+import { type AnswerId, longId, maxIdLength, ownId, readAnswer } from "./read-answer.ts";
 
 /** A line of a file, read. `units` is its length, an estimate of its memory. */
 export interface RecordedLine<Value> {
@@ -66,9 +66,9 @@ export function requestLines(
     const { body = json, custom_id: customId, id = customId } = isJsonObject(json) ? json : {};
     const value = readComparedRequest(body);
     if (value === undefined) return { ok: false, problem: "not a JSON object" };
-    const name = customId ?? id;
-    const isName = typeof name === "string" || typeof name === "number";
-    return { ok: true, id: isName ? { text: String(name), isOwn: true } : undefined, value };
+    const name = ownId(customId ?? id);
+    if (name !== undefined && name.text.length > maxIdLength) return { ok: false, problem: longId };
+    return { ok: true, id: name, value };
   };
   return recordedLines(chunks, read, onUnused);
 }
