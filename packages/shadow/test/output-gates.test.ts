@@ -207,6 +207,41 @@ describe("gates about one answer each", () => {
       skipped: { memory: 400 },
     });
   });
+
+  test.each([
+    {
+      name: "few",
+      compared: 40,
+      refusal: 0,
+      want: { n: 40, reason: { code: "low_coverage", has: 0.02 } },
+    },
+    {
+      name: "none",
+      compared: 0,
+      refusal: null,
+      want: { n: 0, reason: { code: "low_coverage", has: 0 } },
+    },
+  ])("nor where $name could", ({ compared, refusal, want }) => {
+    const samples = pairs(2_000, () => ({})).map((each, i) =>
+      i < compared ? each : { ...each, cmp: skippedAgreement("encoding") },
+    );
+    const found = report(samples);
+    for (const id of ["out.refusal", "out.loop"]) {
+      expect(gate(found, id)).toMatchObject({ status: "INCONCLUSIVE", required: true, ...want });
+    }
+    expect(found.verdict.status).toBe("INCONCLUSIVE");
+    expect(found.outputs).toMatchObject({
+      ...{ compared, skipped: { encoding: 2_000 - compared }, lanes: { primary: { refusal } } },
+    });
+  });
+
+  test("there are no gates where answers are not to be looked at", () => {
+    const samples = pairs(2_000, () => ({})).map((each) => ({
+      ...each,
+      cmp: skippedAgreement("disabled"),
+    }));
+    expect(report(samples).outputs).toBeNull();
+  });
 });
 
 describe("gates about agreement", () => {
@@ -316,6 +351,13 @@ describe("samples", () => {
     const { agreement } = compareAnswers({ text: `${text}a` }, { text: `${text}b` });
     expect(agreement.lcp).toBe(400);
     expect(agreementFields({ ...agreement, lcp: 407 }).lcp).toBe(400);
+  });
+
+  test("with a reason that is not known were not compared", () => {
+    const line = { ...sample(0), cmp: { ...same, why: "a reason of a later version" } };
+    expect(parseSample(JSON.stringify(line))).toMatchObject({
+      sample: { cmp: { exact: null, sim: null, why: "other" } },
+    });
   });
 
   test("of any origin give numbers within their ranges and names of closed lists", () => {

@@ -81,8 +81,8 @@ function laneOf(pairs: readonly OutputPair[], lane: "primary" | "shadow"): LaneO
   const isFenceBad = hasRareFences(pairs);
   const at = lane === "primary" ? 0 : 1;
   return {
-    refusal: meanOf(pairs.map((pair) => pair[lane].refusal)) ?? 0,
-    loop: meanOf(pairs.map((pair) => pair[lane].loop)) ?? 0,
+    refusal: meanOf(pairs.map((pair) => pair[lane].refusal)),
+    loop: meanOf(pairs.map((pair) => pair[lane].loop)),
     json_bad: meanOf(pairs.map((pair) => isBadJson(pair[lane], { isFenceBad }))),
     tool_bad: meanOf(pairs.map((pair) => pair[lane].toolBad)),
     script_bad: meanOf(pairs.map((pair) => isOther(pair, pair[lane]))),

@@ -37,10 +37,10 @@ const minCoverage = 0.9;
 
 /** Number of output gates that are required, which share the error of a wrong FAIL. */
 export function requiredOutputGates(
-  { pairs }: OutputPairs,
+  outputs: OutputPairs,
   { isSameModel }: Pick<OutputContext, "isSameModel">,
 ): number {
-  return applicable(pairs, isSameModel).filter(({ gate, values }) =>
+  return applicable(outputs, isSameModel).filter(({ gate, values }) =>
     isRequired(gate, values.length, isSameModel),
   ).length;
 }
@@ -52,9 +52,8 @@ export function requiredOutputGates(
  * units is over the margin.
  */
 export function judgeOutputs(outputs: OutputPairs, context: OutputContext): readonly GateResult[] {
-  const { pairs, ok } = outputs;
-  const coverage = ok === 0 ? 1 : pairs.length / ok;
-  return applicable(pairs, context.isSameModel).map(({ gate, values }) => {
+  const coverage = coverageOf(outputs);
+  return applicable(outputs, context.isSameModel).map(({ gate, values }) => {
     const judged = judgeGate(gate, values, context);
     return coverage < minCoverage ? uncovered(judged, coverage) : judged;
   });
@@ -73,14 +72,24 @@ interface Value {
   readonly shadow: number;
 }
 
-/** The gates for which there are requests. One that only lacks a floor is among them, without values. */
-function applicable(pairs: readonly OutputPair[], isSameModel: boolean): readonly Applied[] {
+function coverageOf({ pairs, ok }: OutputPairs): number {
+  return ok === 0 ? 1 : pairs.length / ok;
+}
+
+/**
+ * The gates for which there are requests. One that only lacks a floor is among them, without values, and so are those
+ * about every answer where too few were compared.
+ */
+function applicable(outputs: OutputPairs, isSameModel: boolean): readonly Applied[] {
+  const { pairs } = outputs;
+  const isUncovered = coverageOf(outputs) < minCoverage;
   const gates = outputGates({ isFenceBad: hasRareFences(pairs) });
   return gates.flatMap((gate) => {
     if (gate.isOfSameModel && !isSameModel) return [];
     const values = pairs.flatMap((pair) => valuesOf(gate, pair));
     const lacksFloor = gate.needsFloorFor !== undefined && pairs.some(gate.needsFloorFor);
-    return values.length > 0 || lacksFloor ? [{ gate, values }] : [];
+    const lacksAnswers = isUncovered && gate.isAboutAll;
+    return values.length > 0 || lacksFloor || lacksAnswers ? [{ gate, values }] : [];
   });
 }
 
@@ -171,7 +180,7 @@ function whyOpen(n: number, needed: number, isInside: boolean): GateReason {
 
 /** Without the answers that were left out, a lane may look better than it is. A FAIL stays. */
 function uncovered(gate: GateResult, coverage: number): GateResult {
-  if (gate.status !== "PASS" && gate.status !== "INCONCLUSIVE") return gate;
+  if (gate.status === "FAIL" || gate.reason?.code === "no_floor") return gate;
   const text = `texts of only ${Math.floor(100 * coverage)} % of pairs could be compared`;
   const reason: GateReason = { code: "low_coverage", has: coverage, needs: minCoverage, text };
   return { ...gate, status: "INCONCLUSIVE", reason };

@@ -55,13 +55,14 @@ export class OutputBuilder {
     });
   }
 
-  /** Pairs from `fromMs` on; undefined if no sample has an answer that was compared. */
+  /** Pairs from `fromMs` on; undefined if answers were not looked at, or were not to be. */
   build(fromMs: number): OutputPairs | undefined {
     const skipped: Partial<Record<SkipReason, number>> = {};
     for (const { atMs, why } of this.#skipped) {
       if (atMs >= fromMs) skipped[why] = (skipped[why] ?? 0) + 1;
     }
-    if (this.#pairs.length === 0) return undefined;
+    const isWanted = this.#skipped.some(({ why }) => why !== "disabled");
+    if (this.#pairs.length === 0 && !isWanted) return undefined;
     return {
       pairs: this.#pairs.filter(({ atMs }) => atMs >= fromMs).toSorted((a, b) => a.atMs - b.atMs),
       ok: this.#okAtMs.filter((atMs) => atMs >= fromMs).length,

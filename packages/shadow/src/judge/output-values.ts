@@ -30,6 +30,8 @@ export interface OutputGate {
    * need one.
    */
   readonly needsFloorFor: ((pair: OutputPair) => boolean) | undefined;
+  /** Every answer is good or bad, whatever its request asks for. */
+  readonly isAboutAll: boolean;
   /** Each lane is bad or it is not; otherwise something in between. */
   readonly isBinary: boolean;
   /** Judged only if the lanes are meant to be the same model. */
@@ -43,20 +45,24 @@ export function outputGates({
 }: {
   readonly isFenceBad: boolean;
 }): readonly OutputGate[] {
-  const standard = { needsFloorFor: undefined, isBinary: true, isOfSameModel: false } as const;
+  const standard = {
+    ...{ needsFloorFor: undefined, isBinary: true, isOfSameModel: false, isAboutAll: false },
+  } as const;
   const badJson = (out: SampleOutput) => isBadJson(out, { isFenceBad });
   return [
     {
       ...{ ...standard, id: "out.refusal", margin: 0.01, required: "always" },
+      isAboutAll: true,
       badness: ({ primary, shadow }) => [primary.refusal, shadow.refusal],
     },
     {
       ...{ ...standard, id: "out.refusal.fewer", margin: 0.01, required: "always" },
-      isOfSameModel: true,
+      ...{ isOfSameModel: true, isAboutAll: true },
       badness: ({ primary, shadow }) => [1 - primary.refusal, 1 - shadow.refusal],
     },
     {
       ...{ ...standard, id: "out.loop", margin: 0.005, required: "always" },
+      isAboutAll: true,
       badness: ({ primary, shadow }) => [primary.loop, shadow.loop],
     },
     {
@@ -82,17 +88,17 @@ export function outputGates({
 const agreementGates: readonly OutputGate[] = [
   {
     ...{ id: "out.exact", margin: 0.03, required: "same_model", needsFloorFor: isRepeatable },
-    ...{ isBinary: true, isOfSameModel: false },
+    ...{ isBinary: true, isOfSameModel: false, isAboutAll: false },
     badness: (pair) => (isRepeatable(pair) ? disagreement(pair, ({ exact }) => exact) : undefined),
   },
   {
     ...{ id: "out.sim", margin: 0.02, required: "same_model", needsFloorFor: () => true },
-    ...{ isBinary: false, isOfSameModel: false },
+    ...{ isBinary: false, isOfSameModel: false, isAboutAll: false },
     badness: (pair) => disagreement(pair, ({ sim }) => sim),
   },
   {
     ...{ id: "out.tools", margin: 0.03, required: "always", needsFloorFor: offersTools },
-    ...{ isBinary: true, isOfSameModel: false },
+    ...{ isBinary: true, isOfSameModel: false, isAboutAll: false },
     badness: (pair) => (offersTools(pair) ? disagreement(pair, hasSameCalls) : undefined),
   },
 ];

@@ -38,10 +38,10 @@ export interface OutputAgreement {
   readonly sim_floor: number | null;
 }
 
-/** Shares of a lane's answers, 0 to 1; null if no request asks for it. */
+/** Shares of a lane's answers, 0 to 1; null if no compared answer tells, or no request asks for it. */
 export interface LaneOutputs {
-  readonly refusal: number;
-  readonly loop: number;
+  readonly refusal: number | null;
+  readonly loop: number | null;
   readonly json_bad: number | null;
   readonly tool_bad: number | null;
   readonly script_bad: number | null;

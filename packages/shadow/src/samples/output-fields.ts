@@ -18,8 +18,8 @@ export interface SampleRequest {
 /** What one answer is like on its own. Its length is `outChars` of the leg. */
 export type SampleOutput = Omit<AnswerCheck, "chars">;
 
-/** Why two answers were not compared. */
-export const skipReasons = ["memory", "encoding", "media", "time", "disabled"] as const;
+/** Why two answers were not compared. `other`: a reason that this version does not know. */
+export const skipReasons = ["memory", "encoding", "media", "time", "disabled", "other"] as const;
 
 export type SkipReason = (typeof skipReasons)[number];
 

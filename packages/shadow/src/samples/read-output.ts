@@ -8,6 +8,7 @@ import {
   type SampleAgreement,
   type SampleOutput,
   type SampleRequest,
+  skippedAgreement,
   skipReasons,
 } from "./output-fields.ts";
 
@@ -42,6 +43,8 @@ export function parseOutputFields(json: Json): SampleOutput | undefined {
 
 /** Reads how far two answers agree. Numbers out of their ranges are null. */
 export function parseAgreementFields(json: Json): SampleAgreement {
+  const { why = null } = json;
+  if (why !== null) return skippedAgreement(named(skipReasons, why) ?? "other");
   return {
     ...{ exact: flag(json.exact), lcp: wholeNumber(json.lcp), lcpShare: share(json.lcpShare) },
     ...{ sim: share(json.sim), jsonEqual: flag(json.jsonEqual), jsonKeys: share(json.jsonKeys) },
@@ -50,7 +53,7 @@ export function parseAgreementFields(json: Json): SampleAgreement {
     lpAbs: within(json.lpAbs, 0, maxNats),
     lpDiff: within(json.lpDiff, -maxNats, maxNats),
     nearTie: flag(json.nearTie),
-    why: named(skipReasons, json.why),
+    why: null,
   };
 }
 
