@@ -41,7 +41,7 @@ const closed = ["schema", "status", "code", "kind", "look", "effect", "by", "met
 
 /** Fields of the report's type that may be null. */
 const nullable =
-  /(gates\.\d+\.(primary|shadow|estimate|interval|fail_interval|reason|decided_at|smallest_detectable|events|margin_low|blocks|block_s|lag1|e_value|e_needed|eta_s)|interval\.(lower|upper)|\.(has|needs|burst|load|swings|final)|(primary|shadow)\.(mean|p\d\d|max|tokens_per_s|tokens_per_s_per_replica|goodput_per_s)|ratios\.p\d\d|\.(engine|replicas|running|cs_lo|cs_hi|value|limits|mcnemar_p|prompt_ratio|same_tokenizer|sampling)|(strata\.\d+|p\d\d)\.(lower|upper)|next\.eta_s|limits\.\d|(exact|sim)_floor|(json|tool|script)_bad|chars_p50|near_tie|logprob\.(abs|diff)|outputs\.(floor|tools|logprob))$/;
+  /(gates\.\d+\.(primary|shadow|estimate|interval|fail_interval|reason|decided_at|smallest_detectable|events|margin_low|blocks|block_s|lag1|e_value|e_needed|eta_s)|interval\.(lower|upper)|\.(has|needs|burst|load|swings|final)|(primary|shadow)\.(mean|p\d\d|max|tokens_per_s|tokens_per_s_per_replica|goodput_per_s)|ratios\.p\d\d|\.(engine|replicas|running|cs_lo|cs_hi|value|limits|mcnemar_p|prompt_ratio|same_tokenizer|sampling)|(strata\.\d+|p\d\d)\.(lower|upper)|next\.eta_s|limits\.\d|(exact|sim)_floor|(shadow|primary)\.(refusal|loop)|(json|tool|script)_bad|chars_p50|near_tie|logprob\.(abs|diff)|outputs\.(floor|tools|logprob))$/;
 
 /** A report of its own each time. */
 function reportOf(name: (typeof names)[number]): ShadowReport {
@@ -239,6 +239,17 @@ describe.each(["fail", "outputs"] as const)("what comes from outside, in %s", (n
 
   test.each(formats.slice(1))("is no markup in %s", (_, render) => {
     expect(/<\/?script|\]\]>/i.exec(render(report))).toBe(null);
+  });
+
+  test("is no markup where a number is expected", () => {
+    const spoken = reportOf("outputs");
+    const divergence = [[hostile, 0.1]] as never;
+    const page = renderReportHtml({
+      ...spoken,
+      outputs: spoken.outputs === null ? null : { ...spoken.outputs, divergence },
+    });
+    expect(page).toContain("&lt;script&gt;");
+    expect(page).not.toContain("<script");
   });
 
   test("leaves the page's elements as they are", () => {

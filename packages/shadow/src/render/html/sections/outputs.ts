@@ -21,7 +21,7 @@ ${table({
 ${table({
   caption: "Share of pairs whose texts differ before so many characters.",
   columns: ["characters", "differ"],
-  rows: outputs.divergence.map(([chars, share]) => [String(chars), percent(share)]),
+  rows: outputs.divergence.map(([chars, share]) => [text(String(chars)), percent(share)]),
 })}
 </div></section>`;
 }
