@@ -26,7 +26,8 @@ const toolsBin = join(toolsDir, "node_modules", ".bin");
 const envoyDir = join(cache, "envoy", "1.40.0");
 const envoyBinary = join(envoyDir, "envoy");
 
-const bundleScript = join(root, "scripts", "bundle-cli.mjs");
+const scripts = join(root, "scripts");
+const bundleScript = join(scripts, "bundle-cli.mjs");
 const bundledCommand = join(cache, "bundle", "cli", "bin", "umbra.js");
 
 /** grpc's HTTP/2 reset limits can be raised from this line of Node on only. */
@@ -107,7 +108,8 @@ function build() {
   const stamp = join(cache, "build.sha256");
   const packages = readdirSync(join(root, "packages")).map((name) => join(root, "packages", name));
   const configs = ["pnpm-lock.yaml", "tsconfig.json", "tsconfig.base.json"];
-  const shared = [...configs.map((name) => join(root, name)), bundleScript];
+  const bundlers = readdirSync(scripts).filter((name) => name.startsWith("bundle"));
+  const shared = [...configs.map((name) => join(root, name)), ...bundlers.map(inScripts)];
   const inputs = [...shared, ...packages.flatMap(buildInputs)];
   // Taken before the build: what is edited meanwhile is built the next time.
   const fingerprint = fingerprintOf(inputs);
@@ -117,6 +119,10 @@ function build() {
   run("tsc", ["-b"], "the build failed: see the compiler's message above");
   run("node", [bundleScript], "the command could not be bundled: see esbuild's message above");
   writeStamp(stamp, withRecords());
+}
+
+function inScripts(name) {
+  return join(scripts, name);
 }
 
 function buildInputs(folder) {
