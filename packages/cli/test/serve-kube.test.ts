@@ -8,8 +8,8 @@ import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from "@
 import { parse } from "yaml";
 import { ScriptedApiServer } from "../../../testing/api-server/scripted-api-server.ts";
 import type { StoredKind, StoredObject } from "../../../testing/api-server/scripted-store.ts";
-import { followedKinds } from "../src/kube/followed-kinds.ts";
 import type { Io } from "../src/io.ts";
+import { followedKinds } from "../src/kube/followed-kinds.ts";
 import { freePorts } from "../src/process/free-port.ts";
 import { kubeChoiceOf } from "../src/resources/kube-flags.ts";
 import { openConfiguration } from "../src/serve/configuration-input.ts";
@@ -226,12 +226,15 @@ describe("flags of an API server", () => {
 });
 
 describe("the kinds that are followed", () => {
-  test.each(["all", ["a"]] as const)("ConfigMaps, which have authorities of BackendTLSPolicies: %j", (namespaces) => {
-    for (const isRendering of [true, false]) {
-      const kinds = followedKinds({ namespaces, isRendering }).map(({ kind }) => kind);
-      expect(kinds).toEqual(expect.arrayContaining(["ConfigMap", "BackendTLSPolicy"]));
-    }
-  });
+  test.each(["all", ["a"]] as const)(
+    "ConfigMaps, which have authorities of BackendTLSPolicies: %j",
+    (namespaces) => {
+      for (const isRendering of [true, false]) {
+        const kinds = followedKinds({ namespaces, isRendering }).map(({ kind }) => kind);
+        expect(kinds).toEqual(expect.arrayContaining(["ConfigMap", "BackendTLSPolicy"]));
+      }
+    },
+  );
 
   test("Secrets only where Envoys get certificates from here, and only certificates", () => {
     const secrets = (isRendering: boolean) =>

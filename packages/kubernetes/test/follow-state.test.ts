@@ -133,7 +133,7 @@ describe("what follows while a watch is due", () => {
       want: { earliestMs: 2_000 },
     },
     {
-      name: "a watch that opens forgets how often the API server was back",
+      name: "a watch that opens resets how often the API server was back",
       from: { condition: "unreachable", wakes: 3 },
       outcome: { kind: "watchOpened" },
       want: { wakes: 0 },
@@ -212,7 +212,7 @@ describe("what follows while a list is due", () => {
       },
     },
     {
-      name: "a list forgets how often the API server was back",
+      name: "a list resets how often the API server was back",
       from: { wakes: 3 },
       outcome: { kind: "listed", resourceVersion: "7" },
       want: { wakes: 0 },

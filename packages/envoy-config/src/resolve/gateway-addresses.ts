@@ -130,8 +130,8 @@ function askedFor(
 }
 
 /**
- * Returns an address in its one usual form, so that two are the same socket if their texts are the same. Undefined if it
- * is none, or one that counts only on one interface of one machine (`fe80::1%eth0`).
+ * Returns an address in its one usual form, so that two are the same socket if their texts are the same. Undefined if the
+ * text is not an address, or one that counts only on one interface of one machine (`fe80::1%eth0`).
  */
 function addressIn(text: string): string | undefined {
   if (isIP(text) === 0 || text.includes("%")) return undefined;

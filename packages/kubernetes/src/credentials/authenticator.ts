@@ -85,7 +85,7 @@ function newAuthenticators(): readonly Authenticator[] {
   return [new AzureAuth(), new GoogleCloudPlatformAuth(), programs, new FileAuth()];
 }
 
-/** What was wrong with a program's output is said without the output: it may be the credentials. */
+/** The error describes what was wrong with a program's output without quoting it: it may be the credentials. */
 function noCredentials({ name, exec }: User, cause: unknown): KubernetesError {
   const of = `credentials of user "${name}"`;
   if (exec && (cause instanceof SyntaxError || cause instanceof TypeError)) {

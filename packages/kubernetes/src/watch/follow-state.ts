@@ -229,7 +229,7 @@ function backOff(
 }
 
 /**
- * Ends the wait for an API server that is back. If it is back again and again and never answers this scope, then this
+ * Ends the wait for an API server that is back. If it is back repeatedly and never answers this scope, then this
  * scope's request is the reason, and its waits grow as usual.
  */
 function wake(state: FollowState, { nowMs, random }: Moment, pace: Pace): FollowState {
