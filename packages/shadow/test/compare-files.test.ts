@@ -319,6 +319,25 @@ describe("files that are made to be hard", () => {
     );
   });
 
+  test.each(["id", "line"] as const)(
+    "a file that goes on after the other ended, by %s",
+    async (pairBy) => {
+      async function* many(): AsyncGenerator<Uint8Array> {
+        const text = "a".repeat(1_000_000);
+        for (let id = 1; id <= 160; id++) yield Buffer.from(`${JSON.stringify({ id, text })}\n`);
+      }
+      const short = () => lines([1, 2, 3].map((id) => ({ id, text: "b" })));
+      const found = await compareFiles(
+        { primary: many(), shadow: short(), floor: lines([{ id: 1, text: "c" }]) },
+        { pairBy },
+      );
+      expect(found).toMatchObject({ pairs: 3, triples: 1 });
+      expect(found.files[0]?.unpaired).toEqual([
+        { why: "no_partner", count: 157, first_lines: [4, 5, 6, 7, 8] },
+      ]);
+    },
+  );
+
   test("ids that are too long are not kept", async () => {
     const long = { id: "x".repeat(1_025), text: "a" };
     const short = { id: "x".repeat(1_024), text: "a" };

@@ -72,12 +72,13 @@ export async function compareFiles(
   const roles = readers.map(({ role }) => role);
   const summary = createSummary();
   try {
-    const first = await nextOf(readers);
+    const ended = new Set<LineRole>();
+    const first = await nextOf(readers, ended);
     const by =
       options.pairBy ?? (first.every(({ line }) => line.id?.isOwn === true) ? "id" : "line");
-    const pairing = createLinePairing(roles, by, tally.unpaired);
+    const pairing = createLinePairing(roles, by, ended, tally.unpaired);
     let [lines, pairs] = [0, 0];
-    for (let read = first; read.length > 0; read = await nextOf(readers)) {
+    for (let read = first; read.length > 0; read = await nextOf(readers, ended)) {
       options.signal?.throwIfAborted();
       for (const each of read) {
         const group = pairing.add(each);
@@ -136,12 +137,16 @@ async function* withRole<Line>(
   for await (const line of lines) yield named(line);
 }
 
-/** The next line of each file that has one. */
-async function nextOf(readers: readonly Reader[]): Promise<readonly RoleLine[]> {
+/** The next line of each file that has one; the others are added to `ended`. */
+async function nextOf(
+  readers: readonly Reader[],
+  ended: Set<LineRole>,
+): Promise<readonly RoleLine[]> {
   const found: RoleLine[] = [];
-  for (const { lines } of readers) {
+  for (const { role, lines } of readers) {
     const next = await lines.next();
-    if (next.done !== true) found.push(next.value);
+    if (next.done === true) ended.add(role);
+    else found.push(next.value);
   }
   return found;
 }

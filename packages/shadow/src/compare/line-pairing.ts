@@ -53,10 +53,13 @@ export interface LinePairing {
   rest(): Iterable<LineGroup>;
 }
 
-/** Creates a pairing of files with these roles. */
+const answers = ["primary", "shadow"] as const;
+
+/** Creates a pairing of files with these roles. No line waits for a file that is in `ended`, which may grow. */
 export function createLinePairing(
   roles: readonly LineRole[],
   by: PairBy,
+  ended: ReadonlySet<LineRole>,
   onUnpaired: (line: UnpairedLine) => void,
 ): LinePairing {
   /** Undefined for a group that was complete. */
@@ -79,10 +82,13 @@ export function createLinePairing(
       const group = groups.get(key) ?? {};
       const isRepeated = group[role] !== undefined || (groups.has(key) && !groups.get(key));
       if (isRepeated) return refuse(added, "repeated_id");
+      const isComing = (each: LineRole) => group[each] === undefined && !ended.has(each);
+      const canPair = answers.every((each) => each === role || group[each] || isComing(each));
+      if (!canPair) return refuse(added, "no_partner");
       Object.assign(group, { [role]: line });
       units += line.units;
       groups.set(key, group);
-      if (roles.some((each) => group[each] === undefined)) {
+      if (roles.some(isComing)) {
         if (units <= maxWaitingUnits) return undefined;
         throw new PairingError("over 128 MiB of answers wait for their partners");
       }
