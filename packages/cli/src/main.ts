@@ -47,7 +47,9 @@ async function commandsFor(name: string, io: Io): Promise<Command> {
 /** The exit status that shells use for a command ended by Ctrl-C. */
 const interrupted = 130;
 
-function isAbort(cause: unknown): boolean {
+/** Errors of what a signal ended, and its reason, which `throwIfAborted` throws. */
+function isAbort(cause: unknown, { reason }: AbortSignal): boolean {
+  if (cause === reason) return true;
   return (
     typeof cause === "object" && cause !== null && "name" in cause && cause.name === "AbortError"
   );
@@ -57,7 +59,7 @@ function report(cause: unknown, io: Io): number {
   // Commander has already printed its own message or the help.
   if (cause instanceof CommanderError) return cause.exitCode === 0 ? 0 : 2;
   if (cause instanceof OutcomeError) return cause.status;
-  if (io.signal.aborted && isAbort(cause)) return interrupted;
+  if (io.signal.aborted && isAbort(cause, io.signal)) return interrupted;
   const isKnown = cause instanceof UsageError || cause instanceof CommandError;
   const message = isKnown
     ? cause.message

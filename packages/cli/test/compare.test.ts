@@ -111,6 +111,29 @@ describe("umbra compare", () => {
     expect(await runCommand(["compare", ...args])).toMatchObject({ ...want, stdout: "" });
   });
 
+  test("tells that the floor has no line for any pair", async () => {
+    const empty = fileOf("no-floor.jsonl", []);
+    const { stdout } = await runCommand(["compare", primary, shadow, "--floor", empty]);
+    expect(stdout).toContain("is not known: no pair has a line in the file given as --floor");
+  });
+
+  test("is ended by Ctrl-C while it compares", async () => {
+    const signal = AbortSignal.abort("SIGINT");
+    const ran = await runCommand(["compare", primary, shadow], { signal });
+    expect(ran).toEqual({ status: 130, stdout: "", stderr: "" });
+  });
+
+  test("is ended by Ctrl-C where standard input stays silent", async () => {
+    const interrupt = new AbortController();
+    const streamStdin = () => {
+      setImmediate(() => interrupt.abort("SIGINT"));
+      return new Readable({ read() {} });
+    };
+    const { signal } = interrupt;
+    const ran = await runCommand(["compare", "-", shadow], { signal, streamStdin });
+    expect(ran).toEqual({ status: 130, stdout: "", stderr: "" });
+  });
+
   test("prints no text of an answer", async () => {
     const { stdout, stderr } = await runCommand(["compare", primary, shadow, "-o", "json"]);
     for (const text of [

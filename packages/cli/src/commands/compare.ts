@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import type { Readable } from "node:stream";
+import { addAbortSignal, type Readable } from "node:stream";
 import {
   type AnswerFiles,
   type CompareFilesOptions,
@@ -105,6 +105,7 @@ async function compared(
 /** Opens a file when it is read. */
 async function* bytesOf(name: string, io: Io): AsyncGenerator<Uint8Array> {
   const stream: Readable = name === "-" ? io.streamStdin() : createReadStream(name);
+  addAbortSignal(io.signal, stream);
   try {
     for await (const chunk of stream) {
       yield typeof chunk === "string" ? Buffer.from(chunk) : (chunk as Uint8Array);

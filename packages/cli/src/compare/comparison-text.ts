@@ -16,7 +16,7 @@ export function comparisonText(comparison: FilesComparison): string {
     `${pairsOf(pairs)} by ${by}${floor}${long}\n`,
     "Do they say the same?",
     agreementTable(comparison),
-    ...(triples === 0 ? [withoutFloor] : []),
+    ...(triples === 0 ? [withoutFloor(comparison)] : []),
     ...toolLines(comparison),
     ...jsonLines(comparison),
     ...driftLines(comparison),
@@ -27,8 +27,12 @@ export function comparisonText(comparison: FilesComparison): string {
   ].join("\n");
 }
 
-const withoutFloor =
-  "How far the primary agrees with itself is not known: give its answers to the same requests once more as --floor";
+function withoutFloor({ files }: FilesComparison): string {
+  const why = files.some(({ role }) => role === "floor")
+    ? "no pair has a line in the file given as --floor"
+    : "give its answers to the same requests once more as --floor";
+  return `How far the primary agrees with itself is not known: ${why}`;
+}
 
 function agreementTable({ agreement, triples }: FilesComparison): string {
   const head = ["requests", "pairs", "same", "similarity", "common prefix"];
