@@ -120,8 +120,7 @@ function askedFor(
   const refused = (message: string) =>
     ({ kind: "refused", reason: "AddressNotUsable", message }) as const;
   if (unusable !== undefined) {
-    const where =
-      addressIn(unusable) === undefined ? "not an IP address" : `not in ${range?.text}`;
+    const where = addressIn(unusable) === undefined ? "not an IP address" : `not in ${range?.text}`;
     return refused(`"${unusable.slice(0, 64)}" is ${where}`);
   }
   const [address, second] = [...new Set(named.map(addressIn))];

@@ -122,7 +122,10 @@ function parsed(file: string): unknown {
   try {
     return document.toJS();
   } catch {
-    throw invalid(file, "it is not valid YAML: an alias in it has no anchor, or expands to too much");
+    throw invalid(
+      file,
+      "it is not valid YAML: an alias in it has no anchor, or expands to too much",
+    );
   }
 }
 
