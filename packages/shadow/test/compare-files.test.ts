@@ -320,7 +320,7 @@ describe("files that are made to be hard", () => {
   });
 
   test.each(["id", "line"] as const)(
-    "a file that goes on after the other ended, by %s",
+    "a file that continues after the other ended, by %s",
     async (pairBy) => {
       async function* many(): AsyncGenerator<Uint8Array> {
         const text = "a".repeat(1_000_000);
