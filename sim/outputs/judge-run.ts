@@ -21,7 +21,7 @@ export function judgeRun(random: Random, scenario: Scenario, unit: Unit): "PASS"
         isFinal: count === pairsOfRun,
       },
     );
-    const status = gates.find(({ id }) => id === scenario.gate)?.status;
+    const status = gates.find(({ gate: { id } }) => id === scenario.gate)?.gate.status;
     if (status === "FAIL" || status === "PASS") return status;
   }
   return "open";

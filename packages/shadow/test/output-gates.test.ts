@@ -154,11 +154,27 @@ describe("gates about one answer each", () => {
     });
     const named = found.verdict.not_judged.filter(({ gate: id }) => id.startsWith("out."));
     expect(named.map(({ gate: id, code }) => [id, code])).toEqual([
-      ["out.toolBad", "too_few_pairs"],
+      ["out.toolBad", "rare_traffic"],
       ["out.exact", "no_floor"],
       ["out.sim", "no_floor"],
       ["out.tools", "no_floor"],
     ]);
+  });
+
+  test("with too few requests of a rare kind it keeps no shadow from a PASS", () => {
+    const samples = pairs(2_400, (i) => (i % 40 === 0 ? {} : { request: { script: null } }));
+    const found = report(samples);
+    expect(gate(found, "out.script")).toMatchObject({
+      ...{ status: "NOT_JUDGED", required: true, n: 60 },
+      reason: { code: "rare_traffic", has: 60, needs: 500 },
+    });
+    expect(found.verdict.status).toBe("PASS");
+  });
+
+  test("with too few requests of a kind that is not rare it does", () => {
+    const samples = pairs(2_400, (i) => (i % 10 === 0 ? {} : { request: { script: null } }));
+    expect(gate(report(samples), "out.script")).toMatchObject({ status: "INCONCLUSIVE", n: 240 });
+    expect(report(samples).verdict.status).toBe("INCONCLUSIVE");
   });
 
   test("before the planned end nothing passes", () => {
@@ -298,6 +314,18 @@ describe("gates about agreement", () => {
     expect(run(0.9, 0.9).validity).toContainEqual(
       expect.objectContaining({ id: "floor_sanity", ok: true }),
     );
+  });
+
+  test("of a rare kind are left out by its share of the requests with a floor", () => {
+    const tools = (i: number): Said =>
+      i % 40 === 0 ? { request: { shape: "tools" }, agreement: { tool: "same_args" } } : {};
+    const samples = pairs(4_000, tools);
+    expect(gate(report(samples, { control: samples }), "out.tools")).toMatchObject({
+      ...{ status: "NOT_JUDGED", n: 100, reason: { code: "rare_traffic" } },
+    });
+    const few = samples.slice(0, 100);
+    const floor = report(samples, { control: few, isSameModel: true });
+    expect(gate(floor, "out.exact")).toMatchObject({ status: "INCONCLUSIVE", n: 100 });
   });
 
   test("tool calls need no decoding that repeats", () => {

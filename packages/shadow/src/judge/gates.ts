@@ -34,8 +34,8 @@ export function judgeGates(
     // Without any pairs yet, streams are expected.
     return kinds[kindOf(id)] > 0 || (table.size === 0 && kindOf(id) === "streamed");
   });
-  const others = outputs === undefined ? 0 : requiredOutputGates(outputs, config);
-  const full = { ...context, failAlpha: failAlphaOf(ids, context, others) };
+  const more = outputs === undefined ? 0 : requiredOutputGates(outputs, config);
+  const full = { ...context, failAlpha: failAlphaOf(ids, context, more) };
   const gates = judged(ids.filter(wantedBy(only, full)), table, full).map((gate) => {
     const share = shareOf(gate.id as GateId, table);
     return context.isFinal ? leftOut(gate, share) : gate;
@@ -44,7 +44,10 @@ export function judgeGates(
   if (outputs === undefined || isAlone) return gates.map(overAlready);
   const { isSameModel } = config;
   const ofOutputs = { ...full, isSameModel, failAlpha: full.failAlpha.each };
-  return [...gates, ...judgeOutputs(outputs, ofOutputs)].map(overAlready);
+  const others = judgeOutputs(outputs, ofOutputs).map(({ gate, share }) =>
+    context.isFinal ? leftOut(gate, share) : gate,
+  );
+  return [...gates, ...others].map(overAlready);
 }
 
 /** Before the planned end only required gates decide, and no tails. */

@@ -51,11 +51,17 @@ export function requiredOutputGates(
  * long-run interval over units. FAIL at any analysis, if an e-process over units crosses its limit and the interval over
  * units is over the margin.
  */
-export function judgeOutputs(outputs: OutputPairs, context: OutputContext): readonly GateResult[] {
+export function judgeOutputs(
+  outputs: OutputPairs,
+  context: OutputContext,
+): readonly JudgedOutput[] {
   const coverage = coverageOf(outputs);
   return applicable(outputs, context.isSameModel).map(({ gate, values }) => {
     const judged = judgeGate(gate, values, context);
-    return coverage < minCoverage ? uncovered(judged, coverage) : judged;
+    return {
+      gate: coverage < minCoverage ? uncovered(judged, coverage) : judged,
+      share: shareOf(gate, values.length, outputs),
+    };
   });
 }
 
@@ -70,6 +76,18 @@ interface Value {
   readonly session: string | null;
   readonly baseline: number;
   readonly shadow: number;
+}
+
+/** A gate, and the share of the requests that could be of its kind that are. */
+export interface JudgedOutput {
+  readonly gate: GateResult;
+  readonly share: number;
+}
+
+function shareOf({ needsFloorFor }: OutputGate, n: number, { pairs }: OutputPairs): number {
+  const hasFloor = ({ floor }: OutputPair) => floor !== undefined;
+  const all = needsFloorFor === undefined ? pairs : pairs.filter(hasFloor);
+  return all.length === 0 ? 1 : n / all.length;
 }
 
 function coverageOf({ pairs, ok }: OutputPairs): number {
