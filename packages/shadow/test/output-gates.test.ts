@@ -208,6 +208,14 @@ describe("gates about one answer each", () => {
     );
   });
 
+  test("with few sessions nothing is decided, and it tells why", () => {
+    const found = report(pairs(1_200, (i) => ({ session: `s${i % 12}` })));
+    expect(gate(found, "out.loop")).toMatchObject({
+      ...{ status: "INCONCLUSIVE", blocks: 12 },
+      reason: { code: "too_few_blocks", has: 12, needs: 20, text: "needs 20 sessions, has 12" },
+    });
+  });
+
   test("nothing is decided where too many answers could not be compared", () => {
     const samples = pairs(2_000, () => ({})).map((each, i) =>
       i % 5 === 0 ? { ...each, cmp: skippedAgreement("memory") } : each,

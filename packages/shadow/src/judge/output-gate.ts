@@ -146,7 +146,7 @@ function judgeGate(gate: OutputGate, values: readonly Value[], context: OutputCo
   return {
     ...open,
     ...{ status, ...means, estimate },
-    reason: status === "INCONCLUSIVE" ? whyOpen(n, needed, isInside) : null,
+    reason: status === "INCONCLUSIVE" ? whyOpen(n, needed, groups.count, isInside) : null,
     interval: intervalOf(bounds, alpha),
     fail_interval: intervalOf(fail, failAlpha),
     smallest_detectable: smallestDetectable(
@@ -189,8 +189,15 @@ const noFloor: GateReason = {
   text: "how far the primary agrees with itself is not known: add a control mirror",
 };
 
-function whyOpen(n: number, needed: number, isInside: boolean): GateReason {
+/** There are more pairs than that, so the units are sessions. */
+function tooFewSessions(has: number): GateReason {
+  const text = `needs ${minBlocks} sessions, has ${has}`;
+  return { code: "too_few_blocks", has, needs: minBlocks, text };
+}
+
+function whyOpen(n: number, needed: number, units: number, isInside: boolean): GateReason {
   if (n < needed) return tooFewPairs(n, needed);
+  if (units < minBlocks) return tooFewSessions(units);
   return isInside
     ? { ...atEnd, text: "within the margin so far; judged at the planned end" }
     : tooClose;
