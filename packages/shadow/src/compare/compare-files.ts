@@ -59,7 +59,8 @@ export interface FilesComparison extends ComparisonSummary {
 }
 
 /**
- * Compares files of recorded answers line by line, with bounded memory. Aborting throws the signal's reason.
+ * Compares files of recorded answers line by line. Keeps at most 128 MiB of them, and of each pair four numbers and its
+ * id. Aborting throws the signal's reason.
  *
  * @throws PairingError if lines that belong together are too far apart
  */

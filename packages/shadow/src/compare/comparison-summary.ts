@@ -94,7 +94,7 @@ export interface SummaryBuilder {
   summary(): ComparisonSummary;
 }
 
-/** Creates an empty summary. Keeps one number for each pair. */
+/** Creates an empty summary. Keeps four numbers for each pair. */
 export function createSummary(): SummaryBuilder {
   const rows = new Map<AgreementRow["decode"], AgreementCounter>();
   const flags = createFlagCounter();
