@@ -29,7 +29,7 @@ function withFailureMode(text: string, mode: "FailOpen" | "FailClose"): string {
 }
 
 const id = expect.stringMatching(/^[0-9a-f-]{36}$/);
-const json = { "content-type": "application/json", "x-request-id": id };
+const json = { "content-type": "application/json; charset=utf-8", "x-request-id": id };
 
 function codeOf({ text }: Seen): string {
   return (JSON.parse(text) as { readonly error: { readonly code: string } }).error.code;
