@@ -257,7 +257,7 @@ describe("a gateway that another controller has configured", () => {
     const refused = await post(gateway.origin("no-subset"), chat());
     expect(refused.status).toBe(503);
     expect(refused.headers).toMatchObject({
-      "content-type": "application/json",
+      "content-type": "application/json; charset=utf-8",
       "retry-after": "1",
       "x-llm-d-request-dropped-reason": "rejected-no-endpoints",
     });

@@ -193,6 +193,27 @@ class Play {
   }
 }
 
+/** Of a refused answer Envoy applied a part, under the version of the answer before; then the sidecar was killed. */
+const appliedInPart: [Action[], World] = [
+  [
+    { kind: "change", world: empty },
+    { kind: "rest" },
+    {
+      kind: "change",
+      world: {
+        ...{ clusters: [], bad: ["l0"] },
+        listeners: [
+          { name: "l1", version: 0, routes: 0 },
+          { name: "l0", version: 0, routes: 0 },
+        ],
+      },
+    },
+    { kind: "rest" },
+    { kind: "kill sidecar" },
+  ],
+  empty,
+];
+
 describe.each<Form>(["full", "delta"])(
   "%s: any interleaving of changes, refusals and kills of either side",
   (form) => {
@@ -220,7 +241,7 @@ describe.each<Form>(["full", "delta"])(
           const more = isKept ? served : {};
           expect(served).toEqual({ ...more, ...Object.fromEntries(wanted) });
         }),
-        runs,
+        { ...runs, examples: [appliedInPart] },
       );
     });
 

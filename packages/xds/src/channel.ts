@@ -197,7 +197,7 @@ export class Channel {
         this.#accepted.set(name, resource.version);
         this.#options.earlier.set(name, resource);
       }
-      this.#mustAnswer = false;
+      // It is answered all the same: of an answer that it refused, it may have applied a part under this version.
       this.#asked.clear();
     }
   }
