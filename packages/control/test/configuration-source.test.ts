@@ -8,6 +8,7 @@ import { kinds, type Snapshot } from "@umbra/xds";
 import {
   eventually,
   gateway,
+  keepWorkers,
   newFolder,
   pods,
   pool,
@@ -237,15 +238,7 @@ describe("the thread", () => {
   test("is started again when it ends, and loses nothing", async () => {
     const folder = newFolder();
     writeResources(folder);
-    const workers: Worker[] = [];
-    const startWorker: StartWorker = (setup) => {
-      const worker = new Worker(new URL("../src/thread/worker.ts", import.meta.url), {
-        workerData: setup,
-        execArgv: ["--conditions=@umbra/source", "--disable-warning=ExperimentalWarning"],
-      });
-      workers.push(worker);
-      return worker;
-    };
+    const { workers, startWorker } = keepWorkers();
     const file = join(folder, "pool.yaml");
     const { until, problems, updates } = await start([folder], { startWorker });
     replaceFile(file, "kind: [broken\n");

@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events";
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { Worker } from "node:worker_threads";
 import { afterEach } from "@jest/globals";
 import {
   type ConfigurationSource,
@@ -21,6 +22,20 @@ afterEach(async () => {
 
 export function closeAfter(close: () => Promise<void> | void): void {
   closers.push(close);
+}
+
+/** Starts real threads, and keeps them so that a test can end them. */
+export function keepWorkers() {
+  const workers: Worker[] = [];
+  const startWorker: StartWorker = (setup) => {
+    const worker = new Worker(new URL("../src/thread/worker.ts", import.meta.url), {
+      workerData: setup,
+      execArgv: ["--conditions=@umbra/source", "--disable-warning=ExperimentalWarning"],
+    });
+    workers.push(worker);
+    return worker;
+  };
+  return { workers, startWorker };
 }
 
 /** A new folder, which is removed after the test. */

@@ -1,12 +1,10 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Worker } from "node:worker_threads";
 import { describe, expect, test } from "@jest/globals";
 import type { ConfigurationUpdate, ObjectChange } from "@umbra/control";
-import type { StartWorker } from "@umbra/control/internal";
 import type { JsonObject, ObjectId } from "@umbra/envoy-config";
 import { parse } from "yaml";
-import { eventually, follow, gateway, newFolder, pool, route } from "./fixtures.ts";
+import { eventually, follow, gateway, keepWorkers, newFolder, pool, route } from "./fixtures.ts";
 
 const json = (text: string): JsonObject => parse(text) as JsonObject;
 const put = (text: string): ObjectChange => ({ type: "put", object: json(text) });
@@ -171,15 +169,7 @@ describe("objects of an API server", () => {
   });
 
   test("come again from the main thread when the thread has crashed", async () => {
-    const workers: Worker[] = [];
-    const startWorker: StartWorker = (setup) => {
-      const worker = new Worker(new URL("../src/thread/worker.ts", import.meta.url), {
-        workerData: setup,
-        execArgv: ["--conditions=@umbra/source", "--disable-warning=ExperimentalWarning"],
-      });
-      workers.push(worker);
-      return worker;
-    };
+    const { workers, startWorker } = keepWorkers();
     const held = heldObjects();
     const { source, until, problems } = follow([], { objects: held.objects, startWorker });
     const take = (changes: readonly ObjectChange[]) => {

@@ -1,14 +1,13 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Worker } from "node:worker_threads";
 import { describe, expect, test } from "@jest/globals";
 import type { ConfigurationUpdate } from "@umbra/control";
-import type { StartWorker } from "@umbra/control/internal";
 import type { Kind } from "@umbra/xds";
 import {
   closeAfter,
   eventually,
   gateway,
+  keepWorkers,
   newFolder,
   pool,
   replaceFile,
@@ -198,15 +197,7 @@ describe("routes that Envoy refuses", () => {
 
 test("a refusal that comes while the thread is away is not lost", async () => {
   const folder = resources({ a: "/a", b: "/b" });
-  const workers: Worker[] = [];
-  const startWorker: StartWorker = (setup) => {
-    const worker = new Worker(new URL("../src/thread/worker.ts", import.meta.url), {
-      workerData: setup,
-      execArgv: ["--conditions=@umbra/source", "--disable-warning=ExperimentalWarning"],
-    });
-    workers.push(worker);
-    return worker;
-  };
+  const { workers, startWorker } = keepWorkers();
   const { source, until, problems } = await start([folder], { startWorker });
   source.accepted(1);
   write(folder, { a: `${bad}1` });
