@@ -294,13 +294,13 @@ export class Channel {
     const isGone = (name: string) => !wanted.has(name) && !offer.resources.has(name);
     const held = new Set([...this.#accepted.keys(), ...this.#mayHold]);
     const gone = offer.mayRemove ? [...held].filter(isGone) : [];
-    const names = changed.map(({ name }) => name);
+    const trial = this.#trialOf(changed);
+    const names = trial === undefined ? changed.map(({ name }) => name) : [trial.name];
     const known = [...this.#asked].filter((name) => wanted.has(name));
     if (this.#isFull) {
       return { resources: all, removed: gone, changed: names, isAsked: known.length > 0 };
     }
-    const trial = this.#trialOf(changed);
-    const sent = new Set(trial === undefined ? [...names, ...known] : [trial.name]);
+    const sent = new Set(trial === undefined ? [...names, ...known] : names);
     const resources = all.filter(({ name }) => sent.has(name));
     // State of the world has no word for "there is none": a cluster's or a listener's own going says it.
     if (this.#options.protocol === "full") {
@@ -308,18 +308,13 @@ export class Channel {
         this.#accepted.delete(name);
         this.#options.earlier.delete(name);
       }
-      return {
-        resources,
-        removed: [],
-        changed: names.filter((name) => sent.has(name)),
-        isAsked: false,
-      };
+      return { resources, removed: [], changed: names, isAsked: false };
     }
     const missing = [...this.#asked].filter(
       (name) => isGone(name) || (!wanted.has(name) && !this.#accepted.has(name)),
     );
     const removed = [...new Set([...gone, ...missing])];
-    return { resources, removed, changed: names.filter((name) => sent.has(name)), isAsked: false };
+    return { resources, removed, changed: names, isAsked: false };
   }
 
   /** What the client is to have: its names of the view, refused content replaced by what it accepted last. */

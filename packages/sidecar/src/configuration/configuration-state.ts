@@ -38,8 +38,7 @@ export interface ConfigurationState {
   unknownType(): void;
 }
 
-/** In seconds. */
-/** With 20 and 100 ms, the goals for a change of endpoints. */
+/** In seconds. 20 and 100 ms are the goals for a change of endpoints. */
 const ackBounds = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15];
 
 export function createConfigurationState(
