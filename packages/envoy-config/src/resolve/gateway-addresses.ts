@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { BlockList, isIP } from "node:net";
 import { compare } from "../compare.ts";
 import type { Gateway } from "../resources/resources.ts";
+import { compareAge } from "./precedence.ts";
 
 /** Where a Gateway listens. */
 export type PlacedGateway =
@@ -134,7 +135,12 @@ function askedFor(
  */
 function addressIn(text: string): string | undefined {
   if (isIP(text) === 0 || text.includes("%")) return undefined;
-  return isIP(text) === 4 ? text : new URL(`http://[${text}]`).hostname.slice(1, -1);
+  return isIP(text) === 4 ? text : usualForm(text);
+}
+
+/** The URL parser writes every IPv6 address in one form, without dots. */
+function usualForm(address: string): string {
+  return new URL(`http://[${address}]`).hostname.slice(1, -1);
 }
 
 function allTaken({ text }: AddressRange): PlacedGateway {
@@ -158,7 +164,7 @@ function freeAddress(
 /** The oldest first. Those without an age come last. */
 function byAgeAndName(a: Gateway, b: Gateway): number {
   return (
-    compare(a.createdAt || "~", b.createdAt || "~") ||
+    compareAge(a.createdAt, b.createdAt) ||
     compare(a.namespace, b.namespace) ||
     compare(a.name, b.name)
   );
@@ -169,8 +175,7 @@ function numberOf(address: string): bigint {
   if (isIP(address) === 4) {
     return address.split(".").reduce((sum, part) => sum * 256n + BigInt(part), 0n);
   }
-  // The URL parser writes every IPv6 address in one form, without dots.
-  const [head = "", tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split("::");
+  const [head = "", tail] = usualForm(address).split("::");
   const groups = (text: string) => (text === "" ? [] : text.split(":"));
   const [left, right] = [groups(head), groups(tail ?? "")];
   const zeros = Array.from({ length: 8 - left.length - right.length }, () => "0");
@@ -187,5 +192,5 @@ function textOf(value: bigint, version: number): string {
   const groups = Array.from({ length: 8 }, (_, i) =>
     ((value >> BigInt(112 - 16 * i)) & 65_535n).toString(16),
   );
-  return new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1);
+  return usualForm(groups.join(":"));
 }
