@@ -36,6 +36,7 @@ const kept: Attack = {
     const texts = files
       .filter((file) => file.isFile())
       .map((file) => readFileSync(join(file.parentPath, file.name), "utf8"));
+    if (texts.length === 0) return "nothing was captured";
     return texts.some((text) => text.includes(secret)) ? "an address is in a capture" : undefined;
   },
 };
@@ -96,8 +97,9 @@ const filter = (type: string, field: string) => `      filters:
 `;
 
 export const fileAttacks: readonly Attack[] = [
-  removed,
+  // In this order: what is removed is captured again only once something differs more, or within a minute.
   kept,
+  removed,
   refused("samples that are a folder", (folder) => isServeRefused(folder, folder)),
   refused("samples on a full disk", (folder) => isServeRefused(folder, "/dev/full")),
   refused("samples that are a link", (folder) => {

@@ -131,7 +131,7 @@ function startTimers(parts: SidecarParts, gone: Gone): readonly NodeJS.Timeout[]
     setInterval(() => parts.pick.live.expire(), 1_000).unref(),
     setInterval(gone.sweep, 1_000).unref(),
     setInterval(() => parts.servingMirrors.sweep(), 1_000).unref(),
-    setInterval(() => parts.pick.captures?.expire(), 600_000).unref(),
+    setInterval(() => parts.pick.captures?.expire(), 60_000).unref(),
   ];
 }
 

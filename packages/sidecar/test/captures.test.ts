@@ -100,6 +100,18 @@ test("a removed folder is created again, only for its owner", () => {
   expect(troubles).toEqual([]);
 });
 
+test("captures that something removed leave room for others", () => {
+  const { folder, captures } = capturing();
+  const offer = () => pair(captures, { texts: captures.hold(Buffer.from("{}")) });
+  for (let i = 0; i < 5; i++) offer();
+  rmSync(folder, { recursive: true });
+  offer();
+  expect(existsSync(folder)).toBe(false);
+  captures.expire();
+  offer();
+  expect(readdirSync(folder)).toHaveLength(1);
+});
+
 test("an unusable folder is reported without further effect", () => {
   const { folder, captures, troubles } = capturing();
   rmSync(folder, { recursive: true });
