@@ -28,6 +28,7 @@ export const hostileBodies: readonly HostileBody[] = [
   hostile("one number", "1", `${head}"x":`, "}"),
   hostile("max_tokens of many digits", "1", `${head}"max_tokens":`, "}"),
   hostile("escapes", "\\n", `${head}"p":"`, '"}'),
+  hostile("an escape every 9 bytes", "\\naaaaaaa", `${head}"p":"`, '"}'),
   hostile("an escape every 5 bytes", "\\naaa", `${head}"p":"`, '"}'),
   hostile("an escape every 3 bytes", "\\na", `${head}"p":"`, '"}'),
   hostile("no UTF-8 at the end", "é", `${head}"p":"`, '\xff"}'),

@@ -5,7 +5,11 @@ const backslash = 0x5c;
 const letterU = 0x75;
 /** Length of a run of plain words after which more plain text is likely. */
 const longRun = 64;
-/** If escapes are closer than this, checking each byte is faster than checking words. */
+/** Escapes with fewer plain bytes between them are close. */
+const closeBytes = 6;
+/** After this many close escapes, checking each byte is faster than checking words. */
+const manyClose = 8;
+/** Length of plain text after which checking words is faster again. */
 const pieceBytes = 16;
 /** Length of text with escapes after which its work is counted. */
 const longEscapes = 4_096;
@@ -17,7 +21,6 @@ export function skipString(text: JsonText, start: number): number {
   const { bytes, words, firstWord } = text;
   const count = words.length;
   let at = start + 1;
-  let lastEscape = -pieceBytes;
   if (at < firstWord) return skipBytes(bytes, at);
   const tail = firstWord + count * 4;
   while (at < tail) {
@@ -31,29 +34,63 @@ export function skipString(text: JsonText, start: number): number {
       continue;
     }
     at = firstWord + word * 4 + ((31 - Math.clz32(marks & -marks)) >> 3);
-    const byte = bytes[at];
-    if (byte === quote) return at + 1;
-    if (byte !== backslash) return fault(at);
-    const from = at;
-    // The first escape after plain text is probably single, such as a line end.
-    if (from - lastEscape < pieceBytes) at = skipEscapes(text, from, tail);
-    else {
-      at = skipEscape(bytes, from);
-      text.workLeft--;
-    }
-    if (at < 0) return at;
-    lastEscape = at;
-    if (text.workLeft < 0) return text.tooComplex(from);
+    return bytes[at] === quote ? at + 1 : skipRest(text, at, tail);
   }
   return skipBytes(bytes, at);
 }
 
 /**
- * Skips text with many escapes, such as code or JSON in a string. Stops at a byte that ends the string or where escapes
- * become rare. Finding each escape by words would be slower.
+ * Returns the offset after a string, from its first escape. A function of its own, because the counts would slow down
+ * the many strings without escapes.
  */
-function skipEscapes(text: JsonText, from: number, tail: number): number {
-  const { bytes } = text;
+function skipRest(text: JsonText, from: number, tail: number): number {
+  const { bytes, words, firstWord } = text;
+  const count = words.length;
+  let at = from;
+  let lastEscape = -closeBytes;
+  let close = 0;
+  let work = 0;
+  while (at < tail) {
+    let word = (at - firstWord) >> 2;
+    let marks = marksOf(words[word] ?? 0) & (-1 << (((at - firstWord) & 3) << 3));
+    const stop = Math.min(word + longRun, count);
+    while (marks === 0 && ++word < stop) marks = marksOf(words[word] ?? 0);
+    if (marks === 0) {
+      at = firstWord + skipProse(text, word) * 4;
+      continue;
+    }
+    at = firstWord + word * 4 + ((31 - Math.clz32(marks & -marks)) >> 3);
+    const byte = bytes[at];
+    if (byte === quote) {
+      text.workLeft -= work;
+      return at + 1;
+    }
+    if (byte !== backslash) return fault(at);
+    const found = at;
+    close = found - lastEscape < closeBytes ? close + 1 : 0;
+    if (close < manyClose) {
+      do
+        at =
+          at < tail - 1 && isEscape[bytes[at + 1] as number] === 1 ? at + 2 : skipEscape(bytes, at);
+      while (at >= 0 && at < tail && at - found < pieceBytes && bytes[at] === backslash);
+      work += close === 0 ? 1 : 2;
+    } else {
+      at = skipEscapes(bytes, found, tail);
+      work += 2 + ((at - found) >> 3);
+    }
+    if (at < 0) return at;
+    if (work > text.workLeft) return text.tooComplex(found);
+    lastEscape = at;
+  }
+  text.workLeft -= work;
+  return skipBytes(bytes, at);
+}
+
+/**
+ * Skips text with many escapes, such as JSON in a string. Stops at a byte that ends the string or where escapes become
+ * rare. Finding each escape by words would be slower.
+ */
+function skipEscapes(bytes: Uint8Array, from: number, tail: number): number {
   // Offset at which the work is counted. Two bytes are read at a time, so it ends one before the tail.
   const most = Math.min(tail - 1, from + longEscapes);
   let at = skipEscape(bytes, from);
@@ -67,7 +104,6 @@ function skipEscapes(text: JsonText, from: number, tail: number): number {
       last = at;
     }
   }
-  text.workLeft -= 1 + ((last - from) >> 4);
   return at;
 }
 

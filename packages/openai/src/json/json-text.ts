@@ -34,6 +34,12 @@ export class JsonText {
     return Math.min(this.#nextQuote, this.#nextBackslash);
   }
 
+  /** Counts work that is done up to `at`, and returns `at`. */
+  spend(work: number, at: number): number {
+    this.workLeft -= work;
+    return at;
+  }
+
   /** Fault for a text that takes too long. */
   tooComplex(at: number): number {
     this.crossed = "json_too_complex";
@@ -56,12 +62,12 @@ export class JsonText {
  * Work budget of one text, because a scan delays all other requests. The most values, members, escapes or white space
  * that it allows take about 20 ms (`npm run bench:scan`).
  */
-const maxWork = 1_200_000;
+const maxWork = 2_400_000;
 /** Work of one value, which allows 400,000 values in lists. */
-export const valueWork = 3;
-export const memberWork = 8;
+export const valueWork = 6;
+export const memberWork = 16;
 /** Work of one top-level member, whose key is looked up; allows 10,000 members. */
-export const topMemberWork = 120;
+export const topMemberWork = 240;
 
 /** Strings of this length may be images or sound; as text they are about a thousand tokens. */
 export const longStringBytes = 4_096;
@@ -94,10 +100,10 @@ function endOfSpace(bytes: Uint8Array, from: number, text: JsonText): number {
     const stop = Math.min(bytes.length, at + shortSpace);
     while (at < stop && isSpace[bytes[at] as number] === 1) at++;
     if (at < stop || at === bytes.length) {
-      text.workLeft -= ((at - from) % shortSpace) >> 2;
+      text.workLeft -= ((at - from) % shortSpace) >> 1;
       return at;
     }
-    text.workLeft -= shortSpace / 4;
+    text.workLeft -= shortSpace / 2;
   } while (text.workLeft >= 0);
   text.tooComplex(at);
   return at;

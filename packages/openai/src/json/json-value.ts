@@ -1,6 +1,7 @@
 import { maxNumberBytes, skipNumber } from "./json-number.ts";
 import { skipString } from "./json-string.ts";
 import {
+  byteTable,
   fault,
   faultOffset,
   type JsonText,
@@ -19,6 +20,13 @@ const openBrace = 0x7b;
 const closeBrace = 0x7d;
 const openBracket = 0x5b;
 const closeBracket = 0x5d;
+const space = 0x20;
+const zero = 0x30;
+/** Longer integers take the long way. */
+const maxDigits = 15;
+
+/** Work of a member beyond that of its value. */
+const keyWork = memberWork - valueWork;
 
 /** Closing byte of each level around the innermost one. Shared by all scans, because a scan is never suspended. */
 const closers = new Uint8Array(maxDepth + 1);
@@ -31,10 +39,16 @@ export function skipValue(text: JsonText, start: number, depth: number): number 
   let level = depth;
   /** Closing byte of the innermost level. */
   let closer = 0;
+  let work = 0;
   for (;;) {
+    if (closer === closeBrace) {
+      work += keyWork;
+      at = skipKey(text, at);
+      if (at < 0) return at;
+    }
     if (at >= length) return fault(at);
-    text.workLeft -= closer === closeBrace ? memberWork : valueWork;
-    if (text.workLeft < 0) return text.tooComplex(at);
+    work += valueWork;
+    if (work > text.workLeft) return text.tooComplex(at);
     const byte = bytes[at];
     if (byte === quote) {
       const from = at;
@@ -49,26 +63,22 @@ export function skipValue(text: JsonText, start: number, depth: number): number 
       closers[level++] = closer;
       closer = byte === openBrace ? closeBrace : closeBracket;
       at = skipSpace(bytes, at + 1, text);
-      if (at >= length || bytes[at] !== closer) {
-        if (closer === closeBrace) {
-          at = skipKey(text, at);
-          if (at < 0) return at;
-        }
-        continue;
-      }
+      if (at >= length || bytes[at] !== closer) continue;
       closer = closers[--level] ?? 0;
       at++;
     } else {
-      const from = at;
-      at = skipScalar(bytes, at);
-      if (at < 0) {
-        return faultOffset(at) - from === maxNumberBytes ? text.tooComplex(from) : at;
+      const from = closer === closeBracket ? skipIntegers(text, at) : at;
+      if (from !== at) {
+        at = from;
+        continue;
       }
-      text.workLeft -= (at - from) >> 3;
+      at = skipScalar(bytes, at);
+      if (at < 0) return numberFault(text, from, at);
+      work += (at - from) >> 2;
     }
     // After a value: close levels, or continue with the next value of the innermost one.
     for (;;) {
-      if (level === depth) return at;
+      if (level === depth) return text.spend(work, at);
       at = skipSpace(bytes, at, text);
       if (at >= length) return fault(at);
       const next = bytes[at];
@@ -78,11 +88,30 @@ export function skipValue(text: JsonText, start: number, depth: number): number 
       at++;
     }
     at = skipSpace(bytes, at + 1, text);
-    if (closer === closeBrace) {
-      at = skipKey(text, at);
-      if (at < 0) return at;
-    }
   }
+}
+
+/**
+ * Skips integers of a list that are followed by a comma, such as token ids. Returns the offset of the first value that
+ * is not such an integer, or `start`.
+ */
+function skipIntegers(text: JsonText, start: number): number {
+  const { bytes } = text;
+  // Two bytes are read after the last digit.
+  const last = bytes.length - 2;
+  const most = Math.min(last, start + text.workLeft);
+  let at = start;
+  for (let end = at; end < most; end++) {
+    const byte = bytes[end] as number;
+    if (isDigit[byte] === 1) continue;
+    const length = end - at;
+    if (byte !== comma || length === 0 || length > maxDigits) break;
+    if (bytes[at] === zero && length > 1) break;
+    text.workLeft -= valueWork;
+    if (bytes[end + 1] === space) end++;
+    at = end + 1;
+  }
+  return at === start ? at : skipSpace(bytes, at, text);
 }
 
 /** Returns the offset of a key's value, from the key's opening quote. */
@@ -100,6 +129,11 @@ export function skipColon(bytes: Uint8Array, from: number, text: JsonText): numb
   return skipSpace(bytes, at + 1, text);
 }
 
+/** A number that is too long is too much work, and may otherwise be good. */
+function numberFault(text: JsonText, start: number, returned: number): number {
+  return faultOffset(returned) - start === maxNumberBytes ? text.tooComplex(start) : returned;
+}
+
 function skipScalar(bytes: Uint8Array, at: number): number {
   switch (bytes[at]) {
     case 0x74:
@@ -113,6 +147,7 @@ function skipScalar(bytes: Uint8Array, at: number): number {
   }
 }
 
+const isDigit = byteTable("0123456789");
 const trueWord = Buffer.from("true");
 const falseWord = Buffer.from("false");
 const nullWord = Buffer.from("null");
