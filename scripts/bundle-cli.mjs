@@ -1,9 +1,10 @@
 // Bundles the built CLI with its dependencies into .cache/bundle, a folder with the shape of `packages/`: a command that loads a
 // dozen files starts three times as fast as one that loads a thousand. Tests and `npm run demo` start hundreds of commands.
-import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bundle } from "./bundle.mjs";
+import { publishBundle } from "./publish-bundle.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const packages = join(root, "packages");
@@ -24,8 +25,7 @@ await bundle({
 });
 mkdirSync(join(draft, "cli/bin"), { recursive: true });
 copyFileSync(join(packages, "cli/bin/umbra.js"), join(draft, "cli/bin/umbra.js"));
-rmSync(outdir, { recursive: true, force: true });
-renameSync(draft, outdir);
+publishBundle(draft, outdir);
 
 /** The files that threads start with, relative to `packages`. */
 function threadFiles() {

@@ -1,6 +1,14 @@
 // Tells in milliseconds whether anything changed since a step last succeeded, so that the step can be left out.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 
 const skipped = new Set(["node_modules", "dist", "cjs", ".cache"]);
@@ -41,8 +49,10 @@ export function isStamped(stamp, fingerprint) {
   }
 }
 
-/** Notes that the step succeeded. */
+/** Notes that the step succeeded. A copy of the checkout that shares the file by a hard link keeps its own. */
 export function writeStamp(stamp, fingerprint) {
   mkdirSync(dirname(stamp), { recursive: true });
-  writeFileSync(stamp, fingerprint);
+  const draft = `${stamp}.${process.pid}`;
+  writeFileSync(draft, fingerprint);
+  renameSync(draft, stamp);
 }

@@ -66,7 +66,7 @@ function installTools() {
       [...flags, ...packages],
       "npm could not install Umbra's tools: see its message above",
     );
-    writeFileSync(stamp, wanted);
+    writeStamp(stamp, wanted);
   }
   if (!isNodeRecent) {
     // npm and npx put node_modules/.bin first on the PATH of what they run.
@@ -100,7 +100,7 @@ function installDependencies() {
     "pnpm could not install the dependencies: see its message above",
   );
   installTools();
-  writeFileSync(stamp, digest);
+  writeStamp(stamp, digest);
 }
 
 /** The compiler finds by itself what to build again, but needs a second to find that it is nothing. */

@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
@@ -54,4 +62,13 @@ test("a stamp holds for one fingerprint", () => {
   writeStamp(stamp, "a");
   expect(isStamped(stamp, "a")).toBe(true);
   expect(isStamped(stamp, "b")).toBe(false);
+});
+
+test("a copy of the checkout that shares the stamp by a hard link keeps its own", () => {
+  const [stamp, copy] = [at("shared/stamp"), at("shared/copy")];
+  writeStamp(stamp, "a");
+  linkSync(stamp, copy);
+  writeStamp(stamp, "b");
+  expect([isStamped(stamp, "b"), isStamped(copy, "a")]).toEqual([true, true]);
+  expect(readdirSync(at("shared"))).toEqual(["copy", "stamp"]);
 });
