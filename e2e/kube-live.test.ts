@@ -1,34 +1,16 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { directTopology } from "@umbra/envoy-config";
-import { parse } from "yaml";
-import { ScriptedApiServer } from "../testing/api-server/scripted-api-server.ts";
-import type { StoredKind, StoredObject } from "../testing/api-server/scripted-store.ts";
+import type { ScriptedApiServer } from "../testing/api-server/scripted-api-server.ts";
 import { adsBootstrap, startEnvoy } from "./harness/ads.ts";
 import { chat, post } from "./harness/client.ts";
 import { type ModelServer, startModelServers, stopModelServers } from "./harness/model-servers.ts";
 import { freePorts } from "./harness/ports.ts";
 import { type Running, startUmbra } from "./harness/processes.ts";
-import { writeSelfSigned } from "./harness/self-signed.ts";
+import { json, kinds, pod, route, startScriptedCluster } from "./harness/scripted-cluster.ts";
 import { until } from "./harness/until.ts";
-
-const token = "a-token";
-const kind = (group: string, plural: string, name: string): StoredKind => ({
-  ...{ group, version: "v1", plural, kind: name },
-  isNamespaced: true,
-});
-const kinds = {
-  classes: {
-    ...kind("gateway.networking.k8s.io", "gatewayclasses", "GatewayClass"),
-    isNamespaced: false,
-  },
-  gateways: kind("gateway.networking.k8s.io", "gateways", "Gateway"),
-  routes: kind("gateway.networking.k8s.io", "httproutes", "HTTPRoute"),
-  pools: kind("inference.networking.k8s.io", "inferencepools", "InferencePool"),
-  pods: kind("", "pods", "Pod"),
-};
 
 let servers: ModelServer[] = [];
 let folder = "";
@@ -42,75 +24,20 @@ beforeAll(async () => {
 });
 afterAll(() => stopModelServers(servers));
 
-function json(text: string): StoredObject {
-  return parse(text) as StoredObject;
-}
-
-/** Requests with this header match. */
-function route(value: string): StoredObject {
-  return json(`
-metadata: { name: chat, namespace: inference }
-spec:
-  parentRefs: [{ name: gw }]
-  rules:
-    - matches: [{ headers: [{ name: x-route, value: ${value} }] }]
-      backendRefs: [{ group: inference.networking.k8s.io, kind: InferencePool, name: llama }]
-`);
-}
-
-function pod(name: string): StoredObject {
-  return json(`
-metadata: { name: ${name}, namespace: inference, labels: { app: llama } }
-spec: { containers: [{ name: vllm }] }
-status: { phase: Running, podIP: 127.0.0.1, podIPs: [{ ip: 127.0.0.1 }], conditions: [{ type: Ready, status: "True" }] }
-`);
-}
-
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "umbra-kube-"));
-  await writeSelfSigned(folder, ["api"]);
-  const file = (name: string) => join(folder, name);
-  const [cert, key] = [readFileSync(file("api.pem")), readFileSync(file("api.key"))];
-  api = new ScriptedApiServer({ tls: { cert, key }, token });
-  await api.start();
   const [http = 0, grpc, adminPort, envoyAdmin = 0] = await freePorts(4);
-  const port = servers[0]?.address.split(":")[1];
-  api
-    .install(kinds.classes)
-    .put(json("{ metadata: { name: umbra }, spec: { controllerName: umbra.dev/gateway } }"));
-  api.install(kinds.gateways).put(
-    json(`
-metadata: { name: gw, namespace: inference }
-spec: { gatewayClassName: umbra, listeners: [{ name: http, port: ${http}, protocol: HTTP }] }
-`),
-  );
-  api.install(kinds.pools).put(
-    json(`
-metadata: { name: llama, namespace: inference }
-spec:
-  selector: { matchLabels: { app: llama } }
-  targetPorts: [{ number: ${port} }]
-  endpointPickerRef: { name: umbra, port: { number: 9002 } }
-`),
-  );
-  api.install(kinds.routes).put(route("first"));
-  api.install(kinds.pods).put(pod("llama-0"));
-  writeFileSync(file("token"), `${token}\n`);
-  const kubeconfig = {
-    "current-context": "here",
-    clusters: [{ name: "c", cluster: { server: api.url, "certificate-authority": "api.pem" } }],
-    users: [{ name: "u", user: { tokenFile: "token" } }],
-    contexts: [{ name: "here", context: { cluster: "c", user: "u", namespace: "inference" } }],
-  };
-  writeFileSync(file("kubeconfig"), JSON.stringify(kubeconfig));
+  const modelPort = servers[0]?.address.split(":")[1];
+  const cluster = await startScriptedCluster(folder, { httpPort: http, modelPort });
+  api = cluster.api;
   origin = `http://127.0.0.1:${http}`;
   admin = `127.0.0.1:${adminPort}`;
-  const socket = file("ads.sock");
+  const socket = join(folder, "ads.sock");
   const bare = directTopology({ primary: [], shadow: [], port: 80 });
   running = [
     await startEnvoy(folder, "envoy", adsBootstrap(bare, socket, "DELTA_GRPC"), envoyAdmin),
     startUmbra(
-      ...["serve", "--kube", "--kubeconfig", file("kubeconfig"), "--bind", "127.0.0.1"],
+      ...["serve", "--kube", "--kubeconfig", cluster.kubeconfig, "--bind", "127.0.0.1"],
       ...["--grpc", `127.0.0.1:${grpc}`, "--ads", `unix:${socket}`, "--admin", admin],
       ...["--envoy-admin", `127.0.0.1:${envoyAdmin}`],
     ),

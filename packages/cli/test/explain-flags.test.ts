@@ -1,7 +1,11 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "@jest/globals";
 import type { Io } from "@umbra/cli";
+import { parse } from "yaml";
+import { ScriptedApiServer } from "../../../testing/api-server/scripted-api-server.ts";
+import type { StoredObject } from "../../../testing/api-server/scripted-store.ts";
 import { explainCommand } from "../src/commands/explain.ts";
 import { describeFlags, type FlagRow } from "./flag-rows.ts";
 import { llamaRoute } from "./llama-route.ts";
@@ -42,7 +46,45 @@ schedulingProfiles: [{plugins: [{pluginRef: decision-tree-profile}]}]
 `,
 );
 
+/** A model of the pool in the namespace "default" of a scripted API server; nothing in "a". */
+const api = new ScriptedApiServer();
+await api.start();
+afterAll(() => api.stop());
+api
+  .install({
+    ...{ group: "inference.networking.k8s.io", version: "v1", isNamespaced: true },
+    ...{ plural: "inferencepools", kind: "InferencePool" },
+  })
+  .put(
+    parse(`
+metadata: { name: llama, namespace: default }
+spec: { selector: { matchLabels: { app: llama } }, targetPorts: [{ number: 8000 }] }
+`) as StoredObject,
+  );
+api
+  .install({
+    ...{ group: "inference.networking.x-k8s.io", version: "v1alpha2", isNamespaced: true },
+    ...{ plural: "inferencemodels", kind: "InferenceModel" },
+  })
+  .put(
+    parse(`
+metadata: { name: cheap, namespace: default }
+spec: { modelName: cheap, criticality: Sheddable, poolRef: { name: llama } }
+`) as StoredObject,
+  );
+const kubeconfigOf = (namespace: string) =>
+  file(
+    `kubeconfig-${namespace}`,
+    JSON.stringify({
+      "current-context": "here",
+      clusters: [{ name: "c", cluster: { server: api.url } }],
+      contexts: [{ name: "here", context: { cluster: "c", namespace } }],
+    }),
+  );
+
 const stateBase = ["--pool", "llama", "--state", state, "-o", "json"];
+const cheapBase = [...stateBase, "--model", "cheap"];
+const withKube = [...cheapBase, "--kube", "--kubeconfig", kubeconfigOf("a")];
 const nobody = "127.0.0.1:1";
 
 const rows: Readonly<Record<string, FlagRow>> = {
@@ -92,6 +134,26 @@ const rows: Readonly<Record<string, FlagRow>> = {
   "--file": {
     works: [["--file", resources]],
     refused: [[["--file", join(folder, "absent.yaml")], /there is no file or folder/]],
+  },
+  "--kube": {
+    base: cheapBase,
+    works: [["--kube", "--kubeconfig", kubeconfigOf("default")]],
+    refused: [],
+  },
+  "--kubeconfig": {
+    base: withKube,
+    works: [["--kubeconfig", kubeconfigOf("default")]],
+    refused: [[["--kubeconfig", join(folder, "none")], /none/]],
+  },
+  "--namespace": {
+    base: withKube,
+    works: [["--namespace", "default"]],
+    refused: [[["--namespace", "A/B"], /a namespace's name/]],
+  },
+  "--all-namespaces": {
+    base: withKube,
+    works: [["--all-namespaces"]],
+    refused: [[["--all-namespaces", "--namespace", "a"], /not both/]],
   },
   "--output": {
     base: ["--pool", "llama", "--state", state],

@@ -12,15 +12,12 @@ import { obtainEnvoy } from "../envoy/find-envoy.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { commandOf, type FlagsOf, flag } from "../flags.ts";
 import type { Io } from "../io.ts";
-import { readWithKube } from "../kube/read-objects.ts";
-import { type KubeFlags, kubeChoiceOf, kubeFlags } from "../resources/kube-flags.ts";
+import { readResources } from "../kube/read-resources.ts";
+import { type KubeFlags, kubeFlags } from "../resources/kube-flags.ts";
 import {
-  checkPickerConfig,
   type ReadTopology,
-  readingOptionsOf,
   type TopologyFlags,
   topologyFlags,
-  topologyOf,
 } from "../resources/topology-flags.ts";
 import { failureThreshold, severityCounts } from "../severity-counts.ts";
 import { tableText } from "../tables.ts";
@@ -69,7 +66,7 @@ export function checkCommand(io: Io): Command {
 }
 
 async function runCheck(flags: CheckFlags, io: Io): Promise<void> {
-  const read = await readOf(flags, io);
+  const read = await readResources(flags, io);
   const isSound = read.diagnostics.every(({ severity }) => severity !== "error");
   const { topology, certificates } = read;
   const diagnostics = [
@@ -91,14 +88,6 @@ async function runCheck(flags: CheckFlags, io: Io): Promise<void> {
   if (failing.length > 0) throw new CommandError(`${severityCounts(diagnostics)} found`);
   const others = diagnostics.length === 0 ? "" : ` (${severityCounts(diagnostics)})`;
   io.stderr(`no errors found${others}${flags.envoy === true ? accepted : ""}\n`);
-}
-
-/** From an API server with `--kube`, else from files only. */
-async function readOf(flags: CheckFlags, io: Io): Promise<ReadTopology> {
-  const choice = kubeChoiceOf(flags);
-  if (choice === undefined) return topologyOf(flags, io);
-  const options = { ...readingOptionsOf(flags, {}), checkPickerConfig };
-  return readWithKube({ choice, files: flags.file ?? [], options }, io);
 }
 
 const accepted = "; Envoy accepts the bootstrap";

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Topology } from "@umbra/envoy-config";
+import { defined } from "@umbra/shadow/defined";
 import type { Explained } from "@umbra/sidecar";
 import type { Command } from "commander";
 import { CommandError, UsageError } from "../errors.ts";
@@ -8,8 +9,9 @@ import { explainState } from "../explain/saved-state.ts";
 import { collect, number, wholeNumber } from "../flag-values.ts";
 import { commandOf, type FlagsOf, flag, mandatory, outputFlag } from "../flags.ts";
 import type { Io } from "../io.ts";
+import { readUsableResources } from "../kube/read-resources.ts";
 import { adminFlag, queryAdmin } from "../process/admin-client.ts";
-import { soundReadOf } from "../resources/topology-flags.ts";
+import { type KubeFlags, kubeChoiceOf, kubeFlags } from "../resources/kube-flags.ts";
 import { print } from "../tables.ts";
 
 const explainFlags = {
@@ -32,7 +34,7 @@ const explainFlags = {
   output: outputFlag("output format"),
 };
 
-type ExplainFlags = FlagsOf<typeof explainFlags>;
+type ExplainFlags = FlagsOf<typeof explainFlags> & KubeFlags;
 
 /** `umbra explain`: shows why a request is routed to an endpoint. */
 export function explainCommand(io: Io): Command {
@@ -41,14 +43,15 @@ export function explainCommand(io: Io): Command {
     description:
       "Shows which endpoints each filter keeps and how each scorer rates them, for one request. " +
       "The state comes from a running sidecar or from a file (saved from the sidecar's /v1/pools). " +
-      "With -f, uses the models and the EndpointPickerConfig from these files, so you can try a change on the live state. " +
+      "With -f or --kube, uses the models and the EndpointPickerConfig from these files or from the Kubernetes API server, so you can try a change on the live state. " +
       "Sends no request and changes nothing.",
     examples: [
       "umbra explain --pool llama --model sql-lora",
       "umbra explain -f manifests/ --pool llama --model sql-lora",
+      "umbra explain --kube --namespace inference --pool llama --model sql-lora",
       "curl -s 127.0.0.1:9090/v1/pools >state.json; umbra explain --state state.json -f manifests/ --pool llama --model sql-lora",
     ],
-    flags: [explainFlags],
+    flags: [explainFlags, kubeFlags],
   }).action(async (flags: ExplainFlags, command: Command) => {
     if (flags.state !== undefined && command.getOptionValueSource("admin") === "cli") {
       throw new UsageError("give either --state or --admin, not both");
@@ -61,14 +64,20 @@ export function explainCommand(io: Io): Command {
 }
 
 async function explain(flags: ExplainFlags, io: Io): Promise<Explained> {
-  if (flags.state === undefined && flags.file === undefined) return live(flags);
-  const topology: Topology | undefined =
-    flags.file === undefined
-      ? undefined
-      : soundReadOf({ file: flags.file }, io, { isGatewayNeeded: false }).topology;
+  const hasResources = kubeChoiceOf(flags) !== undefined || flags.file !== undefined;
+  if (flags.state === undefined && !hasResources) return live(flags);
+  const topology = hasResources ? await topologyFor(flags, io) : undefined;
   const state =
     flags.state === undefined ? await queryAdmin(flags.admin, "/v1/pools") : readState(flags.state);
   return explainState(state, flags, topology);
+}
+
+/** Only what flags of resources say: `--pool` here is the request's. */
+async function topologyFor(flags: ExplainFlags, io: Io): Promise<Topology> {
+  const { file, kube, kubeconfig, namespace, allNamespaces } = flags;
+  const given = defined({ file, kube, kubeconfig, namespace, allNamespaces });
+  const needs = { isGatewayNeeded: false, isRendering: false };
+  return (await readUsableResources(given, io, needs)).topology;
 }
 
 function live(flags: ExplainFlags): Promise<Explained> {

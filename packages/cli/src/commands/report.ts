@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isPoolCalled } from "@umbra/envoy-config";
+import { isPoolCalled, type Topology } from "@umbra/envoy-config";
 import {
   isReport,
   type ReportLabels,
@@ -16,6 +16,8 @@ import { CommandError, OutcomeError, UsageError } from "../errors.ts";
 import { checked, collect, number, wholeNumber } from "../flag-values.ts";
 import { commandOf, type FlagsOf, flag, outputFlag } from "../flags.ts";
 import type { Io } from "../io.ts";
+import { readResources } from "../kube/read-resources.ts";
+import { type PolicyState, policiesText, readPolicies } from "../kube/shadow-policies.ts";
 import { adminFlag, queryAdmin } from "../process/admin-client.ts";
 import { checkWritable } from "../process/usable-file.ts";
 import { progressLine } from "../progress-line.ts";
@@ -23,7 +25,8 @@ import { comparisonsOf, earlierOf } from "../report/compare.ts";
 import { judgeSamples } from "../report/judge-samples.ts";
 import { readSamples } from "../report/read-samples.ts";
 import { writeReports } from "../report/write-report.ts";
-import { topologyOf } from "../resources/topology-flags.ts";
+import { type KubeFlags, kubeChoiceOf, kubeFlags } from "../resources/kube-flags.ts";
+import { print } from "../tables.ts";
 
 const exitStatus: Readonly<Record<VerdictStatus, number>> = {
   PASS: 0,
@@ -101,25 +104,32 @@ const reportFlags = {
   wait: flag("--wait", "wait for the final verdict: at the planned end, or earlier on FAIL"),
 };
 
-type ReportFlags = FlagsOf<typeof reportFlags>;
+type ReportFlags = FlagsOf<typeof reportFlags> & KubeFlags;
 
 /** `umbra report`: prints the verdict from a running sidecar, from samples or from an earlier report. */
 export function reportCommand(io: Io): Command {
   return commandOf("report", {
     summary: "compare the shadow with the primary and print the verdict",
     description:
-      "Shows the verdict and its evidence for each candidate. The data comes from a running sidecar (--admin), samples files (--samples) or a saved JSON report (--from).",
+      "Shows the verdict and its evidence for each candidate. The data comes from a running sidecar (--admin), samples files (--samples) or a saved JSON report (--from). With --kube alone, it is what the status of the ShadowPolicies of a Kubernetes API server says; with --samples too, they define the evaluation.",
     examples: [
       "umbra report",
       "umbra report --wait --gate --html report.html",
       "umbra report --samples monday.ndjson --samples tuesday.ndjson -o json",
+      "umbra report --kube --namespace inference --gate",
       "umbra report --against last-week.json --label commit=3f9c2d1 --label candidate.gpu=L40S",
     ],
-    flags: [reportFlags],
+    flags: [reportFlags, kubeFlags],
   }).action((flags: ReportFlags) => runReport(flags, io));
 }
 
 async function runReport(flags: ReportFlags, io: Io): Promise<void> {
+  const choice = kubeChoiceOf(flags);
+  if (choice !== undefined && flags.samples === undefined) {
+    refuseWithPolicies(flags);
+    reportPolicies(await readPolicies(choice, io), flags, io);
+    return;
+  }
   const sources = [flags.samples, flags.from].filter((each) => each !== undefined).length;
   if (sources > 1) throw new UsageError("give either --samples or --from, not both");
   if (flags.wait === true && sources > 0) {
@@ -155,9 +165,36 @@ async function runReport(flags: ReportFlags, io: Io): Promise<void> {
     io.stdout(`${texts.join("\n\n")}\n`);
   }
   writeReports(reports, { files: flags, againstOf }, io);
-  if (flags.gate !== true) return;
-  const verdict = worst.find((status) => reports.some((each) => each.verdict.status === status));
+  if (flags.gate === true) refuseVerdicts(reports.map(({ verdict }) => verdict.status));
+}
+
+/** Ends the command with the worst verdict's exit status, if that is not PASS. */
+function refuseVerdicts(verdicts: readonly string[]): void {
+  const verdict = worst.find((status) => verdicts.includes(status));
   if (verdict !== undefined && verdict !== "PASS") throw new OutcomeError(exitStatus[verdict]);
+}
+
+/** A policy without a report counts as INCONCLUSIVE. */
+function reportPolicies(policies: readonly PolicyState[], flags: ReportFlags, io: Io): void {
+  const json = { schema: "shadow-policies/1", policies };
+  print(flags.output, json, policiesText(policies), io);
+  if (flags.gate === true) {
+    refuseVerdicts(policies.map(({ verdict }) => verdict ?? "INCONCLUSIVE"));
+  }
+}
+
+/** A status has no evidence: what needs a whole report has to name where that is. */
+function refuseWithPolicies(flags: ReportFlags): void {
+  const { from, against, label, file, candidate, html, markdown, junit, wait, closed } = flags;
+  const given = Object.entries({
+    ...{ from, against, label, candidate, html, markdown, junit, wait, closed },
+    "-f": file,
+  }).find(([, value]) => value !== undefined);
+  if (given === undefined) return;
+  const name = given[0].startsWith("-") ? given[0] : `--${given[0]}`;
+  throw new UsageError(
+    `${name} needs a whole report, and --kube reads only what the status of ShadowPolicies says: leave out --kube, or give --samples too`,
+  );
 }
 
 function labelsOf(pairs: readonly string[]): ReportLabels {
@@ -263,8 +300,7 @@ async function fromSamples(
   for (const problem of problems) io.stderr(`${printable(problem)}\n`);
   if (broken > 0) io.stderr(`skipped ${broken} invalid ${broken === 1 ? "line" : "lines"}\n`);
   if (repeated > 0) io.stderr(`skipped ${repeated} duplicate samples\n`);
-  const topology =
-    flags.file === undefined ? undefined : topologyOf({ file: flags.file }, io).topology;
+  const topology = await policiesFor(flags, io);
   const { horizon, minPairs, warmup, blockLengths, seed, sameModel, control } = flags;
   const inMs = (seconds: number | undefined) =>
     seconds === undefined ? undefined : seconds * 1_000;
@@ -277,6 +313,14 @@ async function fromSamples(
     isSameModel: sameModel,
   });
   return judgeSamples(samples, { settings, topology, control, evaluations });
+}
+
+/** The topology whose ShadowPolicies define the evaluation of samples. */
+async function policiesFor(flags: ReportFlags, io: Io): Promise<Topology | undefined> {
+  const { file, kube, kubeconfig, namespace, allNamespaces } = flags;
+  if (file === undefined && kube === undefined) return undefined;
+  const given = defined({ file, kube, kubeconfig, namespace, allNamespaces });
+  return (await readResources(given, io, { isRendering: false })).topology;
 }
 
 /** Reads one report or a list of reports, as `-o json` writes them. */

@@ -13,9 +13,10 @@ import { firstAnswer } from "../envoy/refused-parts.ts";
 import { runEnvoy } from "../envoy/run-envoy.ts";
 import { usesSystemAuthorities } from "../envoy/system-authorities.ts";
 import { systemCaFile } from "../envoy/system-ca.ts";
-import { CommandError } from "../errors.ts";
+import { CommandError, UsageError } from "../errors.ts";
 import { commandOf, flagsFor } from "../flags.ts";
 import type { Io } from "../io.ts";
+import { readUsableResources } from "../kube/read-resources.ts";
 import { isReady } from "../process/admin-client.ts";
 import { startChild } from "../process/child.ts";
 import { type HandOver, sidecarProcess } from "../process/hand-over.ts";
@@ -24,12 +25,13 @@ import { createSocketFolder } from "../process/socket-folder.ts";
 import { checkReadable } from "../process/usable-file.ts";
 import { waitUntil } from "../process/wait-until.ts";
 import { authorizationFrom } from "../resources/endpoint-key.ts";
+import { type KubeFlags, kubeFlags } from "../resources/kube-flags.ts";
 import { canChange } from "../resources/read-files.ts";
 import { runFlags, type UpFlags } from "../resources/run-flags.ts";
 import { type SidecarTlsFlags, sidecarTlsFlags, sidecarTlsOf } from "../resources/sidecar-flags.ts";
-import { soundReadOf, type TopologyFlags, topologyFlags } from "../resources/topology-flags.ts";
+import { type TopologyFlags, topologyFlags } from "../resources/topology-flags.ts";
 
-type Flags = TopologyFlags & SidecarTlsFlags & UpFlags;
+type Flags = TopologyFlags & KubeFlags & SidecarTlsFlags & UpFlags;
 
 const readyTimeoutMs = 30_000;
 
@@ -42,15 +44,22 @@ export function upCommand(io: Io): Command {
     examples: [
       "umbra up --primary 10.0.0.1:8000,10.0.0.2:8000 --shadow 10.0.1.1:8000 --listener http=8080",
       "umbra up -f examples/mirror --listener http=8080",
+      "umbra up --kube --namespace inference",
     ],
-    flags: [topologyFlags, sidecarTlsFlags, runFlags],
+    flags: [topologyFlags, kubeFlags, sidecarTlsFlags, runFlags],
   }).action((flags: Flags) => runUp(flags, io));
 }
 
 async function runUp(flags: Flags, io: Io): Promise<void> {
   // Reports a wrong key once, before anything starts.
   await authorizationFrom(flags.endpointKeyFile, "--endpoint-key-file");
-  const { topology, certificates, files } = soundReadOf(flags, io);
+  const isOfCluster = flags.kube === true;
+  if (isOfCluster && flags.static === true) {
+    throw new UsageError("give either --static or --kube: a fixed configuration follows nothing");
+  }
+  const { topology, certificates, files } = await readUsableResources(flags, io, {
+    hasOnlyOwnGateways: isOfCluster,
+  });
   const { path: binary, origin } = await obtainEnvoy(io);
   io.stderr(`umbra: runs Envoy at ${printable(binary)}, ${origin}\n`);
   // Envoy and the sidecar trust the same CA file.
@@ -152,6 +161,7 @@ function handOverOf(flags: Flags, files: readonly SourceFile[], own: object): Ha
   return {
     flags: {
       ...flagsFor("serve", flags, topologyFlags),
+      ...flagsFor("serve", flags, kubeFlags),
       ...flagsFor("serve", flags, runFlags),
       ...{ ...own, ...defined({ file, statsListener }) },
       // An Envoy with a whole bootstrap keeps that, so the sidecar must keep its topology.
@@ -168,7 +178,7 @@ function handOverOf(flags: Flags, files: readonly SourceFile[], own: object): Ha
  */
 async function untilEnd(
   processes: readonly KeptProcess[],
-  { flags, topology, io }: { flags: UpFlags; topology: Topology; io: Io },
+  { flags, topology, io }: { flags: Flags; topology: Topology; io: Io },
 ): Promise<void> {
   const { admin } = flags;
   const stopped = new Promise<"stopped">((resolve) => {
@@ -190,7 +200,12 @@ async function untilEnd(
       return undefined;
     })
     .catch(() => undefined);
-  const refused = start.then((end) => end ?? new Promise<never>(() => {}));
+  const refused = start.then((end) => {
+    // In a cluster, one team's object that Envoy refuses must not end what serves the others.
+    if (end !== undefined && flags.kube === true)
+      io.stderr(`umbra: ${printableLines(end.words)}\n`);
+    return end === undefined || flags.kube === true ? new Promise<never>(() => {}) : end;
+  });
   const end = await Promise.race([stopped, refused, ...processes.map(({ gaveUp }) => gaveUp)]);
   watching.abort();
   await start;
@@ -208,5 +223,6 @@ async function startOf(
 }
 
 function entrances(listeners: readonly { readonly name: string; readonly port: number }[]): string {
+  if (listeners.length === 0) return "no listener yet";
   return listeners.map(({ name, port }) => `${name} on port ${port}`).join(", ");
 }

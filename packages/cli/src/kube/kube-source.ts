@@ -8,16 +8,19 @@ import {
   readAccess,
   type ScopeState,
   startKubernetes,
+  type WatchedKind,
 } from "@umbra/kubernetes";
 import type { FollowedKind } from "@umbra/sidecar";
 import { CommandError } from "../errors.ts";
 import type { KubeChoice } from "../resources/kube-flags.ts";
 import { version } from "../version.ts";
-import { followedKinds } from "./followed-kinds.ts";
+
+/** The kinds to follow in these namespaces. */
+export type KindsOf = (namespaces: readonly string[] | "all") => readonly WatchedKind[];
 
 export interface KubeSourceOptions {
   readonly choice: KubeChoice;
-  readonly isRendering: boolean;
+  readonly kindsOf: KindsOf;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** True: a command reads once, so it waits for no other replica's lists. */
   readonly isOnce?: boolean;
@@ -35,7 +38,7 @@ export interface KubeSource {
 
 /** Begins to follow an API server. Throws CommandError when its kubeconfig can't be used. */
 export function openKube(options: KubeSourceOptions): KubeSource {
-  const { choice, isRendering, env, isOnce = false, onProblem } = options;
+  const { choice, kindsOf, env, isOnce = false, onProblem } = options;
   const client = clientOf(choice, env);
   const namespaces = choice.namespaces ?? [client.namespace ?? "default"];
   let source: KubernetesSource | undefined;
@@ -44,7 +47,7 @@ export function openKube(options: KubeSourceOptions): KubeSource {
     feed(configuration) {
       source = startKubernetes({
         client,
-        kinds: followedKinds({ namespaces, isRendering }),
+        kinds: kindsOf(namespaces),
         isAlone: isOnce,
         onChange: (changes: readonly ObjectChange[]) => configuration.take(changes),
         onSynced: () => configuration.synced(),

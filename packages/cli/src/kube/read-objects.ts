@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createResourceStore, type TopologyOptions } from "@umbra/envoy-config";
-import type { JsonObject } from "@umbra/kubernetes";
+import type { JsonObject, WatchedKind } from "@umbra/kubernetes";
 import { CommandError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import type { KubeChoice } from "../resources/kube-flags.ts";
 import { readSourceFiles } from "../resources/read-files.ts";
 import type { ReadTopology } from "../resources/topology-flags.ts";
-import { openKube } from "./kube-source.ts";
+import { followedKinds } from "./followed-kinds.ts";
+import { type KindsOf, openKube } from "./kube-source.ts";
 
 /** Longest time until all kinds have been listed. */
 const maxListMs = 30_000;
@@ -16,6 +17,8 @@ export interface KubeReading {
   /** Files to read in addition. */
   readonly files: readonly string[];
   readonly options: TopologyOptions;
+  /** Whether Envoy's certificates are needed, and which Gateways are Umbra's. */
+  readonly isRendering: boolean;
 }
 
 /**
@@ -23,17 +26,33 @@ export interface KubeReading {
  * API server can't be read.
  */
 export async function readWithKube(reading: KubeReading, io: Io): Promise<ReadTopology> {
+  const { choice, options, isRendering } = reading;
   const files = readSourceFiles(reading.files, io);
-  const store = createResourceStore({ ...reading.options, hasAllPods: true });
+  const store = createResourceStore({ ...options, hasAllPods: true });
   for (const file of files) store.put(file);
-  for (const object of await listOnce(reading.choice, io)) store.putObject(object);
+  const kindsOf: KindsOf = (namespaces) => followedKinds({ namespaces, isRendering });
+  for (const object of await listOnce(choice, kindsOf, io)) store.putObject(object);
   return { ...store.resolve(), files };
 }
 
-async function listOnce(choice: KubeChoice, io: Io): Promise<readonly JsonObject[]> {
+/** All objects of one kind. Throws CommandError when the API server can't be read. */
+export function readKind(
+  choice: KubeChoice,
+  kind: Omit<WatchedKind, "namespaces">,
+  io: Io,
+): Promise<readonly JsonObject[]> {
+  const kindsOf: KindsOf = (namespaces) => [namespaces === "all" ? kind : { ...kind, namespaces }];
+  return listOnce(choice, kindsOf, io);
+}
+
+async function listOnce(
+  choice: KubeChoice,
+  kindsOf: KindsOf,
+  io: Io,
+): Promise<readonly JsonObject[]> {
   const problems: string[] = [];
   const kube = openKube({
-    ...{ choice, isRendering: true, env: io.env, isOnce: true },
+    ...{ choice, kindsOf, env: io.env, isOnce: true },
     onProblem: (words) => problems.push(words),
   });
   const ended = new AbortController();

@@ -11,12 +11,15 @@ export interface KubeFlags {
   readonly allNamespaces?: true;
 }
 
-const of = { serve: undefined, check: undefined };
+const of = {
+  ...{ serve: undefined, up: undefined, check: undefined },
+  ...{ explain: undefined, report: undefined, list: undefined },
+};
 
 export const kubeFlags: FlagTable<KubeFlags> = {
   kube: {
     flag: "--kube",
-    help: "follow the resources of a Kubernetes API server, alone or in addition to -f",
+    help: "take the resources from a Kubernetes API server, alone or in addition to -f",
     of,
   },
   kubeconfig: {
@@ -27,13 +30,13 @@ export const kubeFlags: FlagTable<KubeFlags> = {
   },
   namespace: {
     flag: "--namespace <name>",
-    help: "namespace to follow (default: that of the pod or of the kubeconfig's context); repeatable",
+    help: "namespace to read (default: that of the pod or of the kubeconfig's context); repeatable",
     read: collect,
     of,
   },
   allNamespaces: {
     flag: "--all-namespaces",
-    help: "follow all namespaces",
+    help: "read all namespaces",
     of,
   },
 };

@@ -341,7 +341,7 @@ export function ownInterfacesOf(flags: InterfaceFlags): readonly string[] {
 }
 
 /** Rejects endpoints that are Umbra's own interfaces: the author of a resource must not be able to send client requests to an admin interface. */
-function refuseOwnInterfaces(topology: Topology, flags: InterfaceFlags): void {
+export function refuseOwnInterfaces(topology: Topology, flags: InterfaceFlags): void {
   const [first] = endpointsAtOwnInterfaces(topology, ownInterfacesOf(flags));
   if (first === undefined) return;
   throw new CommandError(

@@ -11,6 +11,7 @@ import type { FollowedKinds } from "@umbra/sidecar";
 import { encodeResources } from "../envoy/encode-resources.ts";
 import { CommandError } from "../errors.ts";
 import type { Io } from "../io.ts";
+import { followedKinds } from "../kube/followed-kinds.ts";
 import { openKube } from "../kube/kube-source.ts";
 import type { HandOver } from "../process/hand-over.ts";
 import { type KubeChoice, type KubeFlags, kubeChoiceOf } from "../resources/kube-flags.ts";
@@ -72,7 +73,10 @@ async function openWithKube(
 ): Promise<ConfigurationInput> {
   const { flags, io, rendering, onProblem } = options;
   const isRendering = rendering !== undefined;
-  const kube = openKube({ choice, isRendering, env: io.env, onProblem });
+  const kube = openKube({
+    ...{ choice, env: io.env, onProblem },
+    kindsOf: (namespaces) => followedKinds({ namespaces, isRendering }),
+  });
   const source = startConfiguration({
     earlier: [],
     // A picker behind other Gateways serves what those route.
