@@ -205,6 +205,60 @@ describe("credentials at a scripted API server", () => {
     expect(await ask(access)).toEqual(version);
   });
 
+  test.each([
+    {
+      name: "arguments that are no list",
+      exec: { args: "get-token" },
+      want: "`args` must be a list of texts",
+    },
+    {
+      name: "an argument that is no text",
+      exec: { args: [3] },
+      want: "`args` must be a list of texts",
+    },
+    {
+      name: "variables without a name",
+      exec: { env: [{ value: "1" }] },
+      want: "`env` must be a list of names and values, both texts",
+    },
+    {
+      name: "variables that are no list",
+      exec: { env: { A: "1" } },
+      want: "`env` must be a list of names and values, both texts",
+    },
+    { name: "no command", exec: { command: undefined }, want: "`command` must be a text" },
+    {
+      name: "a command that is not there",
+      exec: { command: "/nowhere/program" },
+      want: "spawn /nowhere/program ENOENT",
+    },
+    {
+      name: "an argument that no program can get",
+      exec: { args: ["a\u0000b"] },
+      want: "an argument or a variable has a null byte",
+    },
+  ])("a program with $name is reported with the reason why it can't be run", async (given) => {
+    await started({ token: "secret" });
+    const program = write("program", `#!/bin/sh\necho '{"status":{"token":"secret"}}'\n`);
+    chmodSync(program, 0o755);
+    const exec = { command: program, ...given.exec };
+    const access = readAccess({ file: kubeconfig(trusting(), { exec }) });
+    await expect(ask(access)).rejects.toMatchObject({
+      code: "NO_CREDENTIALS",
+      message: `credentials of user "u": its program can't be run: ${given.want}`,
+    });
+  });
+
+  test("a program that fails and writes nothing is reported as that", async () => {
+    await started({ token: "secret" });
+    const program = write("program", "#!/bin/sh\nexit 3\n");
+    chmodSync(program, 0o755);
+    const access = readAccess({ file: kubeconfig(trusting(), { exec: { command: program } }) });
+    await expect(ask(access)).rejects.toMatchObject({
+      message: 'credentials of user "u": its program failed and wrote no reason',
+    });
+  });
+
   test("a name and a password, and a name to act as", async () => {
     await started();
     const user = { username: "me", password: "pw", as: "another" };

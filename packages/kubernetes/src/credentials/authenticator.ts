@@ -6,6 +6,7 @@ import { ExecAuth } from "@kubernetes/client-node/dist/exec_auth.js";
 import { FileAuth } from "@kubernetes/client-node/dist/file_auth.js";
 import { GoogleCloudPlatformAuth } from "@kubernetes/client-node/dist/gcp_auth.js";
 import { KubernetesError } from "../api/kubernetes-error.ts";
+import { programProblem, startProblem } from "./program-problem.ts";
 
 /** Credentials for one request. */
 export interface Credentials {
@@ -40,6 +41,8 @@ export class UserAuthenticator {
 
   /** @throws KubernetesError NO_CREDENTIALS */
   async credentials(): Promise<Credentials> {
+    const problem = this.#user.exec ? programProblem(this.#user.exec) : undefined;
+    if (problem !== undefined) throw notRun(this.#user, problem);
     const options: RequestOptions & { headers: Record<string, string> } = { headers: {} };
     try {
       const authenticator =
@@ -86,8 +89,11 @@ function newAuthenticators(): readonly Authenticator[] {
 }
 
 /** The error describes what was wrong with a program's output without quoting it: it may be the credentials. */
-function noCredentials({ name, exec }: User, cause: unknown): KubernetesError {
+function noCredentials(user: User, cause: unknown): KubernetesError {
+  const { name, exec } = user;
   const of = `credentials of user "${name}"`;
+  const problem = exec ? startProblem(cause) : undefined;
+  if (problem !== undefined) return notRun(user, problem, cause);
   if (exec && (cause instanceof SyntaxError || cause instanceof TypeError)) {
     const problem = cause instanceof SyntaxError ? "is not valid JSON" : "has no `status`";
     return new KubernetesError("NO_CREDENTIALS", `${of}: its program's output ${problem}`);
@@ -95,7 +101,13 @@ function noCredentials({ name, exec }: User, cause: unknown): KubernetesError {
   const said = String((cause as Error).message)
     .trim()
     .slice(0, 500);
-  return new KubernetesError("NO_CREDENTIALS", `${of}: ${said}`, { cause });
+  const why = said === "" && exec ? "its program failed and wrote no reason" : said;
+  return new KubernetesError("NO_CREDENTIALS", `${of}: ${why}`, { cause });
+}
+
+function notRun({ name }: User, problem: string, cause?: unknown): KubernetesError {
+  const message = `credentials of user "${name}": its program can't be run: ${problem}`;
+  return new KubernetesError("NO_CREDENTIALS", message, cause === undefined ? {} : { cause });
 }
 
 function headersOf(user: User, authorization: string | undefined): Record<string, string> {
@@ -113,7 +125,7 @@ function headersOf(user: User, authorization: string | undefined): Record<string
 
 /** Programs for credentials get the cluster as from `kubectl`: some refuse to run otherwise. */
 function withClusterInfo(user: User, cluster: Cluster): User {
-  if (!user.exec) return user;
+  if (!user.exec || programProblem(user.exec) !== undefined) return user;
   const exec = user.exec as { apiVersion?: string; env?: { name: string; value: string }[] };
   const info = {
     apiVersion: exec.apiVersion ?? "client.authentication.k8s.io/v1",
