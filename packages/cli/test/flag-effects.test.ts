@@ -141,7 +141,7 @@ const topologyRows: Readonly<Record<string, FlagRow>> = {
     ],
     refused: [
       [["--picker", "NOPE=picker.svc:9002"], pools],
-      [["--picker", "shadow=picker.svc:9002"], /not an InferencePool in the files/],
+      [["--picker", "shadow=picker.svc:9002"], /not an InferencePool/],
       [["--picker", "llama=picker"], /HOST:PORT/],
     ],
   },

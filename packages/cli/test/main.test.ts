@@ -173,7 +173,7 @@ describe("umbra", () => {
     {
       name: "an unknown pool",
       args: ["serve", "-f", examples, "--pool", "nobody"],
-      words: '--pool: the files have no pool "nobody"; choose one of default/vllm-llama2-7b-pool',
+      words: '--pool: there is no pool "nobody"; choose one of default/vllm-llama2-7b-pool',
     },
     {
       name: "half a fallback",

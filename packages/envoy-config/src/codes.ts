@@ -125,7 +125,7 @@ const remedies: Readonly<Record<DiagnosticCode, string>> = {
   UMB0205:
     "list endpoints with --endpoints or the annotation umbra.dev/endpoints, or add EndpointSlices or ready Pods",
   UMB0206: "use the form ip:port,ip:port, with IPv6 addresses in brackets",
-  UMB0207: "use a name from the files",
+  UMB0207: "use a name that is there",
   UMB0208: "remove it, or follow the message",
   UMB0209: "remove one, or target one rule with `sectionName`",
   UMB0210: "target an existing route, or add a RequestMirror filter to the route",
@@ -151,7 +151,7 @@ const remedies: Readonly<Record<DiagnosticCode, string>> = {
   UMB0232: "refer to a Service, or pass --picker POOL=HOST:PORT",
   UMB0233: "no action needed; for full FailOpen, let Umbra pick",
   UMB0240: "remove one, or move its fields to the other",
-  UMB0241: "add it to the files, or remove the parametersRef",
+  UMB0241: "add it, or remove the parametersRef",
   UMB0242: "follow the message, or remove the field",
   UMB0243: "follow the message",
   UMB0244:
@@ -160,7 +160,7 @@ const remedies: Readonly<Record<DiagnosticCode, string>> = {
     "change the setting that the message names, in an EnvoySettings or with --set; `umbra check` lists all limits",
   UMB0246: "lower `maxBody` to 32Mi, unless few clients may send such bodies",
   UMB0250:
-    'enforce it outside Umbra and add the annotation `umbra.dev/enforced-elsewhere: "true"`, or remove it from the files',
+    'enforce it outside Umbra and add the annotation `umbra.dev/enforced-elsewhere: "true"`, or remove the object',
   UMB0251:
     'remove it, or configure the same outside Umbra and add the annotation `umbra.dev/enforced-elsewhere: "true"`',
   UMB0252: "use an existing port name, or a number",
@@ -179,7 +179,7 @@ const remedies: Readonly<Record<DiagnosticCode, string>> = {
   UMB0310: "remove one of the mirrors",
   UMB0311: "raise its percent or fraction, or remove the mirror",
   UMB0312:
-    "fix what Envoy's message names; if it does not come from your files, report a bug in Umbra",
+    "fix what Envoy's message names; if none of your resources has it, report a bug in Umbra",
   UMB0313: "check what Envoy's message names",
   UMB0314: "use the name of an InferencePool in the same namespace",
   UMB0320:

@@ -82,7 +82,7 @@ export function resolveTopology(
   if (!isServable && !diagnostics.some(({ severity }) => severity === "error")) {
     const message = options.hasOnlyOwnGateways
       ? `there is no Gateway with an HTTP listener whose class has the controllerName ${controllerName}`
-      : "the files contain no Gateway with an HTTP listener";
+      : "the resources contain no Gateway with an HTTP listener";
     report(options.isLive ? "warning" : "error", "UMB0201", start, message);
   }
   const topology: Topology = {

@@ -208,7 +208,7 @@ function refuseWithoutEffect(flags: RenderFlags, isGiven: (name: string) => bool
 function refuseWithoutTls(topology: Topology, isGiven: (name: string) => boolean): void {
   if (isGiven("systemCa") && !usesSystemAuthorities(topology)) throw systemCaWithoutEffect();
   if (isGiven("tlsDir") && topology.listeners.every(({ tls }) => tls === undefined)) {
-    throw new UsageError("--tls-dir has no effect: no listener in the files terminates TLS");
+    throw new UsageError("--tls-dir has no effect: no listener terminates TLS");
   }
 }
 
@@ -225,6 +225,6 @@ function chosen(topology: Topology, { format, ofListener }: RenderFlags): Topolo
   throw new UsageError(
     ofListener === undefined || found.length > 1
       ? `the files have several listeners: choose one with --of-listener (${names})`
-      : `--of-listener: the files have no listener "${ofListener}"; choose one of ${names}`,
+      : `--of-listener: there is no listener "${ofListener}"; choose one of ${names}`,
   );
 }

@@ -59,7 +59,7 @@ function trusting(topology: Topology, caPem: string): Topology {
 
 export function systemCaWithoutEffect(): UsageError {
   return new UsageError(
-    "--system-ca has no effect: no BackendTLSPolicy in the files has wellKnownCACertificates: System",
+    "--system-ca has no effect: no BackendTLSPolicy has wellKnownCACertificates: System",
   );
 }
 

@@ -100,7 +100,7 @@ function poolNamed(name: string, { pools }: Topology): string {
   const [pool, ...more] = found;
   const known = pools.map((each) => each.name).join(", ");
   if (pool === undefined) {
-    throw new UsageError(`--pool: the files have no pool "${name}"; choose one of ${known}`);
+    throw new UsageError(`--pool: there is no pool "${name}"; choose one of ${known}`);
   }
   if (more.length > 0) {
     const names = found.map((each) => each.name).join(", ");

@@ -50,7 +50,7 @@ function lintUnknownPools({ resources }: LintInput, report: Report): void {
   for (const { kind, namespace, name, pool, place } of speakers) {
     const about = { namespace, name: pool };
     if (pools.has(about)) continue;
-    const message = `${kind} "${name}" has no effect: InferencePool "${resourceName(about)}" is not in the files`;
+    const message = `${kind} "${name}" has no effect: InferencePool "${resourceName(about)}" is not among the resources`;
     report("warning", "UMB0314", place, message, didYouMean(pool, pools.namesIn(namespace), '"'));
   }
 }

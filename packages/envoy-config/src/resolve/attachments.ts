@@ -72,7 +72,7 @@ export function createAttacher(
     const name = resourceName(parent);
     const gateway = byGateway.get(parent);
     if (gateway === undefined) {
-      const message = `Gateway "${name}" is not in the files`;
+      const message = `Gateway "${name}" is not among the resources`;
       const meant = didYouMean(name, gateways.map(resourceName), '"');
       return { verdicts: [], refusal: { reason: "NoMatchingParent", message, ...meant } };
     }

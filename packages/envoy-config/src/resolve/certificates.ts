@@ -47,7 +47,7 @@ export function createCertificateResolver(
       return { reason: "RefNotPermitted", message };
     }
     const secret = byName.get(secretRef);
-    if (secret === undefined) return invalid(`Secret "${name}" is not in the files`);
+    if (secret === undefined) return invalid(`Secret "${name}" is not among the resources`);
     if (used.has(name)) return name;
     const read = pairIn(secret);
     if ("problem" in read) return invalid(`Secret "${name}" ${read.problem}`);

@@ -1,5 +1,6 @@
 import { LineCounter } from "yaml";
 import { isSameResource, resourceName } from "../resource-ref.ts";
+import { isPickerConfigText } from "../resources/config-map.ts";
 import { parseDocuments } from "../resources/documents.ts";
 import type { Place, Report } from "../resources/report.ts";
 import type {
@@ -32,7 +33,7 @@ const defaultFile = "default-plugins.yaml";
 
 /**
  * Finds EndpointPickerConfigs where the reference picker's charts put them: in ConfigMaps, in arguments of the
- * picker's Deployment, and in chart values. Returns those that apply to pools in the files, and reports which it used.
+ * picker's Deployment, and in chart values. Returns those that apply to pools, and reports which it used.
  * An unusable one is only a warning: it was written for another picker, and the pool works without it.
  */
 export function embeddedPickerConfigs(
@@ -82,7 +83,7 @@ export function embeddedPickerConfigs(
       take({ text, what: `the configuration in the arguments of ${shown}`, place, holders });
     } else if (found !== undefined) takeEmbedded(found, holders);
     else if (holders.length > 0) {
-      const message = `${shown} uses the configuration file ${file.slice(0, 128)}, but no ConfigMap in the files contains it: using the default profile`;
+      const message = `${shown} uses the configuration file ${file.slice(0, 128)}, but no ConfigMap contains it: using the default profile`;
       report("warning", "UMB0255", picker.place, message);
     }
   }
@@ -142,15 +143,6 @@ function mounts({ configMaps, namespace }: PickerDeployment, map: ConfigMap): bo
 
 function shownAs({ map, key }: Embedded): string {
   return `the EndpointPickerConfig "${key.slice(0, 128)}" of ${map.name === "values" ? "the chart's values" : `ConfigMap "${resourceName(map)}"`}`;
-}
-
-/** Kubernetes does not accept larger ConfigMaps. */
-const maxTextLength = 1024 * 1024;
-
-/** The pattern only matches within a line, so it takes linear time. */
-function isPickerConfigText(text: string): boolean {
-  if (text.length > maxTextLength || !text.includes("EndpointPickerConfig")) return false;
-  return /^[ \t]*["']?kind["']?[ \t]*:[ \t]*["']?EndpointPickerConfig\b/m.test(text);
 }
 
 function parsedValue(text: string): unknown {

@@ -114,7 +114,7 @@ function problemOf(
   const all: readonly Named[] = isPool ? pools : services;
   const known = all.find((each) => isSameResource(each, { namespace, name }));
   if (known === undefined) {
-    const message = `${kind} "${resourceName({ namespace, name })}" is not in the files, so the policy has no effect on this target`;
+    const message = `${kind} "${resourceName({ namespace, name })}" is not among the resources, so the policy has no effect on this target`;
     const remedy = remedyOfMissing(name, namespace, all);
     return { severity: "warning", message, remedy };
   }
@@ -169,7 +169,7 @@ function authorityOf(
     };
   }
   const from = kind === "ConfigMap" ? configMaps.find(isHere) : secrets.find(isHere);
-  if (from === undefined) return { problem: `${shown} is not in the files` };
+  if (from === undefined) return { problem: `${shown} is not among the resources` };
   const text = "data" in from ? from.data.get("ca.crt") : from.authority;
   if (text === undefined) return { problem: `${shown} has no \`ca.crt\`` };
   const blocks = text.match(certificateBlock) ?? [];

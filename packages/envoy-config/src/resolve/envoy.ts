@@ -35,7 +35,7 @@ export function resolveEnvoy(
   };
 }
 
-/** Returns the Gateway's EnvoyProxy, else its class's. If none is referred to, returns the only one in the files. */
+/** Returns the Gateway's EnvoyProxy, else its class's. If none is referred to, returns the only one. */
 function heldProxy(
   { envoyProxies, parametersRefs }: Resources,
   report: Report,
@@ -46,7 +46,7 @@ function heldProxy(
   for (const { name, namespace, place } of refs) {
     const proxy = envoyProxies.find((each) => isSameResource(each, { namespace, name }));
     if (proxy === undefined) {
-      const message = `parametersRef refers to EnvoyProxy "${resourceName({ namespace, name })}", which is not in the files`;
+      const message = `parametersRef refers to EnvoyProxy "${resourceName({ namespace, name })}", which is not among the resources`;
       report("error", "UMB0241", place, message);
     } else if (!named.includes(proxy)) named.push(proxy);
   }
@@ -54,7 +54,7 @@ function heldProxy(
   for (const other of others) reportDuplicate("EnvoyProxy", other, held, report);
   for (const proxy of envoyProxies) {
     if (proxy === held || others.includes(proxy)) continue;
-    const message = `no Gateway in the files uses EnvoyProxy "${resourceName(proxy)}"`;
+    const message = `no Gateway uses EnvoyProxy "${resourceName(proxy)}"`;
     report("warning", "UMB0244", proxy.place, message);
   }
   return held;

@@ -30,7 +30,7 @@ export function checkFlagNames(
   const severity = flags.isLive ? "warning" : "error";
   const tell: Tell = (message, extras) => report(severity, "UMB0207", commandLine, message, extras);
   const backends = made.map(refOf);
-  const kinds = "neither an InferencePool in the files nor a Service that a route refers to";
+  const kinds = "neither an InferencePool nor a Service that a route refers to";
   const metricsFlags = "--metrics-path, --metrics-port or --metrics-scheme";
   checkNames("--endpoints", flags.endpoints, { resources: backends, kinds }, tell);
   checkNames("--pick-mode", flags.pickModes, { resources: backends, kinds }, tell);
@@ -42,10 +42,10 @@ export function checkFlagNames(
       "remove the flag, or let Umbra pick: list the endpoints and remove the other picker";
     tell(`--pick-mode: Umbra does not pick in "${name}"`, { remedy });
   }
-  const ofFiles = { resources: pools, kinds: "not an InferencePool in the files" };
+  const ofFiles = { resources: pools, kinds: "not an InferencePool" };
   checkNames("--picker", flags.pickers, ofFiles, tell);
   if (flags.gatewayClass !== undefined && gateways.length === 0) {
-    const message = `--gateway-class: the files have no Gateway of the class "${flags.gatewayClass}"`;
+    const message = `--gateway-class: there is no Gateway of the class "${flags.gatewayClass}"`;
     tell(message, { remedy: "use the `gatewayClassName` of a Gateway" });
   }
   checkListenerNames([...flags.listenerPorts.keys()], gateways, tell);
@@ -95,7 +95,7 @@ function checkListenerNames(
     const [first] = found;
     if (first === undefined) {
       const known = namesOf.flat();
-      tell(`--listener: the files have no listener "${name}"`, meant(name, known));
+      tell(`--listener: there is no listener "${name}"`, meant(name, known));
     } else if (found.length > 1) {
       const remedy = `use one of ${found.slice(0, 10).map(shortest).join(", ")}`;
       tell(`--listener: several Gateways have a listener "${name}"`, { remedy });

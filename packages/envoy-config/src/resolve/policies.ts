@@ -157,7 +157,7 @@ function reportLostTargets(
     const route = routes.get({ namespace: policy.namespace, name: target.name });
     const lost =
       route === undefined
-        ? `targets HTTPRoute "${target.name}", which is not in the files; existing routes: ${names}`
+        ? `targets HTTPRoute "${target.name}", which is not among the resources; existing routes: ${names}`
         : lostIn(route, target);
     if (lost === undefined) continue;
     report("error", "UMB0210", target.place, `ShadowPolicy "${policy.name}" ${lost}`, {

@@ -211,7 +211,7 @@ function externalName(shown: string): string {
 const maxCompared = 200;
 
 function notFound(shown: string, name: string, there: readonly string[]): Unresolved {
-  const message = `${shown} is not in the files${perhaps(nearest(name, there.slice(0, maxCompared)))}`;
+  const message = `${shown} is not among the resources${perhaps(nearest(name, there.slice(0, maxCompared)))}`;
   return unresolved("BackendNotFound", message);
 }
 

@@ -38,7 +38,7 @@ function dnsOf(from: Service, port: ServicePort, report: Report): NonNullable<Po
   const { targetPort = port.port } = port;
   if (!from.isHeadless) return { hostname, port: port.port };
   if (typeof targetPort === "number") return { hostname, port: targetPort };
-  const message = `the target port "${targetPort}" of the headless Service "${from.name}" is a name that no Pod or EndpointSlice in the files defines: using port ${port.port}`;
+  const message = `the target port "${targetPort}" of the headless Service "${from.name}" is a name that no Pod or EndpointSlice defines: using port ${port.port}`;
   const remedy =
     "use a port number, add the ready Pods or EndpointSlices, or list the endpoints with --endpoints";
   report("warning", "UMB0252", port.place, message, { remedy });

@@ -15,7 +15,7 @@ const notHonoured: Readonly<Record<string, string>> = {
   concurrency: "pass --concurrency to Envoy or `umbra up`",
   routingType: "no alternative: Umbra always routes to endpoints",
   extraArgs: "pass them to Envoy yourself",
-  mergeGateways: "no alternative: one Envoy always serves all Gateways in the files",
+  mergeGateways: "no alternative: one Envoy always serves all Gateways",
   shutdown: "stop Envoy through its admin interface: POST /drain_listeners?graceful",
   filterOrder: "the filter order is fixed; change a filter by name with `bootstrap`",
   backendTLS: "change the cluster by name with `bootstrap`",
