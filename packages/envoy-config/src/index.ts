@@ -94,6 +94,7 @@ export type { PickerService } from "./resolve/pool-picker.ts";
 export { byMatch } from "./resolve/precedence.ts";
 export { isCalled, type ResourceRef, resourceName } from "./resource-ref.ts";
 export { costLabel, gpusLabel } from "./resources/annotations.ts";
+export { keptPart } from "./resources/kept-part.ts";
 export { type ObjectId, objectTitle } from "./resources/object-id.ts";
 export { controllerName, type GatewayChoice } from "./resources/own-gateways.ts";
 export type { SourceFile } from "./resources/read-file.ts";

@@ -3,6 +3,7 @@ import {
   createResourceStore,
   type Diagnostic,
   type JsonObject,
+  keptPart,
   type ObjectId,
   type Resolution,
 } from "@umbra/envoy-config";
@@ -92,6 +93,17 @@ describe("objects of an API server", () => {
   test.each(caseNames)("mean what files with them mean: %s", (name) => {
     const objects = objectsOf(name);
     expect(meaningOf(fromObjects(objects))).toEqual(meaningOf(fromFiles(objects)));
+  });
+
+  test.each(caseNames)("mean the same by the parts that are kept of them: %s", (name) => {
+    const objects = objectsOf(name);
+    const kept = objects.map((each) => ({ ...each, object: keptPart(each.object) ?? {} }));
+    const { topology, attachments } = fromObjects(kept);
+    const whole = fromObjects(objects);
+    expect({ topology, attachments }).toEqual({
+      topology: whole.topology,
+      attachments: whole.attachments,
+    });
   });
 
   test.each(caseNames)("have findings at the same values as files: %s", (name) => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import type { JsonObject } from "@umbra/kubernetes";
 import { ScriptedApiServer } from "../../../testing/api-server/scripted-api-server.ts";
 import {
   type Followed,
@@ -42,6 +43,25 @@ describe("following a scripted API server", () => {
     await until("the deletion", () => followed.changes.length === 4);
     expect(shortly(followed.changes)).toEqual(["put a", "put b", "put a", "gone b"]);
     expect(namesOf(followed.source)).toEqual(["a"]);
+  });
+
+  test("holds only what its kind keeps, and forgets an object of which nothing is kept any more", async () => {
+    const keep = ({ metadata, spec }: JsonObject): JsonObject | undefined =>
+      spec === undefined ? undefined : { metadata, kind: "Kept" };
+    server.resource(pods).put(object("a", { spec: {} }));
+    server.resource(pods).put(object("b"));
+    const followed = started(server, { kinds: [{ ...pods, keep }] });
+    await until("a watch", () => server.watches === 1);
+    expect(followed.source.objects()).toEqual([{ metadata: expect.anything(), kind: "Kept" }]);
+    server.resource(pods).put(object("a"));
+    server.resource(pods).put(object("b", { spec: {} }));
+    await until("both", () => followed.changes.length === 3);
+    expect(shortly(followed.changes)).toEqual(["put a", "gone a", "put b"]);
+    server.resource(pods).remove("default", "a");
+    server.resource(pods).remove("default", "b");
+    await until("the deletion", () => followed.changes.length === 4);
+    expect(namesOf(followed.source)).toEqual([]);
+    expect(followed.source.states()[0]).toMatchObject({ objects: 0, lists: 1 });
   });
 
   test("asks for pages, and for bookmarks", async () => {

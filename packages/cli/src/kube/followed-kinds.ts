@@ -1,4 +1,5 @@
-import type { WatchedKind } from "@umbra/kubernetes";
+import { keptPart } from "@umbra/envoy-config";
+import type { JsonObject, WatchedKind } from "@umbra/kubernetes";
 
 type Kind = Omit<WatchedKind, "namespaces">;
 
@@ -12,7 +13,11 @@ function kindsOf(group: string, version: string, kinds: Readonly<Record<string, 
 
 /** What pools and picks come from. ConfigMaps have authorities of BackendTLSPolicies, and configurations of pickers. */
 const poolKinds: readonly Kind[] = [
-  ...kindsOf("", "v1", { pods: "Pod", services: "Service", configmaps: "ConfigMap" }),
+  ...kindsOf("", "v1", { pods: "Pod", configmaps: "ConfigMap" }).map((kind) => ({
+    ...kind,
+    keep: (object: JsonObject) => keptPart(object) as JsonObject | undefined,
+  })),
+  ...kindsOf("", "v1", { services: "Service" }),
   ...kindsOf("discovery.k8s.io", "v1", { endpointslices: "EndpointSlice" }),
   ...kindsOf("inference.networking.k8s.io", "v1", { inferencepools: "InferencePool" }),
   ...kindsOf("inference.networking.x-k8s.io", "v1alpha2", {

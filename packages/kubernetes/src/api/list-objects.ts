@@ -104,7 +104,7 @@ async function readPage(
     if (!(Array.isArray(items) || items === null) || resourceVersion === "") throw noList(scope);
     const objects = (items ?? []).flatMap((item: unknown) => {
       const object = isJsonObject(item) ? readObject(item, scope.kind) : undefined;
-      return object === undefined ? [] : [object];
+      return object === undefined || object.isUnwanted ? [] : [object];
     });
     return { objects, resourceVersion, next: textOf(metadata, "continue") };
   } catch (cause) {

@@ -21,6 +21,8 @@ export interface HeldObject {
   readonly uid: string;
   readonly resourceVersion: string;
   readonly object: JsonObject;
+  /** True: its kind wants nothing of it to be held. */
+  readonly isUnwanted?: true;
 }
 
 const appliedAnnotation = "kubectl.kubernetes.io/last-applied-configuration";
@@ -52,12 +54,14 @@ export function readObject(json: unknown, kind: WatchedKind): HeldObject | undef
   cutBelow(json, maxLevels);
   const namespace = textOf(metadata as JsonObject, "namespace");
   const apiVersion = apiVersionOf(kind);
+  // Objects of a list of a built-in kind don't say what they are.
+  const whole = { ...json, apiVersion, kind: kind.kind };
+  const object = kind.keep === undefined ? whole : kind.keep(whole);
   return {
     id: { apiVersion, kind: kind.kind, ...(namespace === "" ? {} : { namespace }), name },
     uid,
     resourceVersion,
-    // Objects of a list of a built-in kind don't say what they are.
-    object: { ...json, apiVersion, kind: kind.kind },
+    ...(object === undefined ? { object: {}, isUnwanted: true } : { object }),
   };
 }
 

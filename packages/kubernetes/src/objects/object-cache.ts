@@ -24,8 +24,12 @@ export class ObjectCache {
     return this.#entries().map(({ held }) => held.object);
   }
 
-  /** Takes an object's present content. Another uid under the same name is another object: the old one goes first. */
+  /**
+   * Takes an object's present content. Another uid under the same name is another object: the old one goes first. One of
+   * which nothing is wanted any more goes too.
+   */
   put(held: HeldObject): ObjectChange[] {
+    if (held.isUnwanted) return this.#removeNamed(held);
     const names = this.#namesOf(held.id);
     const old = names.get(held.id.name)?.held;
     names.set(held.id.name, { held });
@@ -39,6 +43,11 @@ export class ObjectCache {
   remove(held: Pick<HeldObject, "id" | "uid">): ObjectChange[] {
     const entry = this.#byNamespace.get(held.id.namespace ?? "")?.get(held.id.name);
     return entry?.held.uid === held.uid ? this.#drop(entry) : [];
+  }
+
+  #removeNamed({ id }: HeldObject): ObjectChange[] {
+    const entry = this.#byNamespace.get(id.namespace ?? "")?.get(id.name);
+    return entry === undefined ? [] : this.#drop(entry);
   }
 
   /** Keeps an object that the API server has no longer until `partsAtMs`. */

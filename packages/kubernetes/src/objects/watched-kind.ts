@@ -1,3 +1,5 @@
+import type { JsonObject } from "./json.ts";
+
 /** A kind of objects to follow, and which of them. */
 export interface WatchedKind {
   /** API group; "" for the core group. */
@@ -16,6 +18,11 @@ export interface WatchedKind {
   readonly isRequired?: boolean;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /**
+   * Returns what to hold of an object, with the same `metadata`; undefined: nothing, as if it did not exist. Without it,
+   * objects are held whole. Must not throw.
+   */
+  readonly keep?: (object: JsonObject) => JsonObject | undefined;
 }
 
 /** A kind in one namespace, or in all: what one list and one watch cover. */
