@@ -3,6 +3,7 @@ import type { ConfigurationSourceOptions, ConfigurationUpdate } from "./configur
 import type { ObjectChange } from "./object-change.ts";
 import type { Refusal } from "./refusals/refusal.ts";
 import type { ServedBefore } from "./resolve/configurer.ts";
+import type { ServedFacts } from "./resolve/status-report.ts";
 import {
   type FollowingThread,
   type FollowingThreadOptions,
@@ -32,6 +33,12 @@ export interface ConfigurationSource {
   refused(refusal: Refusal): void;
   /** Every connected Envoy has all of a generation, except for what it refuses, and it refuses no routes. */
   accepted(generation: number): void;
+  /**
+   * Asks for the statuses that objects should have, which `onStatuses` gets: first all, then those that change.
+   *
+   * @param served what is known about what is served; undefined: no more statuses
+   */
+  serves(served: ServedFacts | undefined): void;
   close(): Promise<void>;
 }
 
@@ -71,6 +78,7 @@ class Source implements ConfigurationSource {
   /** Of what is served: a thread that is started again has to know them. */
   #refusals: readonly Refusal[] = [];
   #startSettings: Topology["envoy"]["settings"] | undefined;
+  #served: ServedFacts | undefined;
 
   constructor(
     options: ConfigurationSourceOptions,
@@ -119,15 +127,22 @@ class Source implements ConfigurationSource {
     this.#thread.send({ kind: "accepted", generation });
   }
 
+  serves(served: ServedFacts | undefined): void {
+    this.#served = served;
+    this.#thread.send({ kind: "serves", served });
+  }
+
   close(): Promise<void> {
     return this.#thread.close();
   }
 
   #setup(): WorkerSetup {
-    const { onChange: _, onProblem: _words, earlier, objects: known, ...rest } = this.#options;
+    const { onChange: _, onProblem: _words, onStatuses: _statuses, ...given } = this.#options;
+    const { earlier, objects: known, ...rest } = given;
     const before = this.#latest;
     const options = {
       ...rest,
+      ...(this.#served && { served: this.#served }),
       ...(known && { objects: { objects: known(), isSynced: this.#isSynced } }),
     };
     if (before === undefined) {
@@ -158,6 +173,10 @@ class Source implements ConfigurationSource {
     switch (message.kind) {
       case "update":
         this.#update(message);
+        break;
+      case "statuses":
+        // They may have been sent before the thread knew that no one asks any more.
+        if (this.#served !== undefined) this.#options.onStatuses?.(message.statuses);
         break;
       case "problem":
         this.#options.onProblem(message.words);

@@ -7,6 +7,7 @@ import type {
   TopologyOptions,
 } from "@umbra/envoy-config";
 import type { Snapshot } from "@umbra/xds";
+import type { StatusChanges } from "./resolve/status-report.ts";
 
 /** A configuration to serve, and what is known about it. */
 export interface ConfigurationUpdate {
@@ -60,6 +61,8 @@ export interface ConfigurationSourceOptions {
   readonly objects?: () => readonly JsonObject[];
   /** Another configuration, or other findings. */
   readonly onChange: (update: ConfigurationUpdate) => void;
+  /** Statuses that objects should have, as long as `ConfigurationSource.serves` asks for them. */
+  readonly onStatuses?: (statuses: StatusChanges) => void;
   /** For people: what does not work as usual, such as a thread that was started again. */
   readonly onProblem: (words: string) => void;
 }

@@ -17,3 +17,4 @@ export {
 } from "./files/find-files.ts";
 export type { ObjectChange } from "./object-change.ts";
 export type { Refusal } from "./refusals/refusal.ts";
+export type { ListenerReply, ServedFacts, StatusChanges } from "./resolve/status-report.ts";

@@ -170,6 +170,7 @@ const inThisThread: StartWorker = (setup) => {
     else if (message.kind === "accepted") following.accepted(message.generation);
     else if (message.kind === "objects") following.take(structuredClone(message.changes));
     else if (message.kind === "synced") following.synced();
+    else if (message.kind === "serves") following.serves(structuredClone(message.served));
     else following.rescan();
   };
   return Object.assign(worker, {

@@ -7,6 +7,7 @@ import {
   type ResourceStore,
   renderResources,
   type SourceFile,
+  type StatusFacts,
   type Topology,
 } from "@umbra/envoy-config";
 import { kinds } from "@umbra/xds";
@@ -21,6 +22,7 @@ import type { Refusal } from "../refusals/refusal.ts";
 import { finding } from "./finding.ts";
 import { withoutOwnInterfaces } from "./own-interfaces.ts";
 import { type FilePlace, placesIn, type Sought } from "./places.ts";
+import type { PublishedFacts } from "./status-report.ts";
 
 export interface ConfigurerOptions {
   readonly store: ResourceStore;
@@ -68,6 +70,8 @@ export interface Configurer {
   accepted(generation: number): boolean;
   /** What was published last is known to be accepted: an earlier process has served it. */
   assumeAccepted(): void;
+  /** What the statuses of objects are made from; undefined before the first draft. */
+  readonly published: PublishedFacts | undefined;
   /** The texts that stale files had when they could be read. */
   readonly lastGood: readonly SourceFile[];
 }
@@ -88,6 +92,7 @@ class Configuring implements Configurer {
   #generation: number;
   #topology: Topology | undefined;
   #startSettings: Settings | undefined;
+  #statusFacts: StatusFacts | undefined;
 
   constructor(options: ConfigurerOptions) {
     this.#options = options;
@@ -124,6 +129,7 @@ class Configuring implements Configurer {
 
   draft(): Draft | undefined {
     const resolution = this.#options.store.resolve();
+    this.#statusFacts = resolution.statusFacts;
     this.#noteGood(resolution);
     const facts = this.#factsOf(resolution);
     const served = this.#served;
@@ -156,6 +162,13 @@ class Configuring implements Configurer {
 
   assumeAccepted(): void {
     if (this.#topology !== undefined) this.#quarantine.assumeAccepted(this.#topology);
+  }
+
+  get published(): PublishedFacts | undefined {
+    const statusFacts = this.#statusFacts;
+    if (statusFacts === undefined || this.#served === undefined) return undefined;
+    const { refusedRoutes, refusedResources } = this.#quarantine;
+    return { statusFacts, refusedRoutes, refusedResources, snapshot: this.#served.snapshot };
   }
 
   get lastGood(): readonly SourceFile[] {

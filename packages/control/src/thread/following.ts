@@ -8,6 +8,8 @@ import { type WatchedFiles, watchFiles } from "../files/watched-files.ts";
 import type { ObjectChange } from "../object-change.ts";
 import type { Refusal } from "../refusals/refusal.ts";
 import { type Configurer, createConfigurer, type Draft } from "../resolve/configurer.ts";
+import type { ServedFacts } from "../resolve/status-report.ts";
+import { type FollowedStatuses, followStatuses } from "./followed-statuses.ts";
 import { patchOf } from "./patch.ts";
 import { packed } from "./wire.ts";
 import type { FromWorker, SentUpdate, WorkerSetup } from "./worker-messages.ts";
@@ -26,6 +28,8 @@ export interface Following {
   refused(refusal: Refusal): void;
   /** Every Envoy has all of a generation. */
   accepted(generation: number): void;
+  /** Sends the statuses that objects should have, now and when they change; undefined: not any more. */
+  serves(served: ServedFacts | undefined): void;
   close(): void;
 }
 
@@ -54,6 +58,7 @@ class Follower implements Following {
   #timer: NodeJS.Timeout | undefined;
   #gathering: NodeJS.Timeout | undefined;
   #isServing = false;
+  readonly #statuses: FollowedStatuses;
 
   constructor(setup: WorkerSetup, send: Send) {
     this.#setup = setup;
@@ -69,7 +74,12 @@ class Follower implements Following {
       ...{ rendering, ownInterfaces },
       ...(before === undefined ? {} : { before }),
     });
+    this.#statuses = followStatuses({
+      published: () => (this.#pending === undefined ? this.#configurer.published : undefined),
+      send: (statuses) => this.#send({ kind: "statuses", statuses }, []),
+    });
     this.#begin();
+    this.#statuses.serves(setup.served);
   }
 
   rescan(): void {
@@ -93,7 +103,12 @@ class Follower implements Following {
     if (this.#configurer.accepted(generation)) this.#draftAgain();
   }
 
+  serves(served: ServedFacts | undefined): void {
+    this.#statuses.serves(served);
+  }
+
   close(): void {
+    this.#statuses.close();
     clearTimeout(this.#timer);
     clearTimeout(this.#gathering);
     this.#watched?.close();
@@ -162,6 +177,7 @@ class Follower implements Following {
     const sinceMs = this.#pending?.sinceMs ?? Date.now();
     const draft = this.#configurer.draft();
     this.#pending = draft && { draft, sinceMs };
+    this.#statuses.changed();
     if (draft === undefined) return;
     const waitMs = Math.min(quietMs, sinceMs + longestMs - Date.now());
     if (draft.isOfEndpoints || waitMs <= 0) this.#flush();
@@ -172,6 +188,7 @@ class Follower implements Following {
     const draft = this.#configurer.draft();
     const sinceMs = this.#pending?.sinceMs ?? Date.now();
     this.#pending = draft && { draft, sinceMs };
+    this.#statuses.changed();
     clearTimeout(this.#timer);
     this.#flush();
   }

@@ -4,11 +4,15 @@ import type { ConfigurationSourceOptions, ConfigurationUpdate } from "../configu
 import type { ObjectChange } from "../object-change.ts";
 import type { Refusal } from "../refusals/refusal.ts";
 import type { ServedBefore } from "../resolve/configurer.ts";
+import type { ServedFacts, StatusChanges } from "../resolve/status-report.ts";
 import type { Patch } from "./patch.ts";
 
 /** What the thread starts with. */
 export interface WorkerSetup
-  extends Omit<ConfigurationSourceOptions, "onChange" | "onProblem" | "earlier" | "objects"> {
+  extends Omit<
+    ConfigurationSourceOptions,
+    "onChange" | "onProblem" | "onStatuses" | "earlier" | "objects"
+  > {
   readonly earlier: readonly SourceFile[];
   /** Absent at the first start, where a problem is an error. */
   readonly before?: ServedBefore;
@@ -16,6 +20,8 @@ export interface WorkerSetup
   readonly isTolerant: boolean;
   /** Absent: there are only files. */
   readonly objects?: KnownObjects;
+  /** Absent: no one asks for the statuses of objects. */
+  readonly served?: ServedFacts;
 }
 
 /** Objects of an API server that are known when the thread starts. */
@@ -31,6 +37,7 @@ export type ToWorker =
   | { readonly kind: "synced" }
   | { readonly kind: "refused"; readonly refusal: Refusal }
   | { readonly kind: "accepted"; readonly generation: number }
+  | { readonly kind: "serves"; readonly served: ServedFacts | undefined }
   | { readonly kind: "close" };
 
 export type FromWorker =
@@ -41,6 +48,7 @@ export type FromWorker =
       /** Absent: Envoy's resources are as before. */
       readonly resources?: SentResources;
     }
+  | { readonly kind: "statuses"; readonly statuses: StatusChanges }
   | { readonly kind: "problem"; readonly words: string }
   /** The first scan has found that the paths can't be read. */
   | { readonly kind: "failed"; readonly message: string };

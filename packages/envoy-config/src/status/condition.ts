@@ -15,8 +15,11 @@ export function condition(
   reason: string,
   message = "",
 ): Condition {
-  return { type, status, reason, message };
+  return { type, status, reason, message: message.slice(0, maxMessage) };
 }
+
+/** Messages quote names and Envoy's words. The API server takes 32,768 characters. */
+const maxMessage = 1_024;
 
 /** A condition that is true, with its own name as the reason. */
 export function good(type: string): Condition {

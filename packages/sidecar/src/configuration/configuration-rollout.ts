@@ -2,6 +2,7 @@ import type { Topology } from "@umbra/envoy-config";
 import type { AdsObserver, AdsServer, ClientState, Kind, Snapshot } from "@umbra/xds";
 import type { ServingState } from "../apply/serving-state.ts";
 import type { ConfigurationFacts, ConfigurationState } from "./configuration-state.ts";
+import { ListenerReplies, type ListenerReply } from "./listener-replies.ts";
 
 /** A configuration to serve. */
 export interface AppliedConfiguration extends ConfigurationFacts {
@@ -28,6 +29,8 @@ export interface RolloutListener {
   onRefused?(refusal: Refusal): void;
   /** Every connected Envoy has all of a generation, except for what it refuses, and it refuses no routes. */
   onAccepted?(generation: number): void;
+  /** What Envoys say about the newest listeners has changed. By the name of the listener; absent: nothing yet. */
+  onListeners?(replies: ReadonlyMap<string, ListenerReply>): void;
 }
 
 export interface RolloutOptions extends RolloutListener {
@@ -60,6 +63,7 @@ export class ConfigurationRollout {
   readonly #options: RolloutOptions;
   /** Refused versions that `onRefused` knows of. */
   readonly #reported = new Set<string>();
+  readonly #replies = new ListenerReplies();
   #latest: AppliedConfiguration | undefined;
   #cancelAdmission: (() => void) | undefined;
   #cancelRetirement: (() => void) | undefined;
@@ -178,6 +182,7 @@ export class ConfigurationRollout {
 
   #report(clients: readonly ClientState[]): void {
     const { onRefused, onAccepted } = this.#options;
+    this.#reportListeners(clients);
     const generation = this.#latest?.generation ?? 0;
     const refused = refusedByAll(clients);
     const keys = new Set(refused.map(keyOf));
@@ -196,6 +201,14 @@ export class ConfigurationRollout {
     if (!isAccepted || this.#acceptedGeneration === generation) return;
     this.#acceptedGeneration = generation;
     onAccepted?.(generation);
+  }
+
+  #reportListeners(clients: readonly ClientState[]): void {
+    const { onListeners } = this.#options;
+    const snapshot = this.#latest?.snapshot;
+    if (onListeners === undefined || snapshot === undefined) return;
+    const replies = this.#replies.update(snapshot, clients);
+    if (replies !== undefined) onListeners(replies);
   }
 }
 
