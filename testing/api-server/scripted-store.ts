@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 
 /** An object as the scripted API server keeps it. */
 export interface StoredObject {
@@ -27,6 +28,12 @@ export interface StoredEvent {
   readonly type: "ADDED" | "MODIFIED" | "DELETED";
   readonly revision: number;
   readonly object: StoredObject;
+}
+
+/** Grows with each change of the spec. */
+function generationOf(object: StoredObject, old: StoredObject | undefined): number {
+  const before = Number(old?.metadata.generation ?? 0);
+  return isDeepStrictEqual(object.spec, old?.spec) ? Math.max(1, before) : before + 1;
 }
 
 /** The objects of one kind, their history, and who listens. */
@@ -65,7 +72,11 @@ export class StoredResource {
     const { name, namespace = "" } = object.metadata;
     const names = this.#objects.get(namespace) ?? new Map<string, StoredObject>();
     const old = names.get(name);
-    const stored = this.#stamp(object, old?.metadata.uid ?? randomUUID());
+    const generation = generationOf(object, old);
+    const stored = this.#stamp(
+      { ...object, metadata: { ...object.metadata, generation } },
+      old?.metadata.uid ?? randomUUID(),
+    );
     names.set(name, stored);
     this.#objects.set(namespace, names);
     this.#tell(old === undefined ? "ADDED" : "MODIFIED", stored);

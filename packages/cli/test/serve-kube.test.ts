@@ -181,6 +181,7 @@ describe("umbra serve --kube", () => {
       io: { env: {}, signal: AbortSignal.abort() } as Io,
       onChange: () => undefined,
       onProblem: () => undefined,
+      onNote: () => undefined,
     });
     await expect(opened).rejects.toThrow(/ended before all resources of the API server/);
   });
@@ -198,6 +199,11 @@ describe("flags of an API server", () => {
     { given: { kubeconfig: "f" }, want: /--kubeconfig needs --kube/ },
     { given: { namespace: ["a"] }, want: /--namespace needs --kube/ },
     { given: { allNamespaces: true as const }, want: /--all-namespaces needs --kube/ },
+    { given: { lease: "a" }, want: /--lease needs --kube/ },
+    {
+      given: { kube: true as const, lease: "A b" },
+      want: /--lease expects the name of a Lease, got "A b"/,
+    },
     { given: { kube: true as const, primary: "x" }, want: /either --kube, or --primary/ },
     {
       given: { kube: true as const, allNamespaces: true as const, namespace: ["a"] },

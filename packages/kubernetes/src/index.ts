@@ -24,6 +24,14 @@ export type { ObjectChange, ObjectId } from "./objects/held-object.ts";
 export type { JsonObject, JsonValue } from "./objects/json.ts";
 export type { Scope, WatchedKind } from "./objects/watched-kind.ts";
 export { type PatchOutcome, type PatchStatusOptions, patchStatus } from "./status/patch-status.ts";
+export {
+  createStatusWriter,
+  type StatusOutcome,
+  type StatusTarget,
+  type StatusWriter,
+  type StatusWriterOptions,
+  type WantedStatus,
+} from "./status/status-writer.ts";
 export type { Condition } from "./watch/follow-state.ts";
 export type { ScopeState } from "./watch/follower.ts";
 export type { MissingAccess, Problem } from "./watch/problem.ts";

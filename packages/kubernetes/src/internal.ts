@@ -17,6 +17,7 @@ export {
 } from "./lease/lease-state.ts";
 export { type HeldObject, readObject } from "./objects/held-object.ts";
 export { ObjectCache } from "./objects/object-cache.ts";
+export { defaultStatusPace, StatusQueue } from "./status/status-queue.ts";
 export {
   afterOutcome,
   defaultPace,

@@ -1,9 +1,9 @@
 import type { ApiClient } from "./api/api-client.ts";
 import type { KubernetesError } from "./api/kubernetes-error.ts";
 import { defaultListLimits } from "./api/list-objects.ts";
-import type { ObjectChange } from "./objects/held-object.ts";
+import type { ObjectChange, ObjectId } from "./objects/held-object.ts";
 import type { JsonObject } from "./objects/json.ts";
-import { type Scope, scopesOf, type WatchedKind } from "./objects/watched-kind.ts";
+import { apiVersionOf, type Scope, scopesOf, type WatchedKind } from "./objects/watched-kind.ts";
 import { defaultPace } from "./watch/follow-state.ts";
 import { Follower, type FollowLimits, type ScopeState } from "./watch/follower.ts";
 import { type Problem, unreachable } from "./watch/problem.ts";
@@ -36,6 +36,8 @@ export interface KubernetesSourceOptions {
 export interface KubernetesSource {
   /** All objects that are held, of all kinds. */
   objects(): readonly JsonObject[];
+  /** An object that is held. */
+  find(id: ObjectId): JsonObject | undefined;
   /** How it goes, for each kind and namespace. */
   states(): readonly ScopeState[];
   /** Whether `onSynced` was called. */
@@ -109,6 +111,16 @@ class Source implements KubernetesSource {
 
   objects(): readonly JsonObject[] {
     return this.#followers.flatMap((follower) => follower.objects());
+  }
+
+  find(id: ObjectId): JsonObject | undefined {
+    for (const follower of this.#followers) {
+      const { kind } = follower.scope;
+      if (kind.kind !== id.kind || apiVersionOf(kind) !== id.apiVersion) continue;
+      const found = follower.find(id);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   states(): readonly ScopeState[] {

@@ -45,7 +45,7 @@ describe("following a scripted API server", () => {
     expect(namesOf(followed.source)).toEqual(["a"]);
   });
 
-  test("holds only what its kind keeps, and forgets an object of which nothing is kept any more", async () => {
+  test("holds only what its kind keeps, and drops an object of which nothing is kept any more", async () => {
     const keep = ({ metadata, spec }: JsonObject): JsonObject | undefined =>
       spec === undefined ? undefined : { metadata, kind: "Kept" };
     server.resource(pods).put(object("a", { spec: {} }));

@@ -11,6 +11,8 @@ export type {
 } from "./configuration/configuration-rollout.ts";
 export type { ConfigurationFacts } from "./configuration/configuration-state.ts";
 export type { FollowedKind, FollowedKinds } from "./configuration/followed-kinds.ts";
+export type { ListenerReply } from "./configuration/listener-replies.ts";
+export type { StatusWrites } from "./configuration/status-writes.ts";
 export type { Distribution } from "./metrics/distribution.ts";
 export type { MetricFamily } from "./metrics/exposition.ts";
 export type { Budget } from "./mirror/budget.ts";

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { AdsAddress } from "./configuration/ads-listener.ts";
 import type { RolloutListener } from "./configuration/configuration-rollout.ts";
 import type { FollowedKinds } from "./configuration/followed-kinds.ts";
+import type { StatusWrites } from "./configuration/status-writes.ts";
 import type { GatewayOptions } from "./requests/gateway-stream.ts";
 import type { CertificateSource } from "./tls/certificates.ts";
 
@@ -18,6 +19,8 @@ export interface SidecarOptions {
   readonly onRollout?: RolloutListener;
   /** Kinds of an API server's objects that the configuration comes from. Absent: none. */
   readonly followedKinds?: FollowedKinds;
+  /** How writing the statuses of those objects goes. Absent: none is written. */
+  readonly statusWrites?: () => StatusWrites;
   /** Address of the admin interface. Keep it on loopback. */
   readonly admin: { readonly host: string; readonly port: number };
   readonly log: Logger;

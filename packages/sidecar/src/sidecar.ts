@@ -13,6 +13,7 @@ import {
   createLiveConfiguration,
   type LiveConfiguration,
 } from "./configuration/live-configuration.ts";
+import { addStatusWritesMetrics, type StatusWrites } from "./configuration/status-writes.ts";
 import type { MetricFamily } from "./metrics/exposition.ts";
 import { version } from "./metrics/process-metrics.ts";
 import { withOwnMemory } from "./own-memory.ts";
@@ -53,6 +54,14 @@ export interface Sidecar {
 
 const scrapeTimeoutMs = 1_000;
 const noKinds = (): readonly [] => [];
+const noWrites = (): StatusWrites => ({
+  ...{ isHolder: false, pending: 0, counts: new Map(), problems: [] },
+});
+
+/** What does not work as usual, although the sidecar is ready. */
+function degradedBy({ followedKinds, statusWrites }: SidecarOptions): readonly string[] {
+  return [...problemsOf(followedKinds ?? noKinds), ...(statusWrites?.().problems ?? [])];
+}
 
 /** Starts the sidecar: scraping, ext_proc, evaluations and admin interface. Throws if it can't listen on an address. */
 export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
@@ -102,7 +111,7 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
       metrics: metrics.exposition,
       mirrors: parts.mirrors,
       notReady: readiness.missing,
-      degraded: () => problemsOf(options.followedKinds ?? noKinds),
+      degraded: () => degradedBy(options),
       ...{ evaluations, token: options.adminToken, log },
     });
     readiness.begin();
@@ -193,13 +202,14 @@ function awaitedPools({ topology }: SidecarServing, { pick }: SidecarParts): Rea
 }
 
 function createLive(
-  { ads, onRollout, followedKinds, log }: SidecarOptions,
+  { ads, onRollout, followedKinds, statusWrites, log }: SidecarOptions,
   { metrics }: SidecarParts,
   serving: SidecarServing,
 ): LiveConfiguration {
   const live = createLiveConfiguration({ serving, ...onRollout, ...defined({ ads }), log });
   addConfigurationMetrics(metrics.exposition, live.state);
   addFollowedKindsMetrics(metrics.exposition, followedKinds ?? noKinds);
+  addStatusWritesMetrics(metrics.exposition, statusWrites ?? noWrites);
   return live;
 }
 

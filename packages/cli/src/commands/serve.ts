@@ -17,6 +17,7 @@ import { CommandError, UsageError } from "../errors.ts";
 import { hostPort } from "../flag-values.ts";
 import { commandOf } from "../flags.ts";
 import type { Io } from "../io.ts";
+import type { StatusesInCluster } from "../kube/write-statuses.ts";
 import { containFaults } from "../process/contain-faults.ts";
 import {
   type EnvoySource,
@@ -70,18 +71,19 @@ async function serve(flags: Flags, handed: HandOver | undefined, io: Io): Promis
     ...defined({ rendering: envoy?.bootstrap }),
     onChange: (update) => applier.take(update),
     onProblem: (words) => log.warn(words),
+    onNote: (words) => log.info(words),
   });
   try {
-    const { rollout } = input;
+    const { rollout, statuses, followedKinds } = input;
     const onRollout: RolloutListener = {
       onRefused: (refusal) => rollout.refused(refusal),
       onAccepted: (generation) => rollout.accepted(generation),
+      onListeners: (replies) => statuses?.takeReplies(replies),
     };
     // The files may have changed since `umbra up` gave the flag.
     if (handed === undefined) refuseUnusedSystemCa(input.first.topology, flags.systemCa);
     const first = { ...input.first, topology: complete(input.first.topology) };
-    const { followedKinds } = input;
-    const configured = { first, applier, ads: envoy?.ads, onRollout, followedKinds };
+    const configured = { first, applier, ads: envoy?.ads, onRollout, followedKinds, statuses };
     await runSidecar(configured, { flags, log, io });
   } finally {
     await input.close();
@@ -112,6 +114,7 @@ interface Configured {
   readonly ads: AdsAddress | undefined;
   readonly onRollout: RolloutListener;
   readonly followedKinds: FollowedKinds | undefined;
+  readonly statuses: StatusesInCluster | undefined;
 }
 
 interface Surroundings {
@@ -121,7 +124,7 @@ interface Surroundings {
 }
 
 async function runSidecar(
-  { first, applier, ads, onRollout, followedKinds }: Configured,
+  { first, applier, ads, onRollout, followedKinds, statuses }: Configured,
   { flags, log, io }: Surroundings,
 ): Promise<void> {
   const { topology } = first;
@@ -130,7 +133,7 @@ async function runSidecar(
     admin: hostPort(flags.admin, "--admin"),
     log,
     ...certificateSource(flags),
-    ...defined({ ads, followedKinds }),
+    ...defined({ ads, followedKinds, statusWrites: statuses?.writes }),
     onRollout,
     ...gatewayOptions(flags, topology),
     ...sidecarOptions(flags),
@@ -138,6 +141,7 @@ async function runSidecar(
     throw new CommandError(`the sidecar can't start: ${cause.message}`, { cause });
   });
   applier.begin(sidecar, first);
+  statuses?.begin();
   const stopContaining = containFaults(process, {
     log,
     onFault: sidecar.faulted,
@@ -147,7 +151,8 @@ async function runSidecar(
   try {
     if (!io.signal.aborted) await once(io.signal, "abort");
     log.info("ending");
-    await sidecar.close(flags.grace, flags.drain);
+    // Another process can write statuses while this one ends.
+    await Promise.all([statuses?.close(), sidecar.close(flags.grace, flags.drain)]);
   } finally {
     stopContaining();
   }

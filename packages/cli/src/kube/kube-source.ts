@@ -5,6 +5,7 @@ import {
   type JsonObject,
   type KubernetesSource,
   type ObjectChange,
+  type ObjectId,
   readAccess,
   type ScopeState,
   startKubernetes,
@@ -14,6 +15,7 @@ import type { FollowedKind } from "@umbra/sidecar";
 import { CommandError } from "../errors.ts";
 import type { KubeChoice } from "../resources/kube-flags.ts";
 import { version } from "../version.ts";
+import { createStatusFilter } from "./status-only.ts";
 
 /** The kinds to follow in these namespaces. */
 export type KindsOf = (namespaces: readonly string[] | "all") => readonly WatchedKind[];
@@ -30,8 +32,13 @@ export interface KubeSourceOptions {
 /** The resources of an API server, for a configuration. */
 export interface KubeSource {
   objects(): readonly JsonObject[];
-  /** Gives `configuration` what changes, from now on. */
-  feed(configuration: Pick<ConfigurationSource, "take" | "synced">): void;
+  find(id: ObjectId): JsonObject | undefined;
+  readonly client: ApiClient;
+  /** Gives `configuration` what changes, from now on; `onChange` also gets changes of statuses alone. */
+  feed(
+    configuration: Pick<ConfigurationSource, "take" | "synced">,
+    onChange?: (changes: readonly ObjectChange[]) => void,
+  ): void;
   kinds(): readonly FollowedKind[];
   close(): Promise<void>;
 }
@@ -44,12 +51,19 @@ export function openKube(options: KubeSourceOptions): KubeSource {
   let source: KubernetesSource | undefined;
   return {
     objects: () => source?.objects() ?? [],
-    feed(configuration) {
+    find: (id) => source?.find(id),
+    client,
+    feed(configuration, onChange) {
+      const withoutStatuses = createStatusFilter();
       source = startKubernetes({
         client,
         kinds: kindsOf(namespaces),
         isAlone: isOnce,
-        onChange: (changes: readonly ObjectChange[]) => configuration.take(changes),
+        onChange(changes: readonly ObjectChange[]) {
+          const read = withoutStatuses(changes);
+          if (read.length > 0) configuration.take(read);
+          onChange?.(changes);
+        },
         onSynced: () => configuration.synced(),
         onProblem({ code, message }) {
           // Which kinds are installed is the cluster's choice.

@@ -9,6 +9,8 @@ export interface KubeFlags {
   readonly kubeconfig?: string;
   readonly namespace?: readonly string[];
   readonly allNamespaces?: true;
+  readonly lease?: string;
+  readonly status?: boolean;
 }
 
 const of = {
@@ -39,6 +41,16 @@ export const kubeFlags: FlagTable<KubeFlags> = {
     help: "read all namespaces",
     of,
   },
+  lease: {
+    flag: "--lease <name>",
+    help: "Lease in the pod's namespace, whose holder writes the statuses of objects (default: umbra-status)",
+    of: { serve: undefined },
+  },
+  status: {
+    flag: "--no-status",
+    help: "write no statuses of objects to the API server",
+    of: { serve: true },
+  },
 };
 
 /** Most namespaces that are followed one by one: each has requests of its own for each kind. */
@@ -65,6 +77,9 @@ export function kubeChoiceOf(flags: KubeFlags & DirectFlags): KubeChoice | undef
     throw new UsageError("give either --namespace or --all-namespaces, not both");
   }
   const wrong = namespace?.find((name) => !/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(name));
+  if (flags.lease !== undefined && !isObjectName(flags.lease)) {
+    throw new UsageError(`--lease expects the name of a Lease, got "${flags.lease.slice(0, 100)}"`);
+  }
   if (wrong !== undefined) {
     throw new UsageError(`--namespace expects a namespace's name, got "${wrong.slice(0, 100)}"`);
   }
@@ -85,11 +100,21 @@ interface DirectFlags {
   readonly shadow?: string;
 }
 
-function refuseWithoutKube({ kubeconfig, namespace, allNamespaces }: KubeFlags): void {
+/** The Lease whose holder writes statuses; undefined with `--no-status`. */
+export function statusLeaseOf({ status, lease = "umbra-status" }: KubeFlags): string | undefined {
+  return status === false ? undefined : lease;
+}
+
+function isObjectName(name: string): boolean {
+  return name.length <= 253 && /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/.test(name);
+}
+
+function refuseWithoutKube({ kubeconfig, namespace, allNamespaces, lease }: KubeFlags): void {
   const given = Object.entries({
     "--kubeconfig": kubeconfig,
     "--namespace": namespace,
     "--all-namespaces": allNamespaces,
+    "--lease": lease,
   }).find(([, value]) => value !== undefined);
   if (given !== undefined) throw new UsageError(`${given[0]} needs --kube`);
 }

@@ -12,9 +12,15 @@ import { encodeResources } from "../envoy/encode-resources.ts";
 import { CommandError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { followedKinds } from "../kube/followed-kinds.ts";
-import { openKube } from "../kube/kube-source.ts";
+import { type KubeSource, openKube } from "../kube/kube-source.ts";
+import { type StatusesInCluster, writeStatuses } from "../kube/write-statuses.ts";
 import type { HandOver } from "../process/hand-over.ts";
-import { type KubeChoice, type KubeFlags, kubeChoiceOf } from "../resources/kube-flags.ts";
+import {
+  type KubeChoice,
+  type KubeFlags,
+  kubeChoiceOf,
+  statusLeaseOf,
+} from "../resources/kube-flags.ts";
 import { canChange, readSourceFiles } from "../resources/read-files.ts";
 import {
   areFilesGiven,
@@ -38,6 +44,8 @@ export interface InputOptions {
   readonly rendering?: RenderingOptions;
   readonly onChange: (update: ConfigurationUpdate) => void;
   readonly onProblem: (words: string) => void;
+  /** For people: what goes as usual. */
+  readonly onNote: (words: string) => void;
 }
 
 /** The configuration that a sidecar starts with, and where the next ones come from. */
@@ -47,6 +55,8 @@ export interface ConfigurationInput {
   readonly rollout: Pick<ConfigurationSource, "refused" | "accepted">;
   /** Kinds of an API server that are followed. */
   readonly followedKinds?: FollowedKinds;
+  /** The statuses of an API server's objects; absent: this process writes none. */
+  readonly statuses?: StatusesInCluster;
   /** Ends `onChange`. */
   close(): Promise<void>;
 }
@@ -83,19 +93,40 @@ async function openWithKube(
     ...settingsOf(options, { hasOnlyOwnGateways: isRendering }),
     ...filesOf(options, flags.file ?? []),
     objects: kube.objects,
+    onStatuses: (changes) => statuses?.takeStatuses(changes),
   });
+  const statuses = statusesOf(options, kube, source);
   const close = async () => {
+    await statuses?.close();
     await kube.close();
     await source.close();
   };
-  kube.feed(source);
+  kube.feed(source, (changes) => statuses?.takeObjects(changes));
   try {
     const first = await orAborted(firstOf(source), io.signal);
-    return { first, rollout: source, followedKinds: kube.kinds, close };
+    const { kinds: followedKinds } = kube;
+    return { first, rollout: source, followedKinds, ...defined({ statuses }), close };
   } catch (cause) {
     await close();
     throw cause;
   }
+}
+
+/** Undefined with `--no-status`. */
+function statusesOf(
+  { flags, rendering, onProblem, onNote }: InputOptions,
+  kube: KubeSource,
+  configuration: Pick<ConfigurationSource, "serves">,
+): StatusesInCluster | undefined {
+  const lease = statusLeaseOf(flags);
+  if (lease === undefined) return undefined;
+  return writeStatuses({
+    ...{ client: kube.client, lease, isRendering: rendering !== undefined, configuration },
+    objects: kube.objects,
+    find: ({ kind, ...named }) =>
+      kube.find({ ...named, apiVersion: `${kind.group}/${kind.version}`, kind: kind.kind }),
+    ...{ onProblem, onNote },
+  });
 }
 
 function settingsOf(options: InputOptions, choice: Pick<TopologyNeeds, "hasOnlyOwnGateways"> = {}) {

@@ -24,6 +24,10 @@ export class ObjectCache {
     return this.#entries().map(({ held }) => held.object);
   }
 
+  find({ namespace = "", name }: Pick<ObjectId, "namespace" | "name">): JsonObject | undefined {
+    return this.#byNamespace.get(namespace)?.get(name)?.held.object;
+  }
+
   /**
    * Takes an object's present content. Another uid under the same name is another object: the old one goes first. One of
    * which nothing is wanted any more goes too.

@@ -3,7 +3,7 @@ import { takesNewObjects } from "../api/discovery.ts";
 import { isKubernetesError, KubernetesError } from "../api/kubernetes-error.ts";
 import { LineSplitter } from "../api/line-splitter.ts";
 import { type ListLimits, listObjects, selectorsOf } from "../api/list-objects.ts";
-import type { ObjectChange } from "../objects/held-object.ts";
+import type { ObjectChange, ObjectId } from "../objects/held-object.ts";
 import type { JsonObject } from "../objects/json.ts";
 import { listPathOf, type Scope } from "../objects/watched-kind.ts";
 import type { Condition, FollowState, Moment, Pace } from "./follow-state.ts";
@@ -96,6 +96,10 @@ export class Follower {
 
   objects(): JsonObject[] {
     return this.#following.objects();
+  }
+
+  find(id: Pick<ObjectId, "namespace" | "name">): JsonObject | undefined {
+    return this.#following.find(id);
   }
 
   start(): void {

@@ -1,5 +1,5 @@
 import type { ObjectList } from "../api/list-objects.ts";
-import type { HeldObject, ObjectChange } from "../objects/held-object.ts";
+import type { HeldObject, ObjectChange, ObjectId } from "../objects/held-object.ts";
 import type { JsonObject } from "../objects/json.ts";
 import { ObjectCache } from "../objects/object-cache.ts";
 import { isBuiltIn, type WatchedKind } from "../objects/watched-kind.ts";
@@ -46,6 +46,10 @@ export class Following {
 
   objects(): JsonObject[] {
     return this.#cache.objects();
+  }
+
+  find(id: Pick<ObjectId, "namespace" | "name">): JsonObject | undefined {
+    return this.#cache.find(id);
   }
 
   take(outcome: Outcome, moment: Moment): void {
