@@ -160,6 +160,7 @@ describe("an endpoint that is an interface of Envoy or the sidecar, even if flag
     { command: "render", flags: ["--stats-listener", "0.0.0.0:7901"] },
     { command: "render", flags: ["--sidecar", "127.0.0.1:7901"] },
     { command: "serve", flags: ["--admin", endpoint] },
+    { command: "serve", flags: ["--probes", endpoint] },
     { command: "serve", flags: ["--grpc", endpoint] },
     { command: "up", flags: ["--envoy-admin", endpoint] },
   ])("is rejected by umbra $command $flags", async ({ command, flags }) => {

@@ -23,6 +23,8 @@ export interface SidecarOptions {
   readonly statusWrites?: () => StatusWrites;
   /** Address of the admin interface. Keep it on loopback. */
   readonly admin: { readonly host: string; readonly port: number };
+  /** Address that serves only /healthz, /readyz and /metrics, for other machines. Absent: only the admin interface does. */
+  readonly probes?: { readonly host: string; readonly port: number };
   readonly log: Logger;
   /** Envoy's admin interface, if readiness includes Envoy. */
   readonly envoyAdmin?: string;

@@ -2,7 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { allPrimaryPools, bytesText, heldRequestBytes, type Topology } from "@umbra/envoy-config";
 import { createExtProcServer, type ExtProcServer } from "@umbra/ext-proc";
 import { defined } from "@umbra/shadow/defined";
-import { type AdminServer, startAdminServer } from "./admin/admin-server.ts";
+import { startAdminServer } from "./admin/admin-server.ts";
+import { type HttpServer, serveRoutes } from "./admin/http-routes.ts";
+import { probeRoutes } from "./admin/probe-routes.ts";
 import { createGone, type Gone } from "./apply/gone.ts";
 import { createSidecarServing, heldBytes, type SidecarServing } from "./apply/sidecar-serving.ts";
 import { assemble, now, type SidecarParts } from "./assemble.ts";
@@ -17,7 +19,7 @@ import { addStatusWritesMetrics, type StatusWrites } from "./configuration/statu
 import type { MetricFamily } from "./metrics/exposition.ts";
 import { version } from "./metrics/process-metrics.ts";
 import { withOwnMemory } from "./own-memory.ts";
-import { createReadiness } from "./readiness.ts";
+import { createReadiness, type Readiness } from "./readiness.ts";
 import { observeExchange } from "./requests/observe.ts";
 import { pickExchange } from "./requests/pick-exchange.ts";
 import { type EndpointKey, openEndpointKey } from "./scrape/endpoint-key.ts";
@@ -32,6 +34,8 @@ export interface Sidecar {
   /** The bound address. */
   readonly grpcAddress: string;
   readonly adminAddress: string;
+  /** Where only the probes and the metrics are served; undefined without `probes`. */
+  readonly probesAddress: string | undefined;
   /** Where ADS is served; undefined without `ads`. */
   readonly adsAddress: string | undefined;
   /** The metrics of `/metrics`, except those of Node.js. */
@@ -79,7 +83,7 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
     key,
     certificates,
   });
-  const { pools, metrics, evaluations } = parts;
+  const { pools, metrics } = parts;
   certificates?.watch((next) => server.setCertificates(next));
   const timers = startTimers(parts, gone);
   const readiness = createReadiness({
@@ -88,7 +92,7 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
     setServing: (isServing) => server.setServing(isServing),
   });
   const live = createLive(options, parts, serving);
-  let admin: AdminServer | undefined;
+  const opened: HttpServer[] = [];
 
   async function tearDown(graceMs: number): Promise<void> {
     for (const timer of timers) clearInterval(timer);
@@ -97,28 +101,20 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
     await closeStreams(server, pools, graceMs);
     // Last: an Envoy that is restarted meanwhile needs its configuration.
     await live.close();
-    await Promise.all([scraping.close(), endJudging(parts), admin?.close()]);
+    await Promise.all([scraping.close(), endJudging(parts)]);
+    await Promise.all(opened.map((each) => each.close()));
     metrics.close();
   }
 
   try {
     const grpcAddress = await server.listen(options.grpc);
     const adsAddress = await live.listen();
-    admin = await startAdminServer(options.admin, {
-      pools,
-      configuration: live.state,
-      ...{ recorder: parts.recorder, knownModel: metrics.labels.model },
-      metrics: metrics.exposition,
-      mirrors: parts.mirrors,
-      notReady: readiness.missing,
-      degraded: () => degradedBy(options),
-      ...{ evaluations, token: options.adminToken, log },
-    });
+    const { admin, probes } = await openPages(options, parts, { readiness, live, opened });
     readiness.begin();
     log.info({ grpc: grpcAddress, admin: admin.address, pools: [...pools.keys()] }, "serving");
     return {
       grpcAddress,
-      adminAddress: admin.address,
+      ...{ adminAddress: admin.address, probesAddress: probes?.address },
       adsAddress,
       apply: live.apply,
       ...{ metrics: metrics.exposition.families, faulted: metrics.faulted, serving },
@@ -133,6 +129,36 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
     await tearDown(0).catch((err: unknown) => log.error({ err }, "the cleanup failed"));
     throw cause;
   }
+}
+
+interface Opening {
+  readonly readiness: Readiness;
+  readonly live: LiveConfiguration;
+  /** Gets what has been opened, also if this fails later. */
+  readonly opened: HttpServer[];
+}
+
+async function openPages(
+  options: SidecarOptions,
+  { evaluations, metrics, mirrors, pools, recorder }: SidecarParts,
+  { readiness, live, opened }: Opening,
+): Promise<{ readonly admin: HttpServer; readonly probes: HttpServer | undefined }> {
+  const asked = {
+    metrics: metrics.exposition,
+    notReady: readiness.missing,
+    degraded: () => degradedBy(options),
+  };
+  const admin = await startAdminServer(options.admin, {
+    ...{ ...asked, pools, mirrors, recorder, evaluations },
+    configuration: live.state,
+    knownModel: metrics.labels.model,
+    ...{ token: options.adminToken, log: options.log },
+  });
+  opened.push(admin);
+  if (options.probes === undefined) return { admin, probes: undefined };
+  const probes = await serveRoutes(options.probes, probeRoutes(asked));
+  opened.push(probes);
+  return { admin, probes };
 }
 
 function startTimers(parts: SidecarParts, gone: Gone): readonly NodeJS.Timeout[] {

@@ -7,7 +7,8 @@ import { evaluationConfig } from "@umbra/shadow";
 import { type Sidecar, startSidecar } from "@umbra/sidecar";
 import pino from "pino";
 import type { PoolAnswer } from "../src/admin/admin-answers.ts";
-import { type AdminServer, startAdminServer } from "../src/admin/admin-server.ts";
+import { startAdminServer } from "../src/admin/admin-server.ts";
+import type { HttpServer } from "../src/admin/http-routes.ts";
 import { createJudging } from "../src/evaluation/judging.ts";
 import type { MirrorState } from "../src/mirror/mirror-gate.ts";
 import { type Browser, type BrowserPage, chromium, openBrowser } from "./chromium.ts";
@@ -131,7 +132,7 @@ describeInChromium(`the live page, ${where}`, () => {
   });
 
   describe("of an admin server", () => {
-    let admin: AdminServer;
+    let admin: HttpServer;
     let url: string;
     let shown: ReturnType<typeof look>;
     let pools: readonly PoolAnswer[];

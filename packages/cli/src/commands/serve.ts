@@ -160,7 +160,7 @@ async function runSidecar(
 
 function sidecarOptions(flags: ServeFlags) {
   const { grpc, compatMetrics, traces, envoyAdmin, endpointKeyFile, capture } = flags;
-  const { samples: samplesFile, adminTokenFile } = flags;
+  const { samples: samplesFile, adminTokenFile, probes } = flags;
   const retentionMs = flags.captureRetention * 24 * 3_600_000;
   return {
     ...{ grpc, compatMetrics, traces, ...defined({ envoyAdmin, endpointKeyFile, samplesFile }) },
@@ -169,6 +169,7 @@ function sidecarOptions(flags: ServeFlags) {
     ...(capture === undefined
       ? {}
       : { capture: { folder: flags.captureDir, limit: capture, retentionMs } }),
+    ...(probes === undefined ? {} : { probes: hostPort(probes, "--probes") }),
     ...(adminTokenFile === undefined ? {} : { adminToken: readToken(adminTokenFile) }),
   };
 }

@@ -12,6 +12,7 @@ export interface SidecarFlags {
 
 /** Flags of `umbra serve` and `umbra up`. */
 interface RunFlags extends SidecarFlags {
+  readonly probes?: string;
   readonly grpcTlsCert?: string;
   readonly grpcTlsKey?: string;
   readonly grpcClientCa?: string;
@@ -98,6 +99,12 @@ export const runFlags: FlagTable<ServeFlags & UpFlags & DemoFlags> = {
     help: "address of the admin interface",
     read: checked(hostPort),
     of: { serve: "127.0.0.1:9090", up: "127.0.0.1:9090", doctor: "127.0.0.1:9090" },
+  },
+  probes: {
+    flag: "--probes <host:port>",
+    help: "address that serves only /healthz, /readyz and /metrics, for a kubelet and Prometheus, so that --admin stays on loopback",
+    read: checked(hostPort),
+    of: both,
   },
   envoyAdmin: {
     flag: "--envoy-admin <host:port>",

@@ -326,6 +326,7 @@ export function refuseErrors(
 /** Addresses that Envoy and the sidecar listen on for other purposes than client requests. */
 export interface InterfaceFlags {
   readonly admin?: string | undefined;
+  readonly probes?: string | undefined;
   readonly envoyAdmin?: string | undefined;
   readonly grpc?: string | undefined;
   readonly sidecar?: string | undefined;
@@ -335,8 +336,8 @@ export interface InterfaceFlags {
 
 /** The addresses, without the flags' names. */
 export function ownInterfacesOf(flags: InterfaceFlags): readonly string[] {
-  const { admin, envoyAdmin, grpc, sidecar, statsListener, ads } = flags;
-  const all = [admin, envoyAdmin, grpc, sidecar, statsListener, ads];
+  const { admin, probes, envoyAdmin, grpc, sidecar, statsListener, ads } = flags;
+  const all = [admin, probes, envoyAdmin, grpc, sidecar, statsListener, ads];
   return all.filter((each) => each !== undefined);
 }
 

@@ -1,5 +1,3 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import type { Leg, Pair, Recorder } from "@umbra/shadow";
 import type { Logger } from "pino";
 import { configAnswer } from "../configuration/config-answer.ts";
@@ -9,41 +7,29 @@ import { browserScript } from "../live-page/browser-script.ts";
 import { liveSections } from "../live-page/live-sections.ts";
 import { livePage, livePagePolicy } from "../live-page/page.ts";
 import { createSectionFeed, type SectionFeed } from "../live-page/section-feed.ts";
-import type { Exposition } from "../metrics/exposition.ts";
 import type { MirrorRegistry } from "../mirror/mirror-registry.ts";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
-import { isRebound, refusalOf } from "./access.ts";
+import { refusalOf } from "./access.ts";
 import type { AdminAnswers, AdminPath, JsonOf, PoolAnswer } from "./admin-answers.ts";
 import { explainCall } from "./explain-call.ts";
+import { type HttpServer, json, type PathRoute, read, serveRoutes } from "./http-routes.ts";
+import { type ProbeOptions, probeRoutes } from "./probe-routes.ts";
 import { callShadow, readBody, shadowCalls } from "./shadow-calls.ts";
 
-export interface AdminOptions {
+export interface AdminOptions extends ProbeOptions {
   readonly pools: PoolRegistry;
   readonly recorder: Pick<Recorder, "pairs">;
   /** Returns the name of a configured or served model, or `other` for any other name, which clients can invent. */
   readonly knownModel: (pool: string, model: string | undefined) => string;
-  readonly metrics: Exposition;
   readonly mirrors: Pick<MirrorRegistry, "gates">;
   readonly configuration: ConfigurationState;
-  /** What is missing before traffic can be served; empty when ready. */
-  readonly notReady: () => Promise<readonly string[]>;
-  /** What does not work as usual while the last state is served. */
-  readonly degraded: () => readonly string[];
   readonly evaluations: Pick<Evaluations, "reports" | "closedReports" | "latest" | "watch">;
   /** With a token, calls that change something are allowed from any address; without one, only from loopback. */
   readonly token: string | undefined;
   readonly log: Logger;
 }
 
-export interface AdminServer {
-  /** The bound address, `host:port`. */
-  readonly address: string;
-  close(): Promise<void>;
-}
-
 const liveEveryMs = 1_000;
-/** Enough for people, Prometheus and a few commands. */
-const maxConnections = 256;
 
 /**
  * Starts the admin interface. Keep it on loopback: it shows everything to anyone who reaches it. Calls that change
@@ -52,64 +38,21 @@ const maxConnections = 256;
 export async function startAdminServer(
   at: { readonly host: string; readonly port: number },
   options: AdminOptions,
-): Promise<AdminServer> {
+): Promise<HttpServer> {
   const feed = feedOf(options);
-  const routes = new Map([
+  const server = await serveRoutes(at, [
     ...pageRoutes(feed),
+    ...probeRoutes(options),
     ...readingRoutes(options),
     ...changingRoutes(options),
   ]);
-  const server = createServer({ requestTimeout: 10_000 }, (request, response) => {
-    response.setHeader("x-content-type-options", "nosniff");
-    response.setHeader("content-security-policy", "frame-ancestors 'none'");
-    if (isRebound(request)) {
-      return json(response, 403, {
-        error: "on loopback, use localhost or an IP address",
-      });
-    }
-    const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
-    const route = routes.get(path);
-    if (route === undefined) {
-      return json(response, 404, {
-        error: `unknown path; available paths: ${[...routes.keys()].join(", ")}`,
-      });
-    }
-    const isRead = request.method === "GET" || request.method === "HEAD";
-    if (route.isChange ? request.method !== "POST" : !isRead) {
-      const error = route.isChange ? "this path requires POST" : "only GET is supported";
-      return json(response, 405, { error });
-    }
-    route.serve(request, response).catch((cause: unknown) => {
-      if (!response.headersSent) json(response, 500, { error: String(cause) });
-      else response.destroy();
-    });
-  });
-  server.maxConnections = maxConnections;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(at.port, at.host, resolve);
-  });
-  const { address, port, family } = server.address() as AddressInfo;
   return {
-    address: family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`,
-    close: () =>
-      new Promise((resolve) => {
-        feed.close();
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    address: server.address,
+    close() {
+      feed.close();
+      return server.close();
+    },
   };
-}
-
-interface Route {
-  readonly isChange: boolean;
-  serve(request: IncomingMessage, response: ServerResponse): Promise<void>;
-}
-
-type PathRoute = readonly [path: string, route: Route];
-
-function read(path: string, answer: (response: ServerResponse) => unknown): PathRoute {
-  return [path, { isChange: false, serve: async (_, response) => void (await answer(response)) }];
 }
 
 function pageRoutes(feed: SectionFeed): readonly PathRoute[] {
@@ -138,28 +81,12 @@ function pageRoutes(feed: SectionFeed): readonly PathRoute[] {
 }
 
 function readingRoutes(options: AdminOptions): readonly PathRoute[] {
-  const { recorder, metrics, notReady, mirrors, evaluations } = options;
+  const { recorder, mirrors, evaluations } = options;
   const readJson = <P extends AdminPath>(
     path: P,
     answer: () => AdminAnswers[P] | Promise<AdminAnswers[P]>,
   ) => read(path, async (response) => json(response, 200, await answer()));
   return [
-    readJson("/healthz", () => ({ status: "alive" })),
-    read("/readyz", async (response) => {
-      const missing = await notReady();
-      const isReady = missing.length === 0;
-      const degraded = options.degraded();
-      const answer: AdminAnswers["/readyz"] = {
-        status: isReady ? "ready" : "not ready",
-        missing,
-        ...(degraded.length === 0 ? {} : { degraded }),
-      };
-      json(response, isReady ? 200 : 503, answer);
-    }),
-    read("/metrics", async (response) => {
-      const text = await metrics.text();
-      response.writeHead(200, { "content-type": metrics.contentType }).end(text);
-    }),
     readJson("/v1/pools", () => ({ pools: poolsOf(options) })),
     [
       "/v1/explain",
@@ -235,9 +162,4 @@ function plain<T>(snapshot: T): JsonOf<T> {
   return JSON.parse(
     JSON.stringify(snapshot, (_key, value: unknown) => (value instanceof Set ? [...value] : value)),
   ) as JsonOf<T>;
-}
-
-function json(response: ServerResponse, status: number, data: unknown): void {
-  response.writeHead(status, { "content-type": "application/json" });
-  response.end(`${JSON.stringify(data)}\n`);
 }
