@@ -6,6 +6,7 @@ import { configCommand } from "./commands/config.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { docsCommand } from "./commands/docs.ts";
 import { doctorCommand } from "./commands/doctor.ts";
+import { drainCommand } from "./commands/drain.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { initCommand } from "./commands/init.ts";
 import { loadCommand } from "./commands/load.ts";
@@ -28,6 +29,7 @@ export function program(io: Io): Command {
     initCommand(io),
     serveCommand(io),
     upCommand(io),
+    drainCommand(io),
     simulateCommand(io),
     demoCommand(io),
     verifyCommand(io),
