@@ -129,6 +129,25 @@ describe("schemas that are made to be slow", () => {
   });
 });
 
+describe("tool calls whose schema is made to be slow", () => {
+  const values = Array.from({ length: 20_000 }, (_, i) => ({ [`k${i}`]: i }));
+  const offered = [{ name: "f", input_schema: { properties: { a: { enum: values } } } }];
+  const request = readComparedRequest({ tools: offered });
+  const callsOf = (count: number) => ({
+    text: "",
+    toolCalls: Array.from({ length: count }, () => ({ name: "f", arguments: '{"a":{"b":1}}' })),
+  });
+
+  test("of one answer share what their checks may take", () => {
+    const [one, many] = [callsOf(1), callsOf(64)];
+    compareAnswers(one, one, request);
+    const ofOne = millisecondsOf(() => compareAnswers(one, one, request));
+    const ofMany = millisecondsOf(() => compareAnswers(many, many, request));
+    expect(ofMany).toBeLessThan(20 * ofOne + 100);
+    expect(compareAnswers(many, many, request).primary.toolBad).toBeNull();
+  });
+});
+
 describe("what comes out", () => {
   const names = new Set<unknown>([
     ...decodings,

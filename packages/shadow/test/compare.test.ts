@@ -216,6 +216,44 @@ describe("an answer checked on its own", () => {
     expect(compareAnswers(cut, cut, json).primary).toMatchObject(want);
   });
 
+  test.each<{ name: string; first: Answer; second: Answer; want: 0 | 1 | null }>([
+    {
+      name: "the same start, and no more is known",
+      ...{ first: { text: "one two", isCut: true }, second: { text: "one two", isCut: true } },
+      want: null,
+    },
+    {
+      name: "a start, and an answer that is longer",
+      ...{ first: { text: "one tw", isCut: true }, second: { text: "one two three" } },
+      want: null,
+    },
+    {
+      name: "a start that is longer than the other answer",
+      ...{ first: { text: "one two", isCut: true }, second: { text: "one" } },
+      want: 0,
+    },
+    {
+      name: "starts that differ",
+      ...{ first: { text: "one two", isCut: true }, second: { text: "six two three" } },
+      want: 0,
+    },
+    {
+      name: "the same start and the same rest",
+      first: { text: "one", isCut: true, rest: "a" },
+      second: { text: "one", isCut: true, rest: "a" },
+      want: 1,
+    },
+    {
+      name: "the same start and another rest",
+      first: { text: "one", isCut: true, rest: "a" },
+      second: { text: "one", isCut: true, rest: "b" },
+      want: 0,
+    },
+  ])("knows of $name whether they are the same: $want", ({ first, second, want }) => {
+    expect(compareAnswers(first, second).agreement.exact).toBe(want);
+    expect(compareAnswers(second, first).agreement.exact).toBe(want);
+  });
+
   test("tells what only the ends of long answers differ in", () => {
     const long = "ab ".repeat(40_000);
     const { agreement, primary } = compareAnswers({ text: `${long}x` }, { text: `${long}y` });

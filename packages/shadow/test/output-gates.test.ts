@@ -382,6 +382,13 @@ describe("samples", () => {
     expect(written.cmp).toMatchObject({ lcp: 21, lcpShare: 0.6, why: null });
   });
 
+  test("do not round what almost agrees to what agrees, nor little to nothing", () => {
+    const almost = { lcpShare: 0.99991, sim: 0.99991, jsonKeys: 0.00001, toolF1: 0 };
+    expect(agreementFields({ ...same, ...almost } as never)).toMatchObject({
+      ...{ lcpShare: 0.999, sim: 0.999, jsonKeys: 0.001, toolF1: 0 },
+    });
+  });
+
   test("round a long prefix to a multiple of 16", () => {
     const text = "word ".repeat(80);
     const { agreement } = compareAnswers({ text: `${text}a` }, { text: `${text}b` });

@@ -22,7 +22,9 @@ export interface TextAgreement {
 }
 
 /** How far two answers agree: numbers and names, no text. Null where there is nothing to compare. */
-export interface AnswerAgreement extends TextAgreement {
+export interface AnswerAgreement extends Omit<TextAgreement, "exact"> {
+  /** 1 if text and tool calls are the same. Null if both have the same start, and the rest of a cut one is unknown. */
+  readonly exact: 0 | 1 | null;
   /** 1 if both are the same JSON. */
   readonly jsonEqual: 0 | 1 | null;
   /** Share of the key paths that both have, 0 to 1. */
@@ -57,15 +59,38 @@ export function agreementOf(
   const tools = compareToolCalls(callsOf(first), callsOf(second));
   const areSameCalls = tools.level === "same_args" || tools.level === "none";
   const hasTools = request.shape === "tools" || tools.level !== "none";
-  const isExact = text.exact === 1 && areSameCalls && isSameRest(first, second);
   return {
     ...text,
-    exact: isExact ? 1 : 0,
+    exact: exactness(first, second, text.exact === 1 && areSameCalls),
     ...jsonAgreement(first.text, second.text, request),
     tool: hasTools ? tools.level : null,
     toolF1: hasTools ? tools.f1 : null,
     ...driftOf(first.answer, second.answer),
   };
+}
+
+/** @param isSameStart what is looked at of both is the same */
+function exactness(
+  first: PreparedAnswer,
+  second: PreparedAnswer,
+  isSameStart: boolean,
+): 0 | 1 | null {
+  if (endsUnknown(first) || endsUnknown(second)) return canBeSame(first, second) ? null : 0;
+  return isSameStart && isSameRest(first, second) ? 1 : 0;
+}
+
+function endsUnknown({ answer: { isCut = false, rest } }: PreparedAnswer): boolean {
+  return isCut && rest === undefined;
+}
+
+/** Whether an answer whose end is unknown starts like the other. */
+function canBeSame(first: PreparedAnswer, second: PreparedAnswer): boolean {
+  const [shorter, longer] =
+    first.text.length <= second.text.length ? [first, second] : [second, first];
+  if (!endsUnknown(shorter) && shorter.text !== longer.text) return false;
+  // The last character of a start may be one with what follows.
+  const start = shorter.text.slice(0, -1);
+  return longer.text.startsWith(start);
 }
 
 /** What is not looked at of long answers is the same too. */
@@ -75,6 +100,7 @@ function isSameRest(first: PreparedAnswer, second: PreparedAnswer): boolean {
     call.name === others[i]?.name && call.arguments === others[i]?.arguments;
   return (
     first.tail === second.tail &&
+    first.answer.rest === second.answer.rest &&
     calls.length === others.length &&
     calls.every((call, i) => i < maxToolCalls || isSameCall(call, i))
   );

@@ -11,7 +11,7 @@ import {
 import { isRefusal } from "./refusal.ts";
 import { isLoop, repeatedShare, wordsOf } from "./repetition.ts";
 import { checkSchema } from "./schema.ts";
-import type { SchemaState } from "./schema-check.ts";
+import { createSchemaBudget, type SchemaState } from "./schema-check.ts";
 import { type Script, scriptOf } from "./script.ts";
 import { checkToolCall } from "./tool-calls.ts";
 
@@ -129,12 +129,14 @@ function checkTools(
   { tools }: ComparedRequest,
 ): 0 | 1 | null {
   if (tools === undefined) return null;
+  const budget = createSchemaBudget();
   // Of the last call of a cut answer there may be only the start.
   const whole = isCut ? toolCalls.slice(0, -1) : toolCalls;
   const isBad = whole
     .slice(0, maxToolCalls)
     .some((call, i) =>
-      i < maxCheckedCalls ? checkToolCall(call, tools) !== "valid" : !tools.has(call.name),
+      i < maxCheckedCalls ? checkToolCall(call, tools, budget) !== "valid" : !tools.has(call.name),
     );
-  return !isBad && (isCut || toolCalls.length > maxToolCalls) ? null : flag(isBad);
+  const isAllChecked = !isCut && toolCalls.length <= maxToolCalls && budget.left >= 0;
+  return isBad || isAllChecked ? flag(isBad) : null;
 }

@@ -13,4 +13,9 @@ export interface Answer {
   readonly logprobs?: readonly TokenLogprob[];
   /** True if only the start of the answer is here. */
   readonly isCut?: boolean;
+  /**
+   * For a cut answer: a digest of what follows. Both answers must be cut by the same rule; without digests it is unknown
+   * whether answers with the same start are the same.
+   */
+  readonly rest?: string;
 }

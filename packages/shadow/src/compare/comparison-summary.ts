@@ -177,34 +177,36 @@ function createAgreementCounter() {
 
   return {
     add(agreement: AnswerAgreement, floor: AnswerAgreement | undefined): void {
-      exact.add(agreement.exact);
+      if (agreement.exact !== null) exact.add(agreement.exact);
       lcpShare.add(agreement.lcpShare);
       sim.add(agreement.sim);
       prefixes.push(agreement.lcp);
       if (agreement.lcpShare < 1) partedAt.push(agreement.lcp);
       if (floor === undefined) return;
-      floorExact.add(floor.exact);
       floorSim.add(floor.sim);
-      exactLost.add(agreement.exact === 1, floor.exact === 1);
+      if (floor.exact !== null) floorExact.add(floor.exact);
+      if (agreement.exact !== null && floor.exact !== null) {
+        exactLost.add(agreement.exact === 1, floor.exact === 1);
+      }
       simLost.add(floor.sim - agreement.sim);
     },
-    count: () => exact.n,
+    count: () => sim.n,
     row: (decode: AgreementRow["decode"]): readonly AgreementRow[] => {
-      if (exact.n === 0) return [];
+      if (sim.n === 0) return [];
       const lcp_p50 = quantile(sorted(prefixes), 0.5);
       return [
         {
-          ...{ decode, n: exact.n, exact: meanOf(exact), lcp_p50 },
+          ...{ decode, n: sim.n, exact: meanOf(exact), lcp_p50 },
           ...{ lcp_share: meanOf(lcpShare), sim: meanOf(sim), floor: floorRow() },
         },
       ];
     },
     divergence: (): ComparisonSummary["divergence"] =>
-      exact.n === 0
+      sim.n === 0
         ? []
         : divergenceChars.map((chars) => [
             chars,
-            partedAt.filter((at) => at < chars).length / exact.n,
+            partedAt.filter((at) => at < chars).length / sim.n,
           ]),
   };
 }

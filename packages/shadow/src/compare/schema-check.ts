@@ -21,22 +21,33 @@ export function broken(fault: SchemaFault): SchemaCheck {
   return { state: "broken", fault };
 }
 
-/** Steps of a check: rules looked at, values compared, steps of searches. */
-export const maxWork = 100_000;
+/** Steps of the checks of one answer: rules looked at, values compared, steps of searches. Some 10 ms. */
+const maxWork = 50_000;
 
-/** What one check shares and may still do. */
+/** What the checks of one answer share: its tool calls may be many, each with a schema that takes long. */
+export interface SchemaBudget {
+  /** Steps left; negative if a check was given up. */
+  left: number;
+  /** Compiled patterns by their source. */
+  readonly patterns: Map<string, SchemaPattern | undefined>;
+}
+
+/** Creates what the checks of one answer may take. */
+export function createSchemaBudget(): SchemaBudget {
+  return { left: maxWork, patterns: new Map() };
+}
+
+/** One check. */
 export interface Work {
   /** The whole schema, which references are about. */
   readonly root: Json;
-  /** Steps left; negative if the check was given up. */
-  left: number;
-  readonly patterns: Map<string, SchemaPattern | undefined>;
+  readonly budget: SchemaBudget;
 }
 
 /** Takes steps; false if there are not as many left. */
 export function spend(work: Work, steps: number): boolean {
-  work.left -= steps;
-  return work.left >= 0;
+  work.budget.left -= steps;
+  return work.budget.left >= 0;
 }
 
 /** Joins checks that must all be kept: the first that is broken decides. */

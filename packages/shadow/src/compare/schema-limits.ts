@@ -55,11 +55,11 @@ const searchStepsPerStep = 20;
 function checkPattern({ value, limit: source, work }: Limited): SchemaCheck {
   if (typeof source !== "string") return unchecked;
   if (typeof value !== "string") return kept;
-  if (!work.patterns.has(source)) {
+  if (!work.budget.patterns.has(source)) {
     if (!spend(work, compileWork)) return unchecked;
-    work.patterns.set(source, compilePattern(source));
+    work.budget.patterns.set(source, compilePattern(source));
   }
-  const pattern = work.patterns.get(source);
+  const pattern = work.budget.patterns.get(source);
   if (pattern === undefined) return unchecked;
   const steps = (value.length * pattern.stepsPerChar) / searchStepsPerStep;
   if (!spend(work, Math.ceil(steps))) return unchecked;

@@ -3,9 +3,10 @@ import {
   allOf,
   anyOf,
   broken,
+  createSchemaBudget,
   kept,
-  maxWork,
   oneOf,
+  type SchemaBudget,
   type SchemaCheck,
   spend,
   unchecked,
@@ -18,11 +19,18 @@ import { limitChecks } from "./schema-limits.ts";
  * allOf, anyOf, oneOf, local $ref, pattern, and limits of numbers, texts, arrays and objects. A value that breaks a rule
  * is `broken`, whatever the other rules are. Any other value is `unchecked` if there is a rule that is not known, a
  * reference that leads out of the schema or to itself, a pattern that RE2 can't search, or too much work.
+ *
+ * @param budget shared by the checks of one answer
  */
-export function checkSchema(value: Json, schema: Json): SchemaCheck {
-  const work: Work = { root: schema, left: maxWork, patterns: new Map() };
+export function checkSchema(
+  value: Json,
+  schema: Json,
+  budget: SchemaBudget = createSchemaBudget(),
+): SchemaCheck {
+  if (budget.left < 0) return unchecked;
+  const work: Work = { root: schema, budget };
   const checked = checkAt(value, schema, { work, depth: 0, references: [] });
-  return work.left < 0 ? unchecked : checked;
+  return budget.left < 0 ? unchecked : checked;
 }
 
 /** Where a check is. */

@@ -1,7 +1,7 @@
 import { canonicalJson, isJsonObject, type Json } from "./canonical-json.ts";
 import { parsed } from "./json-answer.ts";
 import { checkSchema } from "./schema.ts";
-import type { SchemaFault } from "./schema-check.ts";
+import { createSchemaBudget, type SchemaBudget, type SchemaFault } from "./schema-check.ts";
 
 /** A tool call of an answer. */
 export interface ToolCall {
@@ -79,16 +79,19 @@ export type ToolCallState = "valid" | "unknown_tool" | "bad_json" | SchemaFault;
 /**
  * Checks a call against the tools that were offered: its tool is one of them, and its arguments are a JSON object that
  * breaks no rule of the tool's schema. Rules that can't be checked count as kept.
+ *
+ * @param budget shared by the checks of one answer
  */
 export function checkToolCall(
   call: ToolCall,
   offered: ReadonlyMap<string, OfferedTool>,
+  budget: SchemaBudget = createSchemaBudget(),
 ): ToolCallState {
   const tool = offered.get(call.name);
   if (tool === undefined) return "unknown_tool";
   const json = argumentsOf(call.arguments);
   if (!isJsonObject(json)) return "bad_json";
   if (tool.parameters === undefined) return "valid";
-  const checked = checkSchema(json, tool.parameters);
+  const checked = checkSchema(json, tool.parameters, budget);
   return checked.state === "broken" ? checked.fault : "valid";
 }

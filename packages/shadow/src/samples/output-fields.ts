@@ -41,10 +41,11 @@ export function outputFields({ chars: _, ...check }: AnswerCheck): SampleOutput 
 export function agreementFields(agreement: AnswerAgreement): SampleAgreement {
   const { lcp, lcpShare, sim, jsonKeys, toolF1, lpAbs, lpDiff } = agreement;
   const rounded = (value: number | null) => (value === null ? null : places(value));
+  const share = (value: number | null) => (value === null ? null : sharePlaces(value));
   return {
     ...agreement,
-    ...{ lcp: lcp > finePrefix ? 16 * Math.round(lcp / 16) : lcp, lcpShare: places(lcpShare) },
-    ...{ sim: places(sim), jsonKeys: rounded(jsonKeys), toolF1: rounded(toolF1) },
+    ...{ lcp: lcp > finePrefix ? 16 * Math.round(lcp / 16) : lcp, lcpShare: sharePlaces(lcpShare) },
+    ...{ sim: share(sim), jsonKeys: share(jsonKeys), toolF1: share(toolF1) },
     ...{ lpAbs: rounded(lpAbs), lpDiff: rounded(lpDiff), why: null },
   };
 }
@@ -53,6 +54,13 @@ const finePrefix = 256;
 
 function places(value: number): number {
   return Math.round(value * 1_000) / 1_000;
+}
+
+/** Rounds a share. All and nothing are exact: 1 means that nothing differs. */
+function sharePlaces(value: number): number {
+  const rounded = places(value);
+  if (rounded === 1 && value < 1) return 0.999;
+  return rounded === 0 && value > 0 ? 0.001 : rounded;
 }
 
 /** The fields of a pair whose answers were not compared. */
