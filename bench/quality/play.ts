@@ -71,14 +71,19 @@ export function play(
     engines.set(`10.0.0.${i + 1}:8000`, createEngine(options, clock));
   }
   const addresses = [...engines.keys()];
-  const picking = policy.create({ now: clock.now, random: () => draws.next(), addresses });
+  const { now, schedule } = clock;
+  const picking = policy.create({ now, schedule, random: () => draws.next(), addresses });
 
-  for (const [i, [address, engine]] of [...engines].entries()) {
+  // Each process that picks scrapes at times of its own.
+  const scrapes = [...engines].flatMap((each) =>
+    (picking.scraped ?? []).map((scraped) => [each, scraped] as const),
+  );
+  for (const [i, [[address, engine], scraped]] of scrapes.entries()) {
     const scrape = (): void => {
-      picking.scraped?.(address, metricsOf(engine, clock.now()), clock.now());
+      scraped(address, metricsOf(engine, clock.now()), clock.now());
       clock.schedule(scrape, scrapeEveryMs * (0.9 + 0.2 * draws.next()));
     };
-    clock.schedule(scrape, (i * scrapeEveryMs) / addresses.length);
+    clock.schedule(scrape, (i * scrapeEveryMs) / scrapes.length);
   }
 
   const finished: Finished[] = [];

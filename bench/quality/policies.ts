@@ -3,6 +3,7 @@ import {
   decisionTreeProfile,
   defaultProfile,
   type ModelServerMetrics,
+  type PoolState,
   type Profile,
   referenceProfile,
 } from "@umbra/scheduler";
@@ -16,6 +17,7 @@ export interface Policy {
 
 export interface World {
   now(): number;
+  schedule(run: () => void, afterMs: number): void;
   /** Uniform in [0, 1). */
   random(): number;
   readonly addresses: readonly string[];
@@ -23,8 +25,11 @@ export interface World {
 
 export interface Picking {
   pick(request: BenchRequest): PickedEndpoint;
-  scraped?(address: string, metrics: ModelServerMetrics, startedMs: number): void;
+  /** One for each process that picks; absent: metrics are not looked at. */
+  readonly scraped?: readonly Scraped[];
 }
+
+export type Scraped = (address: string, metrics: ModelServerMetrics, startedMs: number) => void;
 
 export interface PickedEndpoint {
   readonly address: string;
@@ -70,28 +75,35 @@ function scheduled(
       const pool = createPool({ name, now, random, profiles: [{ profile: profile() }] });
       pool.setEndpoints(addresses);
       return {
-        pick({ model, adapter, prompt, session }) {
-          const picked = pool.pick({
-            model,
-            prompt,
-            session,
-            // The tree drops all others where the pool is full; a comparison needs every request served.
-            criticality: "Critical",
-            ...(adapter === undefined ? {} : { adapter }),
-          });
-          if (!picked.ok) throw new Error(`${name} has refused a request: ${picked.code}`);
-          const { endpoint: address, lease } = picked;
-          return {
-            address,
-            firstToken() {
-              if (seesFirstTokens) lease.firstToken();
-            },
-            done: (outputTokens) => lease.done({ outputTokens }),
-          };
-        },
-        scraped: (address, metrics, startedMs) => pool.recordScrape(address, metrics, startedMs),
+        pick: (request) => pickedFrom(pool, request, { seesFirstTokens }),
+        scraped: [(address, metrics, startedMs) => pool.recordScrape(address, metrics, startedMs)],
       };
     },
+  };
+}
+
+/** Picks in a pool's state. */
+export function pickedFrom(
+  pool: PoolState,
+  { model, adapter, prompt, session }: BenchRequest,
+  { seesFirstTokens = true }: { readonly seesFirstTokens?: boolean } = {},
+): PickedEndpoint {
+  const picked = pool.pick({
+    model,
+    prompt,
+    session,
+    // The tree drops all others where the pool is full; a comparison needs every request served.
+    criticality: "Critical",
+    ...(adapter === undefined ? {} : { adapter }),
+  });
+  if (!picked.ok) throw new Error(`${pool.name} has refused a request: ${picked.code}`);
+  const { endpoint: address, lease } = picked;
+  return {
+    address,
+    firstToken() {
+      if (seesFirstTokens) lease.firstToken();
+    },
+    done: (outputTokens) => lease.done({ outputTokens }),
   };
 }
 

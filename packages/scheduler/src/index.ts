@@ -63,6 +63,7 @@ export type { PluginTime, PoolEvent } from "./pool/events.ts";
 export type { HealthOptions } from "./pool/health.ts";
 export type { EndpointModels } from "./pool/holders.ts";
 export type { KnownLoad } from "./pool/known-load.ts";
+export { maxPeers, type PeerLoad, type PeerReport, type SentPrompt } from "./pool/peer-report.ts";
 export { createPool } from "./pool/pool.ts";
 export type { PrefixOptions } from "./pool/prefix-view.ts";
 export type { EndpointSnapshot, PoolSnapshot } from "./pool/snapshot.ts";

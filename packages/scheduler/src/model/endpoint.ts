@@ -4,7 +4,7 @@ export interface Endpoint {
   readonly address: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly metrics: MetricsState;
-  /** Requests that this process has sent to the endpoint and that have not finished. */
+  /** Requests that this process, and those that report to it, have sent to the endpoint and that have not finished. */
   readonly inFlight: number;
   /** Prompt tokens, minus the probably cached ones, of requests in flight without a first token. */
   readonly pendingPromptTokens: number;

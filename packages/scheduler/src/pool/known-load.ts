@@ -19,7 +19,7 @@ export function knownLoad(members: readonly Member[]): KnownLoad {
   for (const member of members) {
     const { lastFailure } = member;
     if (loadMetrics(member) !== undefined) knownEndpoints++;
-    inFlight += member.inFlight;
+    inFlight += member.inFlight - member.peers.inFlight;
     if (lastFailure !== undefined && lastFailure.atMs >= (newest?.atMs ?? 0)) newest = lastFailure;
   }
   return {

@@ -27,7 +27,19 @@ export interface Member extends Writable<Omit<Endpoint, "address" | "recentAdapt
   /** Serial number of the pick that `cachedBlocks` was computed for. */
   cachedFor: number;
   cachedBlocks: number;
+  /** The part of its counts that other processes have in flight. */
+  readonly peers: PeerShare;
   readonly health: Health;
+}
+
+/** What other processes have in flight at an endpoint. */
+export interface PeerShare {
+  inFlight: number;
+  pendingPromptTokens: number;
+  pendingOutputTokens: number;
+  sentSinceScrape: number;
+  /** Known at the newest scrape. */
+  inFlightAtScrape: number;
 }
 
 /** State for learning how many requests a server runs at once. */
@@ -123,6 +135,10 @@ export function createMember(address: string): Member {
     blocks: undefined,
     cachedFor: -1,
     cachedBlocks: 0,
+    peers: {
+      ...{ inFlight: 0, pendingPromptTokens: 0, pendingOutputTokens: 0 },
+      ...{ sentSinceScrape: 0, inFlightAtScrape: 0 },
+    },
     health: {
       failuresInARow: 0,
       ejections: 0,

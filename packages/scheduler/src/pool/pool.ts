@@ -1,14 +1,14 @@
-import type { Explanation } from "../explanation.ts";
-import { adapterSlots, type Endpoint } from "../model/endpoint.ts";
+import { adapterSlots } from "../model/endpoint.ts";
 import { finiteOrUndefined } from "../model/finite-or-undefined.ts";
 import { type InferenceRequest, promptTokensOf } from "../model/request.ts";
 import type { PickContext } from "../plugin.ts";
 import type { Profile, Trace } from "../profile.ts";
 import { defaultProfile } from "../profiles/default.ts";
-import type { Lease, Refused } from "../result.ts";
+import type { Lease } from "../result.ts";
 import { createAging } from "./aging.ts";
 import { answerKind, type EndpointAnswer, isErrorStatus } from "./answer.ts";
 import { createAvoidance } from "./avoidance.ts";
+import { createTrace, type Decision, explanationOf } from "./decision.ts";
 import { eligible } from "./eligible.ts";
 import { countAnswer } from "./error-share.ts";
 import type { PluginTime } from "./events.ts";
@@ -26,15 +26,17 @@ import {
   recordAdapter,
 } from "./member.ts";
 import { nextBest } from "./next-best.ts";
+import { createPeerLoads, ownLoads, settlePeers } from "./peer-loads.ts";
 import { createPrefixView } from "./prefix-view.ts";
 import { updateReadiness } from "./readiness.ts";
+import { refused } from "./refused.ts";
 import { clearContents, halveContents, hasRestarted } from "./restart.ts";
 import { Roster } from "./roster.ts";
 import { learnSeats } from "./seats.ts";
 import { isSamePrefix, settingsOf } from "./settings.ts";
 import { endpointSnapshot } from "./snapshot.ts";
 import { stopwatch } from "./stopwatch.ts";
-import type { PoolOptions, PoolState } from "./types.ts";
+import type { PoolOptions, PoolState, ProfileRule } from "./types.ts";
 
 /** Weight of the newest value in a moving average. */
 const newestWeight = 0.1;
@@ -68,9 +70,10 @@ export function createPool(options: PoolOptions): PoolState {
     },
   });
   const aging = createAging({ staleAfterMs, reinstate });
-  const salt = Math.floor(random() * 2 ** 32);
+  const salt = options.promptSeed ?? Math.floor(random() * 2 ** 32);
   let prefix = createPrefixView(prefixOptions, salt);
   const roster = new Roster();
+  const peers = createPeerLoads((address) => roster.find(address));
   let outputTokens = firstOutputTokens;
   let picks = 0;
 
@@ -107,10 +110,8 @@ export function createPool(options: PoolOptions): PoolState {
   function recordTtft(member: Member, ttftMs: number): void {
     member.ttftSeenMs = now();
     aging.recordTtft(member.ttftSeenMs);
-    member.ttftMs =
-      member.ttftMs === undefined
-        ? ttftMs
-        : member.ttftMs + newestWeight * (ttftMs - member.ttftMs);
+    const { ttftMs: mean = ttftMs } = member;
+    member.ttftMs = mean + newestWeight * (ttftMs - mean);
   }
 
   function recordKind(
@@ -167,13 +168,6 @@ export function createPool(options: PoolOptions): PoolState {
     avoidance.update(roster.members, roster.groups, nowMs, isExact);
   }
 
-  function profileFor(request: InferenceRequest): Profile {
-    for (const { profile, when } of profiles) {
-      if (when === undefined || when(request)) return profile;
-    }
-    return fallbackProfile;
-  }
-
   function decide(
     request: InferenceRequest,
     trace: Trace | undefined,
@@ -194,7 +188,7 @@ export function createPool(options: PoolOptions): PoolState {
     }
     const refusal = admission.refuses(request, candidates);
     if (refusal !== undefined) return { candidates, code: refusal };
-    const profile = profileFor(request);
+    const profile = profileFor(request, profiles) ?? fallbackProfile;
     const onStep = steps === undefined ? undefined : stopwatch(now, steps);
     const choice = profile.choose(request, candidates, context, trace, onStep);
     if ("refusedBy" in choice) {
@@ -238,6 +232,7 @@ export function createPool(options: PoolOptions): PoolState {
       roster.set(endpoints);
       avoidance.invalidate();
       aging.scheduleBy(now());
+      peers.addTo(roster.all());
       for (const member of roster.members) prefix.fit(member, roster.members.length);
     },
 
@@ -279,6 +274,7 @@ export function createPool(options: PoolOptions): PoolState {
       updateReadiness(member);
       member.scrapeStartedMs = startedMs;
       member.sentSinceScrape = settlePrompts(member, startedMs);
+      settlePeers(member);
       evictAdapters(member, adapterSlots(member));
       prefix.fit(member, Math.max(1, roster.members.length));
       for (let i = health.takeProvenFailures(member); i > 0; i--) recordFailure(member);
@@ -331,14 +327,7 @@ export function createPool(options: PoolOptions): PoolState {
           code,
           tookMs: now() - context.nowMs,
         });
-        const { retryAfterMs } = admission;
-        return {
-          ok: false,
-          code,
-          ...(by === undefined ? {} : { by }),
-          ...(code === "SHED" || code === "POOL_SATURATED" ? { retryAfterMs } : {}),
-          ...(explanation === undefined ? {} : { explanation }),
-        };
+        return refused({ code, by, explanation, retryAfterMs: admission.retryAfterMs });
       }
       const isPermitted = (member: Member) => profile.permits(request, member, context);
       const fallbacks = nextBest(candidates, picked, maxFallbacks, isPermitted);
@@ -356,6 +345,19 @@ export function createPool(options: PoolOptions): PoolState {
       prefix.end();
       return explanationOf(decision, trace);
     },
+
+    takeReport: () => ({ loads: ownLoads(roster.members), prompts: prefix.takeSent() }),
+
+    recordReport(peer, { loads, prompts }) {
+      if (!peers.record(peer, loads)) return false;
+      for (const { address, hashes } of prompts) {
+        const member = roster.find(address);
+        if (member !== undefined) prefix.recordElsewhere(member, hashes);
+      }
+      return true;
+    },
+
+    forgetPeer: peers.remove,
 
     saturation() {
       age(now());
@@ -394,27 +396,11 @@ function settlePrompts({ open }: Member, startedMs: number): number {
   return sentSince;
 }
 
+function profileFor(request: InferenceRequest, rules: readonly ProfileRule[]): Profile | undefined {
+  for (const { profile, when } of rules) {
+    if (when === undefined || when(request)) return profile;
+  }
+  return undefined;
+}
+
 type MutableContext = { -readonly [key in keyof PickContext]: PickContext[key] };
-
-interface Decision {
-  readonly candidates: readonly Member[];
-  readonly profile?: Profile;
-  readonly picked?: Member;
-  readonly code?: Refused["code"];
-  readonly by?: string;
-}
-
-function createTrace(): Trace {
-  return { filters: [], scorers: [], totals: [] };
-}
-
-function explanationOf({ candidates, profile, picked, code }: Decision, trace: Trace): Explanation {
-  return {
-    profile: profile?.name ?? "",
-    candidates: candidates.map(({ address }: Endpoint) => address),
-    ...trace,
-    picker: profile?.picker ?? "",
-    ...(picked === undefined ? {} : { picked: picked.address }),
-    ...(code === undefined ? {} : { refusal: code }),
-  };
-}

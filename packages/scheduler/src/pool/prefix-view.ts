@@ -2,6 +2,8 @@ import type { InferenceRequest } from "../model/request.ts";
 import { type BlockLru, createBlockLru } from "../prefix/block-lru.ts";
 import { hashPrompt, hashText } from "../prefix/prompt-hash.ts";
 import type { Member, OpenRequest } from "./member.ts";
+import type { SentPrompt } from "./peer-report.ts";
+import { createSentPrompts } from "./sent-prompts.ts";
 
 export interface PrefixOptions {
   /**
@@ -42,6 +44,10 @@ export interface PrefixView {
   recordMove(request: OpenRequest): void;
   /** Removes the blocks that the request added to the member: those from `heldBlocks` on. */
   retract(member: Member, request: OpenRequest): void;
+  /** Returns the newest prompts sent since the last call; none at the first. */
+  takeSent(): readonly SentPrompt[];
+  /** Records that the member will hold a prompt that another process has sent. */
+  recordElsewhere(member: Member, hashes: Int32Array): void;
   /** Adjusts to the size of the member's cache, which may have changed. */
   fit(member: Member, members: number): void;
 }
@@ -49,15 +55,17 @@ export interface PrefixView {
 const bytesPerToken = 4;
 /** Size of the ring of recent prompt hashes: about a thousand prompts of 16 KB. A power of two. */
 const keptHashes = 65_536;
+const defaultSizes: Required<PrefixOptions> = {
+  blockTokens: 64,
+  maxPromptTokens: 131_072,
+  blocksPerEndpoint: 8_192,
+  maxBlocks: 2_000_000,
+};
 const noRequest: InferenceRequest = { model: "" };
 
 export function createPrefixView(options: PrefixOptions, salt: number): PrefixView {
-  const {
-    blockTokens = 64,
-    maxPromptTokens = 131_072,
-    blocksPerEndpoint = 8_192,
-    maxBlocks = 2_000_000,
-  } = options;
+  const sizes = { ...defaultSizes, ...options };
+  const { blockTokens, maxPromptTokens } = sizes;
   const blockBytes = blockTokens * bytesPerToken;
   const hashes = new Int32Array(Math.max(1, Math.floor(maxPromptTokens / blockTokens)));
   let current: InferenceRequest = noRequest;
@@ -72,10 +80,11 @@ export function createPrefixView(options: PrefixOptions, salt: number): PrefixVi
   let keptCount = 0;
   let sentBlocks = 0;
   let heldBlocks = 0;
+  const sent = createSentPrompts();
 
   /** Adds blocks starting with the last, so that a prompt's first block is evicted last. */
   function hold(member: Member, from: Int32Array, at: number, blocks: number, mask: number): void {
-    member.blocks ??= createBlockLru(capacityOf(member));
+    member.blocks ??= createBlockLru(capacityOf(member, sizes, members));
     for (let i = blocks - 1; i >= 0; i--) member.blocks.touch(from[(at + i) & mask] as number);
   }
 
@@ -92,16 +101,6 @@ export function createPrefixView(options: PrefixOptions, salt: number): PrefixVi
   function hash({ prompt, model, adapter }: InferenceRequest): number {
     if (prompt === undefined) return 0;
     return hashPrompt(prompt, hashText(adapter ?? model, salt), blockBytes, hashes);
-  }
-
-  function capacityOf({ metrics }: Member): number {
-    const fair = Math.max(1, Math.floor(maxBlocks / members));
-    if (metrics.kind === "missing") return Math.min(blocksPerEndpoint, fair);
-    const { kvBlocks, kvBlockTokens } = metrics.metrics;
-    if (kvBlocks === undefined || kvBlockTokens === undefined) {
-      return Math.min(blocksPerEndpoint, fair);
-    }
-    return Math.min(Math.max(1, Math.floor((kvBlocks * kvBlockTokens) / blockTokens)), fair);
   }
 
   function cachedShare(member: Member): number {
@@ -141,6 +140,7 @@ export function createPrefixView(options: PrefixOptions, salt: number): PrefixVi
       heldBlocks = member.cachedBlocks;
       hold(member, hashes, 0, count, -1);
       keep();
+      sent.note(member, keptCount - count, count);
     },
     get sentBlocks() {
       return sentBlocks;
@@ -164,9 +164,32 @@ export function createPrefixView(options: PrefixOptions, salt: number): PrefixVi
       if (held === undefined || keptCount - at > keptHashes) return;
       for (let i = heldBlocks; i < promptBlocks; i++) held.delete(keptHash(at + i));
     },
+    takeSent: () =>
+      sent.take((at, blocks) =>
+        keptCount - at > keptHashes
+          ? undefined
+          : Int32Array.from({ length: blocks }, (_, i) => keptHash(at + i)),
+      ),
+    recordElsewhere(member, others) {
+      hold(member, others, 0, Math.min(others.length, hashes.length), -1);
+      // What was counted for the present pick may have changed.
+      member.cachedFor = -1;
+    },
     fit(member, newMembers) {
       members = Math.max(1, newMembers);
-      member.blocks?.resize(capacityOf(member));
+      member.blocks?.resize(capacityOf(member, sizes, members));
     },
   };
+}
+
+/** Blocks to keep for a member: its cache's size where it is known, at most a fair share of all. */
+function capacityOf({ metrics }: Member, sizes: Required<PrefixOptions>, members: number): number {
+  const { blocksPerEndpoint, maxBlocks, blockTokens } = sizes;
+  const fair = Math.max(1, Math.floor(maxBlocks / members));
+  if (metrics.kind === "missing") return Math.min(blocksPerEndpoint, fair);
+  const { kvBlocks, kvBlockTokens } = metrics.metrics;
+  if (kvBlocks === undefined || kvBlockTokens === undefined) {
+    return Math.min(blocksPerEndpoint, fair);
+  }
+  return Math.min(Math.max(1, Math.floor((kvBlocks * kvBlockTokens) / blockTokens)), fair);
 }

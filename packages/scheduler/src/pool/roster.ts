@@ -38,6 +38,11 @@ export class Roster {
     return this.#byAddress.get(address);
   }
 
+  /** All endpoints, also those that wait to be admitted. */
+  all(): readonly Member[] {
+    return [...this.#byAddress.values()];
+  }
+
   /** Updates what follows from the endpoints' model lists. */
   regroup(): void {
     this.holders = holdersOf(this.members);

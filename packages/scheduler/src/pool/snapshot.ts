@@ -16,6 +16,8 @@ export interface EndpointSnapshot extends Endpoint {
   readonly lastFailure?: string;
   /** Time between the newest failed scrape and the next one, in ms; absent if it succeeded. */
   readonly scrapeBackOffMs?: number;
+  /** The part of `inFlight` that other processes have sent; absent if they report none. */
+  readonly peersInFlight?: number;
   /** Number of prompt blocks that are probably in its cache. */
   readonly prefixBlocks: number;
 }
@@ -39,6 +41,7 @@ export function endpointSnapshot(member: Member, nowMs: number): EndpointSnapsho
     recentAdapters: new Set(member.recentAdapters),
     seats: member.seats,
     prefixBlocks: member.blocks?.size ?? 0,
+    ...(member.peers.inFlight === 0 ? {} : { peersInFlight: member.peers.inFlight }),
     ...(metrics.kind === "missing" ? {} : { metricsAgeMs: nowMs - metrics.metrics.scrapedAtMs }),
     ...(lastFailure === undefined ? {} : { lastFailure: lastFailure.reason }),
     ...(scrapeBackOffMs === undefined ? {} : { scrapeBackOffMs }),

@@ -9,6 +9,7 @@ import type { PoolEvent } from "./events.ts";
 import type { HealthOptions } from "./health.ts";
 import type { EndpointModels } from "./holders.ts";
 import type { KnownLoad } from "./known-load.ts";
+import type { PeerReport } from "./peer-report.ts";
 import type { PrefixOptions } from "./prefix-view.ts";
 import type { PoolSnapshot } from "./snapshot.ts";
 
@@ -27,6 +28,11 @@ export interface PoolOptions {
   /** Which requests are refused while the pool is saturated; sheddable ones when absent. */
   readonly admission?: Admission;
   readonly prefix?: PrefixOptions;
+  /**
+   * Seed of the prompts' hashes, a whole number; random when absent. Processes that exchange reports need the same one,
+   * and a client must not know it.
+   */
+  readonly promptSeed?: number;
   readonly health?: HealthOptions;
   /**
    * Receives every event of the pool. An exception it throws propagates to the caller of the method that caused the
@@ -104,6 +110,18 @@ export interface PoolState {
   pick(request: InferenceRequest, options?: PickOptions): PickResult;
   /** Explains how the request would be picked at this moment. Changes no state but draws random numbers. */
   explain(request: InferenceRequest): Explanation;
+  /**
+   * Returns what this process has in flight, and the newest prompts it has sent since the last call, at most 64 KiB of
+   * hashes. From the first call on, prompts are noted for the next.
+   */
+  takeReport(): PeerReport;
+  /**
+   * Takes the newest report of another process, in place of the one before. Its loads count like this process's own
+   * until the next report or `forgetPeer`. Returns false if there are reports of 64 others, and ignores it.
+   */
+  recordReport(peer: string, report: PeerReport): boolean;
+  /** Drops the load of a process that has ended or reports no more. Where it has sent prompts stays known. */
+  forgetPeer(peer: string): void;
   /** Saturation of the pool by its admission's detector: 0 is idle, 1 and above is saturated. */
   saturation(): number;
   /** What is known about the endpoints' load, for messages to refused clients. */

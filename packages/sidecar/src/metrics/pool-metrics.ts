@@ -106,7 +106,7 @@ function addEndpointMetrics(
   ofEndpoint(
     "umbra_endpoint_in_flight",
     "Running requests that this process sent to an endpoint.",
-    ({ inFlight }) => inFlight,
+    ({ inFlight, peersInFlight = 0 }) => inFlight - peersInFlight,
   );
   ofEndpoint(
     "umbra_endpoint_waiting_requests",
