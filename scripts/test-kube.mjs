@@ -1,16 +1,13 @@
 // Runs the tests that need a real API server. Its program holds etcd and kube-apiserver: `UMBRA_KUBETEST` names it, or it
 // is built with Go, which takes 5 to 20 minutes once. Without both, the tests are skipped, and that is printed.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { findKubeProgram } from "./kube-test-program.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const source = join(root, "e2e", "kube", "server");
-const built = join(root, ".cache", "kubetest", "kubetest");
-const version = "v1.37.2";
 
-const { program, reason } = findProgram();
+const { program, reason } = findKubeProgram("test:kube");
 if (program === undefined) {
   process.stdout.write(`test:kube: skipped: ${reason}\n`);
 } else {
@@ -26,39 +23,4 @@ if (program === undefined) {
     },
   );
   process.exitCode = status ?? 1;
-}
-
-/** @returns {{ program?: string, reason?: string }} */
-function findProgram() {
-  const named = process.env.UMBRA_KUBETEST;
-  if (named !== undefined && named !== "") {
-    return existsSync(named)
-      ? { program: resolve(named) }
-      : { reason: `UMBRA_KUBETEST is "${named}", and there is no such file` };
-  }
-  if (existsSync(built)) return { program: built };
-  if (spawnSync("go", ["version"]).status !== 0) {
-    return {
-      reason: "there is no Go to build an API server with; set UMBRA_KUBETEST to a program",
-    };
-  }
-  return build();
-}
-
-function build() {
-  process.stdout.write(`test:kube: building kube-apiserver ${version} into ${built}, once\n`);
-  mkdirSync(join(built, ".."), { recursive: true });
-  const [, major, minor] = /^v(\d+)\.(\d+)/.exec(version) ?? [];
-  const stamp = "-X k8s.io/component-base/version.git";
-  const flags = `-s -w ${stamp}Version=${version} ${stamp}Major=${major} ${stamp}Minor=${minor}`;
-  const { status } = spawnSync(
-    "go",
-    ["build", "-trimpath", `-ldflags=${flags}`, "-o", built, "."],
-    {
-      cwd: source,
-      stdio: "inherit",
-      env: { ...process.env, CGO_ENABLED: "0" },
-    },
-  );
-  return status === 0 ? { program: built } : { reason: "the API server could not be built" };
 }

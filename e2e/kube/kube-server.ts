@@ -11,15 +11,24 @@ import { until } from "../harness/until.ts";
 /** The program with etcd and the API server in it; `scripts/test-kube.mjs` finds or builds it. */
 const program = process.env.UMBRA_KUBETEST ?? "";
 
-export type Part = "etcd" | "apiserver";
+export type Part = "etcd" | "apiserver" | "controllers";
+
+export interface KubeServerOptions {
+  /** True: also the controllers of EndpointSlices and of deleted namespaces. Default: false. */
+  readonly hasControllers?: boolean;
+  /** Flags of kube-apiserver in addition to the usual ones. */
+  readonly apiserverFlags?: readonly string[];
+}
 
 /** A real etcd and a real kube-apiserver on loopback, with all their state in one folder. */
 export class KubeServer {
   readonly folder: string;
   readonly #ports: { readonly etcd: number; readonly peer: number; readonly secure: number };
   readonly #children = new Map<Part, ChildProcess>();
+  readonly #apiserverFlags: readonly string[];
 
-  private constructor(ports: readonly number[]) {
+  private constructor(ports: readonly number[], apiserverFlags: readonly string[]) {
+    this.#apiserverFlags = apiserverFlags;
     const [etcd = 0, peer = 0, secure = 0] = ports;
     this.#ports = { etcd, peer, secure };
     this.folder = mkdtempSync(join(tmpdir(), "umbra-kube-"));
@@ -27,12 +36,13 @@ export class KubeServer {
     this.#writeIdentities();
   }
 
-  /** Starts both parts and waits until they are ready. */
-  static async start(): Promise<KubeServer> {
-    const server = new KubeServer(await freePorts(3));
+  /** Starts all parts and waits until they are ready. */
+  static async start(options: KubeServerOptions = {}): Promise<KubeServer> {
+    const server = new KubeServer(await freePorts(3), options.apiserverFlags ?? []);
     server.run("etcd");
     server.run("apiserver");
     await server.ready();
+    if (options.hasControllers === true) server.run("controllers");
     return server;
   }
 
@@ -75,6 +85,7 @@ export class KubeServer {
   }
 
   async close(): Promise<void> {
+    await this.kill("controllers");
     await this.kill("apiserver");
     await this.kill("etcd");
     rmSync(this.folder, { recursive: true, force: true });
@@ -131,6 +142,7 @@ export class KubeServer {
     const { etcd, peer, secure } = this.#ports;
     const [clients, peers] = [`http://127.0.0.1:${etcd}`, `http://127.0.0.1:${peer}`];
     const pki = join(this.folder, "pki");
+    if (part === "controllers") return [this.kubeconfig("admin")];
     if (part === "etcd") {
       return [
         "--name=t",
@@ -161,6 +173,7 @@ export class KubeServer {
       "--disable-admission-plugins=ServiceAccount",
       "--profiling=false",
       "--allow-privileged=true",
+      ...this.#apiserverFlags,
     ];
   }
 }

@@ -1,0 +1,230 @@
+import { readFileSync } from "node:fs";
+import { createServer, type Server } from "node:https";
+import { join } from "node:path";
+import {
+  type ApiClient,
+  isKubernetesError,
+  startKubernetes,
+  type WatchedKind,
+} from "@umbra/kubernetes";
+import { writeSelfSigned } from "../harness/self-signed.ts";
+import { until } from "../harness/until.ts";
+import { nodeAddress, type PodNetwork } from "./pod-network.ts";
+import { type PodProgram, RunningPod } from "./running-pod.ts";
+import type { Deployment, Pod } from "./workloads.ts";
+
+const kubeletPort = 10_250;
+const nodeName = "stand-in";
+
+const kinds: readonly WatchedKind[] = [
+  { group: "apps", version: "v1", plural: "deployments", kind: "Deployment", isNamespaced: true },
+  { group: "", version: "v1", plural: "pods", kind: "Pod", isNamespaced: true },
+];
+
+export interface NodeStandInOptions {
+  readonly client: ApiClient;
+  readonly network: PodNetwork;
+  /** For its certificate and for files of Secrets. */
+  readonly folder: string;
+  /** What runs for an image. */
+  readonly programs: readonly PodProgram[];
+  readonly onProblem: (text: string) => void;
+}
+
+/**
+ * Stands in for the Deployment controller, the scheduler and the kubelet of one node: makes the pods of Deployments, runs
+ * known programs for their containers, each pod in a network namespace of its own, says that they are ready, and serves
+ * their logs. It has no containers, no probes but "listens", no restarts and no rollouts.
+ */
+export class NodeStandIn {
+  readonly #options: NodeStandInOptions;
+  readonly #deployments = new Map<string, Deployment>();
+  readonly #pods = new Map<string, Pod>();
+  readonly #running = new Map<string, RunningPod>();
+  readonly #logs: Server;
+  #isDirty = false;
+  #isWorking = false;
+
+  private constructor(options: NodeStandInOptions, logs: Server) {
+    this.#options = options;
+    this.#logs = logs;
+  }
+
+  static async start(options: NodeStandInOptions): Promise<NodeStandIn> {
+    const { client, folder } = options;
+    await createNode(client);
+    await writeSelfSigned(folder, ["kubelet"]);
+    const [cert, key] = ["pem", "key"].map((end) => readFileSync(join(folder, `kubelet.${end}`)));
+    const logs = createServer({ cert, key });
+    const node = new NodeStandIn(options, logs);
+    logs.on("request", (request, response) => {
+      response.end(node.#logOf(request.url ?? ""));
+    });
+    await new Promise<void>((resolve) => logs.listen(kubeletPort, nodeAddress, resolve));
+    const source = startKubernetes({
+      ...{ client, kinds, isAlone: true },
+      onChange: (changes) => {
+        for (const change of changes) {
+          if (change.type === "put") node.#put(change.object as unknown as Deployment | Pod);
+          else node.#heldOf(change.id.kind).delete(`${change.id.namespace}/${change.id.name}`);
+        }
+        node.#reconcileSoon();
+      },
+      onProblem: ({ message }) => options.onProblem(message),
+    });
+    await until("the node follows pods", () => source.isSynced);
+    return node;
+  }
+
+  close(): void {
+    this.#logs.close();
+    for (const pod of this.#running.values()) pod.stop();
+  }
+
+  #heldOf(kind: string): Map<string, unknown> {
+    return kind === "Pod" ? this.#pods : this.#deployments;
+  }
+
+  #put(object: Deployment | Pod): void {
+    const { namespace, name } = object.metadata;
+    this.#heldOf(object.kind).set(`${namespace}/${name}`, object);
+  }
+
+  #logOf(url: string): string {
+    const [, kind, namespace, pod, container] = url.split("?")[0]?.split("/") ?? [];
+    const running = kind === "containerLogs" ? this.#running.get(`${namespace}/${pod}`) : undefined;
+    return running?.log(container ?? "") ?? "";
+  }
+
+  /** One pass at a time; what changes meanwhile is looked at in the next. */
+  #reconcileSoon(): void {
+    this.#isDirty = true;
+    if (this.#isWorking) return;
+    this.#isWorking = true;
+    void (async () => {
+      while (this.#isDirty) {
+        this.#isDirty = false;
+        await this.#reconcile();
+      }
+      this.#isWorking = false;
+    })();
+  }
+
+  async #reconcile(): Promise<void> {
+    const wanted = [...this.#deployments.values()].flatMap(podsOf);
+    const owners = new Set([...this.#deployments.values()].map(({ metadata }) => metadata.uid));
+    const tasks = [
+      ...wanted.filter((pod) => !this.#pods.has(keyOf(pod))).map((pod) => this.#create(pod)),
+      ...[...this.#pods.values()].map((pod) =>
+        isGoing(pod, owners) ? this.#delete(pod) : this.#run(pod),
+      ),
+    ];
+    for (const [key, pod] of this.#running) {
+      if (this.#pods.get(key)?.metadata.uid !== pod.uid) this.#stop(key);
+    }
+    await Promise.all(tasks.map((task) => this.#reported(task)));
+  }
+
+  async #reported(task: Promise<void>): Promise<void> {
+    try {
+      await task;
+    } catch (cause) {
+      // Another one was faster: the watch says what there is now.
+      if (isKubernetesError(cause) && (cause.status === 404 || cause.status === 409)) return;
+      this.#options.onProblem(String(cause));
+    }
+  }
+
+  async #create(pod: Pod): Promise<void> {
+    const path = `/api/v1/namespaces/${pod.metadata.namespace}/pods`;
+    await this.#options.client.request({ method: "POST", path, body: pod });
+  }
+
+  async #delete(pod: Pod): Promise<void> {
+    this.#stop(keyOf(pod));
+    const body = { apiVersion: "v1", kind: "DeleteOptions", gracePeriodSeconds: 0 };
+    await this.#options.client.request({ method: "DELETE", path: pathOf(pod), body });
+  }
+
+  #stop(key: string): void {
+    this.#running.get(key)?.stop();
+    this.#running.delete(key);
+  }
+
+  async #run(pod: Pod): Promise<void> {
+    const key = keyOf(pod);
+    if (pod.spec.nodeName !== nodeName || this.#running.has(key)) return;
+    const running = new RunningPod(pod, this.#options);
+    this.#running.set(key, running);
+    // A pod that is slow to listen holds up no other.
+    void this.#reported(this.#sayReady(pod, running));
+  }
+
+  async #sayReady(pod: Pod, running: RunningPod): Promise<void> {
+    const address = await running.start();
+    const status = readyStatus(pod, address);
+    await this.#options.client.request({
+      ...{ method: "PATCH", path: `${pathOf(pod)}/status`, body: { status } },
+      contentType: "application/merge-patch+json",
+    });
+  }
+}
+
+async function createNode(client: ApiClient): Promise<void> {
+  const body = { apiVersion: "v1", kind: "Node", metadata: { name: nodeName } };
+  await client.request({ method: "POST", path: "/api/v1/nodes", body });
+  const status = {
+    addresses: [{ type: "InternalIP", address: nodeAddress }],
+    conditions: [{ type: "Ready", status: "True" }],
+    daemonEndpoints: { kubeletEndpoint: { Port: kubeletPort } },
+  };
+  await client.request({
+    ...{ method: "PATCH", path: `/api/v1/nodes/${nodeName}/status`, body: { status } },
+    contentType: "application/merge-patch+json",
+  });
+}
+
+const keyOf = ({ metadata }: Pod): string => `${metadata.namespace}/${metadata.name}`;
+const pathOf = ({ metadata }: Pod): string =>
+  `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}`;
+
+function isGoing({ metadata }: Pod, owners: ReadonlySet<string>): boolean {
+  if (metadata.deletionTimestamp !== undefined) return true;
+  const owner = metadata.ownerReferences?.[0];
+  return owner !== undefined && !owners.has(owner.uid);
+}
+
+/** The suites take a Deployment's name from a pod's: all but the last two parts between dashes. */
+function podsOf(deployment: Deployment): readonly Pod[] {
+  const { metadata, spec } = deployment;
+  if (metadata.deletionTimestamp !== undefined) return [];
+  const { name, namespace, uid } = metadata;
+  return Array.from({ length: spec.replicas ?? 1 }, (_, index) => ({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      name: `${name}-${uid.slice(0, 8)}-${String(index).padStart(5, "0")}`,
+      namespace,
+      uid: "",
+      ...spec.template.metadata,
+      ownerReferences: [{ apiVersion: "apps/v1", kind: "Deployment", name, uid, controller: true }],
+    },
+    spec: { ...spec.template.spec, nodeName, terminationGracePeriodSeconds: 0 },
+  }));
+}
+
+function readyStatus({ spec }: Pod, address: string): object {
+  const types = ["PodScheduled", "Initialized", "ContainersReady", "Ready"];
+  const startedAt = new Date().toISOString();
+  return {
+    phase: "Running",
+    hostIP: nodeAddress,
+    podIP: address,
+    podIPs: [{ ip: address }],
+    conditions: types.map((type) => ({ type, status: "True" })),
+    containerStatuses: spec.containers.map(({ name, image }) => ({
+      ...{ name, image, imageID: image, ready: true, started: true, restartCount: 0 },
+      state: { running: { startedAt } },
+    })),
+  };
+}
