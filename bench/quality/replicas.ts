@@ -23,8 +23,7 @@ export function replicated(count: number, exchange: Exchange | undefined): Polic
       });
       if (exchange !== undefined && count > 1) exchangeReports(replicas, exchange, world);
       return {
-        pick: (request) =>
-          pickedFrom(replicas[Math.floor(random() * count)] as PoolState, request),
+        pick: (request) => pickedFrom(replicas[Math.floor(random() * count)] as PoolState, request),
         scraped: replicas.map(
           (pool) => (address, metrics, startedMs) => pool.recordScrape(address, metrics, startedMs),
         ),
