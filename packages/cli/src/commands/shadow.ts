@@ -4,7 +4,6 @@ import type { Command } from "commander";
 import { number } from "../flag-values.ts";
 import { commandOf, type FlagsOf, flag, outputFlag } from "../flags.ts";
 import type { Io } from "../io.ts";
-import { policiesText, readPolicies } from "../kube/shadow-policies.ts";
 import { adminFlag, changeMirrors, queryAdmin } from "../process/admin-client.ts";
 import { readToken } from "../process/token.ts";
 import { type KubeFlags, kubeChoiceOf, kubeFlags } from "../resources/kube-flags.ts";
@@ -64,6 +63,7 @@ function listCommand(io: Io): Command {
   }).action(async (flags: FlagsOf<typeof listFlags> & KubeFlags) => {
     const choice = kubeChoiceOf(flags);
     if (choice !== undefined) {
+      const { policiesText, readPolicies } = await import("../kube/shadow-policies.ts");
       const policies = await readPolicies(choice, io);
       const json = { schema: "shadow-policies/1", policies };
       print(flags.output, json, policiesText(policies), io);

@@ -12,7 +12,6 @@ import {
   topologyOf,
 } from "../resources/topology-flags.ts";
 import { severityCounts } from "../severity-counts.ts";
-import { readWithKube } from "./read-objects.ts";
 
 type ResourceFlags = TopologyFlags & KubeFlags;
 
@@ -34,6 +33,8 @@ export async function readResources(
   const choice = kubeChoiceOf(flags);
   if (choice === undefined) return topologyOf(flags, io, others);
   const options = { ...readingOptionsOf(flags, others), checkPickerConfig };
+  // Only few commands of few users need what this loads.
+  const { readWithKube } = await import("./read-objects.ts");
   return readWithKube({ choice, files: flags.file ?? [], options, isRendering }, io);
 }
 
