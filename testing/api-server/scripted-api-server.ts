@@ -39,6 +39,12 @@ export interface ScriptedApiServerOptions {
   readonly token?: string;
 }
 
+/** Every API server has them. */
+const leases: StoredKind = {
+  ...{ group: "coordination.k8s.io", version: "v1", plural: "leases", kind: "Lease" },
+  isNamespaced: true,
+};
+
 /**
  * A small API server that does what a script says, over real HTTP or TLS on loopback: list in pages, watch with
  * bookmarks, 410, 409, status, leases, and faults of each kind. It is not Kubernetes: it validates nothing, and has no
@@ -61,6 +67,7 @@ export class ScriptedApiServer {
   constructor({ tls, token }: ScriptedApiServerOptions = {}) {
     this.#tls = tls;
     this.token = token;
+    this.install(leases);
   }
 
   get url(): string {

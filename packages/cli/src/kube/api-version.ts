@@ -17,8 +17,10 @@ export async function readApiVersion(client: ApiClient, signal: AbortSignal): Pr
     return typeof version === "string" ? { version } : {};
   } catch (cause) {
     const { message } = cause as Error;
-    const isForbidden = isKubernetesError(cause) && cause.status === 403;
-    return { problem: isForbidden ? `${missing}: ${rule} (${message})` : message };
+    const status = isKubernetesError(cause) ? cause.status : undefined;
+    // Without the Gateway API there are no GatewayClasses either.
+    if (status === 404) return {};
+    return { problem: status === 403 ? `${missing}: ${rule} (${message})` : message };
   }
 }
 
