@@ -97,6 +97,9 @@ class Statuses implements StatusesInCluster {
       identity: `${hostname()}_${randomUUID().slice(0, 8)}`,
       onAcquired: () => void this.#acquired(),
       onLost: () => this.#lost(),
+      onAnswer: () => {
+        this.#leaseProblem = undefined;
+      },
       onError: (error) => this.#leaseFailed(error),
     });
   }
@@ -150,7 +153,6 @@ class Statuses implements StatusesInCluster {
 
   async #acquired(): Promise<void> {
     this.#isHolder = true;
-    this.#leaseProblem = undefined;
     this.#options.onNote(`holds the Lease ${this.#options.lease}: writes the statuses of objects`);
     if (this.#options.isRendering) await this.#readVersion();
     else this.#serve({});

@@ -26,6 +26,8 @@ export interface LeaseOptions {
   readonly onAcquired?: () => void;
   /** Called at once when the lease is lost, or could not be renewed in time. */
   readonly onLost?: () => void;
+  /** Called each time that the lease was read, and written if that was due. */
+  readonly onAnswer?: () => void;
   /** Takes each failure to read or write the lease. */
   readonly onError?: (error: KubernetesError) => void;
   readonly timing?: Partial<LeaseTiming>;
@@ -93,6 +95,7 @@ class Holder implements LeaseHolder {
     while (!signal.aborted) {
       try {
         await this.#look();
+        this.#options.onAnswer?.();
       } catch (cause) {
         if (!signal.aborted) this.#options.onError?.(errorOf(cause));
       }
