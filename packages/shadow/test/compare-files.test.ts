@@ -354,6 +354,26 @@ describe("files that are made to be hard", () => {
     ]);
   });
 
+  test("a line of a file of requests that is no request is named", async () => {
+    const answers = () => lines([{ id: "a", text: "x" }]);
+    const found = await compareFiles({
+      ...{ primary: answers(), shadow: answers() },
+      requests: lines([{ id: "a", choices: [{ message: { content: "x" } }] }]),
+    });
+    expect(found.files).toMatchObject([
+      ...[{ unused: 0 }, { unused: 0 }],
+      {
+        unused: 1,
+        first_unused: [
+          {
+            line: 1,
+            problem: "not a request: it has no messages, tools, temperature or response_format",
+          },
+        ],
+      },
+    ]);
+  });
+
   test("an abort ends it", async () => {
     const stop = new AbortController();
     stop.abort();

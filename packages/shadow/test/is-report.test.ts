@@ -3,6 +3,9 @@ import { describe, expect, test } from "@jest/globals";
 import { evaluationConfig, isReport, judge } from "@umbra/shadow";
 import { traffic } from "./fixtures.ts";
 
+const spoken = JSON.parse(
+  readFileSync(new URL("cases/render/outputs/report.json", import.meta.url), "utf8"),
+) as Readonly<Record<string, unknown>>;
 const file = new URL("cases/render/pass/report.json", import.meta.url);
 const whole = JSON.parse(readFileSync(file, "utf8")) as Readonly<Record<string, unknown>>;
 const optional = ["labels", "cost", "control", "outputs"];
@@ -32,15 +35,29 @@ describe("isReport", () => {
   );
 
   test("with outputs only in version 3, and whole ones", () => {
-    const spoken = JSON.parse(
-      readFileSync(new URL("cases/render/outputs/report.json", import.meta.url), "utf8"),
-    ) as Readonly<Record<string, unknown>>;
     expect(isReport(spoken)).toBe(true);
     expect(isReport({ ...spoken, schema: "shadow-report/2" })).toBe(false);
     expect(isReport({ ...spoken, schema: "shadow-report/4" })).toBe(false);
     expect(isReport({ ...spoken, outputs: {} })).toBe(false);
     expect(isReport({ ...spoken, outputs: { ...Object(spoken.outputs), lanes: {} } })).toBe(false);
     expect(isReport({ ...whole, outputs: undefined })).toBe(false);
+  });
+
+  test.each([
+    ["agreement", [{}]],
+    ["agreement", [null]],
+    ["divergence", [5]],
+    ["divergence", [[16, "many"]]],
+    ["tools", { n: 5 }],
+    ["tools", { n: 5, levels: [["same_args"]] }],
+    ["floor", { triples: 5 }],
+    ["logprob", {}],
+    ["skipped", { memory: "many" }],
+    ["coverage", undefined],
+    ["lanes", { primary: {}, shadow: {} }],
+  ])("not with outputs whose %s is %j", (name, value) => {
+    const outputs = { ...Object(spoken.outputs), [name]: value };
+    expect(isReport({ ...spoken, outputs })).toBe(false);
   });
 
   test("not where the verdict is half of one", () => {

@@ -68,7 +68,20 @@ export function requestLines(
     if (value === undefined) return { ok: false, problem: "not a JSON object" };
     const name = ownId(customId ?? id);
     if (name !== undefined && name.text.length > maxIdLength) return { ok: false, problem: longId };
+    if (!isRequest(body)) return { ok: false, problem: notRequest };
     return { ok: true, id: name, value };
   };
   return recordedLines(chunks, read, onUnused);
+}
+
+const notRequest = "not a request: it has no messages, tools, temperature or response_format";
+
+/** Fields of which a request has one. A file of something else would silently count as requests without any. */
+const requestFields = [
+  ...["messages", "prompt", "input", "model", "tools", "response_format", "guided_json"],
+  ...["temperature", "top_k", "top_p", "seed", "max_tokens"],
+] as const;
+
+function isRequest(body: Json): boolean {
+  return isJsonObject(body) && requestFields.some((field) => body[field] !== undefined);
 }

@@ -1,3 +1,4 @@
+import { isOutputs } from "./is-outputs.ts";
 import type { ShadowReport } from "./shadow-report.ts";
 
 const objects = [
@@ -7,9 +8,6 @@ const objects = [
 const lists = ["gates", "strata", "timeline", "validity", "limits_hit", "segments"] as const;
 const ofVerdict = { objects: ["required", "next"], lists: ["reasons", "not_judged"] } as const;
 
-const ofOutputs = { objects: ["lanes", "skipped"], lists: ["agreement", "divergence"] } as const;
-const ofLanes = { objects: ["primary", "shadow"], lists: [] } as const;
-
 /** True if the JSON is a complete report of a version that can be rendered. */
 export function isReport(json: unknown): json is ShadowReport {
   if (!isObject(json)) return false;
@@ -17,7 +15,7 @@ export function isReport(json: unknown): json is ShadowReport {
   const isKnown = schema === "shadow-report/2" ? outputs === null : schema === "shadow-report/3";
   return (
     isKnown &&
-    (outputs === null || (has(outputs, ofOutputs) && has(outputs.lanes, ofLanes))) &&
+    (outputs === null || isOutputs(outputs)) &&
     has(json, { objects, lists }) &&
     has(verdict, ofVerdict) &&
     isObject(candidate) &&
