@@ -15,31 +15,71 @@ export const units: readonly Unit[] = [
 /** A truth, and what a gate may make of it. */
 export interface Scenario {
   readonly name: string;
-  readonly gate: "out.toolBad" | "out.refusal" | "out.exact";
-  /** Rates of bad answers on each lane; for agreement, of answers that are not the primary's. */
+  readonly gate:
+    | "out.toolBad"
+    | "out.refusal"
+    | "out.loop"
+    | "out.prompt"
+    | "out.exact"
+    | "out.sim"
+    | "any gate";
+  /**
+   * Rates of bad answers on each lane; for agreement, of answers that are not the primary's. With `isFlips`, how often
+   * a token differs from the primary's.
+   */
   readonly primary: number;
   readonly shadow: number;
-  readonly bar: Bar;
+  readonly isFlips?: boolean;
+  /** Share of the requests that the control also gets; all when absent. */
+  readonly floorShare?: number;
+  readonly bars: readonly Bar[];
 }
 
-/** At most this share passes or fails; or at least this share of single requests is found. */
+/** At most this share passes or fails; or at least this share is found. */
 export interface Bar {
   readonly of: "false PASS" | "false FAIL" | "found";
   readonly share: number;
 }
 
-const falsePass: Bar = { of: "false PASS", share: 0.06 };
-const falseFail: Bar = { of: "false FAIL", share: 0.05 };
-const found: Bar = { of: "found", share: 0.8 };
+/** A shadow at the margin may be called neither better nor worse than it. */
+const atMargin: readonly Bar[] = [
+  { of: "false PASS", share: 0.06 },
+  { of: "false FAIL", share: 0.06 },
+];
+const equal: readonly Bar[] = [{ of: "false FAIL", share: 0.05 }];
+const found: readonly Bar[] = [{ of: "found", share: 0.8 }];
+const margin = "at the margin";
 
 export const scenarios: readonly Scenario[] = [
-  { gate: "out.toolBad", name: "at the margin", primary: 0.02, shadow: 0.03, bar: falsePass },
-  { gate: "out.exact", name: "at the margin", primary: 0.3, shadow: 0.33, bar: falsePass },
-  { gate: "out.toolBad", name: "equal lanes", primary: 0.02, shadow: 0.02, bar: falseFail },
-  { gate: "out.exact", name: "equal lanes", primary: 0.3, shadow: 0.3, bar: falseFail },
-  { gate: "out.toolBad", name: "broken in 3 % more", primary: 0.004, shadow: 0.034, bar: found },
-  { gate: "out.refusal", name: "refuses 6 % more", primary: 0.02, shadow: 0.08, bar: found },
-  { gate: "out.exact", name: "agrees 15 pp less", primary: 0.3, shadow: 0.45, bar: found },
+  { gate: "out.toolBad", name: margin, primary: 0.02, shadow: 0.03, bars: atMargin },
+  { gate: "out.toolBad", name: `${margin}, from none`, primary: 0, shadow: 0.01, bars: atMargin },
+  { gate: "out.loop", name: margin, primary: 0.001, shadow: 0.006, bars: atMargin },
+  { gate: "out.exact", name: margin, primary: 0.3, shadow: 0.33, bars: atMargin },
+  {
+    ...{ gate: "out.exact", name: `${margin}, floor of 10 %`, primary: 0.3, shadow: 0.33 },
+    ...{ floorShare: 0.1, bars: atMargin },
+  },
+  { gate: "any gate", name: "equal lanes", primary: 0.02, shadow: 0.02, bars: equal },
+  {
+    ...{ gate: "any gate", name: "equal lanes, floor of 10 %", primary: 0.3, shadow: 0.3 },
+    ...{ floorShare: 0.1, bars: equal },
+  },
+  { gate: "out.toolBad", name: "equal lanes", primary: 0.02, shadow: 0.02, bars: equal },
+  { gate: "out.exact", name: "equal lanes", primary: 0.3, shadow: 0.3, bars: equal },
+  { gate: "out.prompt", name: "broken chat template", primary: 0, shadow: 0.97, bars: found },
+  { gate: "out.prompt", name: "context cut in 5 %", primary: 0, shadow: 0.05, bars: found },
+  {
+    ...{ gate: "out.exact", name: "quantised, floor of 10 %", primary: 0.001, shadow: 0.01 },
+    ...{ isFlips: true, floorShare: 0.1, bars: found },
+  },
+  {
+    ...{ gate: "out.sim", name: "quantised, floor of 10 %", primary: 0.001, shadow: 0.01 },
+    ...{ isFlips: true, floorShare: 0.1, bars: found },
+  },
+  { gate: "out.toolBad", name: "broken in 3 %", primary: 0, shadow: 0.03, bars: found },
+  { gate: "out.toolBad", name: "broken in 3 % more", primary: 0.004, shadow: 0.034, bars: found },
+  { gate: "out.refusal", name: "refuses 6 % more", primary: 0.02, shadow: 0.08, bars: found },
+  { gate: "out.exact", name: "agrees 15 pp less", primary: 0.3, shadow: 0.45, bars: found },
 ];
 
 interface Counts {
@@ -48,20 +88,11 @@ interface Counts {
   readonly runs: number;
 }
 
-/** Whether a bar is met within its Monte Carlo error; undefined if there is none for this traffic. */
-export function isKept(
-  { bar }: Scenario,
-  unit: Unit,
-  { PASS, FAIL, runs }: Counts,
-): boolean | undefined {
-  const error = 2 * Math.sqrt((bar.share * (1 - bar.share)) / runs);
-  switch (bar.of) {
-    case "false PASS":
-      return PASS / runs <= bar.share + error;
-    case "false FAIL":
-      return FAIL / runs <= bar.share + error;
-    case "found":
-      // Turns that repeat each other tell less: how much less is shown.
-      return unit.turns === 1 ? FAIL / runs >= bar.share - error : undefined;
-  }
+/** Whether all bars of a scenario are met within their Monte Carlo error. */
+export function isKept({ bars }: Scenario, { PASS, FAIL, runs }: Counts): boolean {
+  return bars.every(({ of, share }) => {
+    const error = 2 * Math.sqrt((share * (1 - share)) / runs);
+    if (of === "found") return FAIL / runs >= share - error;
+    return (of === "false PASS" ? PASS : FAIL) / runs <= share + error;
+  });
 }

@@ -7,7 +7,7 @@ const single: Unit = { name: "single requests", turns: 1 };
 const sessions: Unit = { name: "sessions of 4", turns: 4 };
 const broken: Scenario = {
   ...{ gate: "out.toolBad", name: "broken", primary: 0, shadow: 0.2 },
-  bar: { of: "found", share: 0.8 },
+  bars: [{ of: "found", share: 0.8 }],
 };
 
 describe("the simulation of gates about answers", () => {
@@ -15,21 +15,43 @@ describe("the simulation of gates about answers", () => {
     { gate: "out.toolBad", shadow: 0.2, unit: single, want: "FAIL" },
     { gate: "out.refusal", shadow: 0.2, unit: sessions, want: "FAIL" },
     { gate: "out.exact", shadow: 0.3, unit: sessions, want: "FAIL" },
+    { gate: "out.prompt", shadow: 0.9, unit: single, want: "FAIL" },
     { gate: "out.toolBad", shadow: 0, unit: single, want: "PASS" },
   ] as const)("$gate of a shadow that is bad in $shadow: $want", ({ gate, shadow, unit, want }) => {
     const scenario = { ...broken, gate, shadow };
     expect(judgeRun(createRandom(1), scenario, unit)).toBe(want);
   });
 
+  test("a quantised model is found by its text, with a floor of a tenth of the requests", () => {
+    const flips = { primary: 0.001, shadow: 0.01, isFlips: true, floorShare: 0.1 };
+    const outcomes = (["out.exact", "out.sim"] as const).map((gate) =>
+      judgeRun(createRandom(1), { ...broken, gate, ...flips }, sessions),
+    );
+    expect(outcomes).toEqual(["FAIL", "FAIL"]);
+  });
+
+  test("any gate that fails is a FAIL", () => {
+    const scenario: Scenario = { ...broken, gate: "any gate" };
+    expect(judgeRun(createRandom(1), scenario, single)).toBe("FAIL");
+  });
+
   test.each([
-    { of: "false PASS", counts: { PASS: 3, FAIL: 0, runs: 100 }, unit: single, want: true },
-    { of: "false PASS", counts: { PASS: 50, FAIL: 0, runs: 100 }, unit: sessions, want: false },
-    { of: "false FAIL", counts: { PASS: 0, FAIL: 50, runs: 100 }, unit: single, want: false },
-    { of: "found", counts: { PASS: 0, FAIL: 90, runs: 100 }, unit: single, want: true },
-    { of: "found", counts: { PASS: 0, FAIL: 10, runs: 100 }, unit: single, want: false },
-    { of: "found", counts: { PASS: 0, FAIL: 10, runs: 100 }, unit: sessions, want: undefined },
-  ] as const)("a bar of $of with $counts: $want", ({ of, counts, unit, want }) => {
+    { of: "false PASS", counts: { PASS: 3, FAIL: 0, runs: 100 }, want: true },
+    { of: "false PASS", counts: { PASS: 50, FAIL: 0, runs: 100 }, want: false },
+    { of: "false FAIL", counts: { PASS: 0, FAIL: 50, runs: 100 }, want: false },
+    { of: "found", counts: { PASS: 0, FAIL: 90, runs: 100 }, want: true },
+    { of: "found", counts: { PASS: 0, FAIL: 10, runs: 100 }, want: false },
+  ] as const)("a bar of $of with $counts: $want", ({ of, counts, want }) => {
     const share = of === "found" ? 0.8 : 0.06;
-    expect(isKept({ ...broken, bar: { of, share } }, unit, counts)).toBe(want);
+    expect(isKept({ ...broken, bars: [{ of, share }] }, counts)).toBe(want);
+  });
+
+  test("every bar has to be met", () => {
+    const bars = [
+      { of: "false PASS", share: 0.06 },
+      { of: "false FAIL", share: 0.06 },
+    ] as const;
+    const counts = { PASS: 3, FAIL: 50, runs: 100 };
+    expect(isKept({ ...broken, bars }, counts)).toBe(false);
   });
 });

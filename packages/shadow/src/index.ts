@@ -4,6 +4,7 @@ export {
   evaluationConfig,
   type GateConfig,
   type GateId,
+  type OutputSettings,
 } from "./judge/config.ts";
 export type {
   EvaluationFacts,
@@ -13,6 +14,11 @@ export type {
   LaneLoad,
 } from "./judge/input.ts";
 export { configHash, judge } from "./judge/judge.ts";
+export {
+  type OutputGateId,
+  type OutputGateSettings,
+  outputGateIds,
+} from "./judge/output-config.ts";
 export { type Plan, type PlanInput, type PlannedGate, planEvaluation } from "./judge/plan.ts";
 export { isOver, longestWaitMs, stageAfter } from "./judge/stages.ts";
 export { type Profiled, profileOf, type TrafficProfile } from "./judge/traffic-profile.ts";

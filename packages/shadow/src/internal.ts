@@ -4,6 +4,7 @@
 export { gateIds } from "./judge/config.ts";
 export type { Part } from "./judge/gates.ts";
 export { judgePart } from "./judge/judge.ts";
+export { requiredOutputGates } from "./judge/output-config.ts";
 export { judgeOutputs } from "./judge/output-gate.ts";
 export type { OutputPair } from "./judge/output-pairs.ts";
 export { readAnswerHere } from "./measure/answer-reading.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import {
   agreementFields,
+  type EvaluationSettings,
   evaluationConfig,
   judge,
   outputFields,
@@ -58,16 +59,17 @@ function pairs(
   });
 }
 
-interface Run {
+interface Run extends Pick<EvaluationSettings, "gates" | "controlPercent"> {
   readonly control?: readonly Sample[];
   readonly isSameModel?: boolean;
   readonly isFinished?: boolean;
 }
 
 function report(samples: readonly Sample[], run: Run = {}): ShadowReport {
-  const { control, isSameModel = false, isFinished = true } = run;
+  const { control, isSameModel = false, isFinished = true, ...settings } = run;
+  const config = evaluationConfig({ warmupMs: 0, isSameModel, ...settings });
   return judge({
-    ...{ samples, config: evaluationConfig({ warmupMs: 0, isSameModel }), facts: { isFinished } },
+    ...{ samples, config, facts: { isFinished } },
     ...(control === undefined ? {} : { control }),
   });
 }
@@ -149,7 +151,7 @@ describe("gates about one answer each", () => {
     );
     expect(gate(found, "out.toolBad")).toMatchObject({
       status: "NOT_JUDGED",
-      required: false,
+      required: true,
       n: 40,
     });
     const named = found.verdict.not_judged.filter(({ gate: id }) => id.startsWith("out."));
@@ -206,6 +208,64 @@ describe("gates about one answer each", () => {
     expect(gate(bySession, "out.refusal")?.e_value).toBeLessThan(
       (gate(byRequest, "out.refusal")?.e_value ?? 0) / 1_000,
     );
+  });
+
+  test("3 % of broken calls are found at the planned end, in sessions of ten turns too", () => {
+    const samples = pairs(2_000, (i, random) => ({
+      ...{ session: `s${Math.floor(i / 10)}`, request: { shape: "tools" } },
+      ...{ primary: { toolBad: 0 }, shadow: { toolBad: flip(random, 0.035) } },
+    }));
+    const found = gate(report(samples), "out.toolBad");
+    expect(found).toMatchObject({ status: "FAIL", n: 2_000 });
+    // No test that holds at every analysis has found it.
+    expect(found?.e_value).toBeLessThan(found?.e_needed ?? 0);
+    expect(gate(report(samples, { isFinished: false }), "out.toolBad")?.status).toBe(
+      "INCONCLUSIVE",
+    );
+  });
+
+  test("one bad session of twenty turns says less of the rate than twenty bad requests", () => {
+    const bad = (isBad: boolean) => ({ shadow: { loop: isBad ? 1 : 0 } }) as const;
+    const inSessions = pairs(4_000, (i) => ({
+      ...{ session: `s${Math.floor(i / 20)}`, ...bad(Math.floor(i / 20) % 100 === 7) },
+    }));
+    const apart = pairs(4_000, (i) => bad(i % 100 === 7));
+    const upper = (samples: readonly Sample[]) =>
+      gate(report(samples), "out.loop")?.interval?.upper ?? 0;
+    expect(upper(apart)).toBeLessThan(0.014);
+    expect(upper(inSessions)).toBeGreaterThan(0.03);
+  });
+
+  test("the set of required gates does not grow with the pairs", () => {
+    const tools = (i: number): Said =>
+      i % 4 === 0
+        ? { request: { shape: "tools" }, primary: { toolBad: 0 }, shadow: { toolBad: 0 } }
+        : {};
+    const needed = [100, 1_000, 2_400].map((count) => {
+      const found = report(pairs(count, tools), { isFinished: false });
+      return [gate(found, "out.toolBad")?.required, gate(found, "out.loop")?.e_needed];
+    });
+    const last = [true, needed[2]?.[1]];
+    expect(needed).toEqual([last, last, last]);
+  });
+
+  test("margins and requirements come from the settings", () => {
+    const samples = pairs(2_000, (_, random) => ({ shadow: { refusal: flip(random, 0.06) } }));
+    const gates = { "out.refusal": { margin: 0.2, required: false } };
+    expect(gate(report(samples, { gates }), "out.refusal")).toMatchObject({
+      ...{ status: "PASS", required: false, margin: 0.2 },
+    });
+  });
+
+  test("another number of prompt tokens fails the same model, and no other", () => {
+    const samples = pairs(600, () => ({})).map((each, i) => ({
+      ...each,
+      shadow: { ...each.primary, promptTokens: i % 10 === 0 ? 90 : each.primary.promptTokens },
+    }));
+    expect(gate(report(samples, { isSameModel: true }), "out.prompt")).toMatchObject({
+      ...{ status: "FAIL", required: true, primary: 0, shadow: 0.1, n: 600 },
+    });
+    expect(gate(report(samples), "out.prompt")).toBeUndefined();
   });
 
   test("with few sessions nothing is decided, and it tells why", () => {
@@ -313,6 +373,36 @@ describe("gates about agreement", () => {
     const found = report(samples, { control, isSameModel: true });
     expect(gate(found, "out.exact")).toMatchObject({ n: 300, primary: 0 });
     expect(found.outputs).toMatchObject({ compared: 3_000, floor: { triples: 300 } });
+  });
+
+  test("leave the other gates all pairs, where few requests have a control", () => {
+    const samples = pairs(3_000, () => ({}));
+    const control = pairs(3_000, () => ({ shadow: { refusal: 1 } })).filter((_, i) => i % 10 === 0);
+    for (const controlPercent of [10, 100]) {
+      const found = report(samples, { control, controlPercent });
+      expect(gate(found, "errors")).toMatchObject({ n: 3_000 });
+      expect(found.outputs?.lanes).toMatchObject({
+        ...{ primary: { refusal: 0 }, control: { refusal: 1 } },
+      });
+    }
+  });
+
+  test("count the pairs that a control of all requests did not answer", () => {
+    const samples = pairs(1_000, () => ({}));
+    const control = samples.filter((_, i) => i % 5 !== 0);
+    const found = report(samples, { control });
+    expect(gate(found, "errors")).toMatchObject({ n: 800 });
+    expect(found.funnel).toMatchObject({ paired: 1_000, used: 800, not_used: { no_control: 200 } });
+  });
+
+  test("use the other pairs as a control variate of the estimate", () => {
+    const exact = (isSame: boolean): Said => ({ agreement: { exact: isSame ? 1 : 0 } });
+    // The shadow differs in every fifth pair, but in none of those that the control answered too.
+    const samples = pairs(3_000, (i) => exact(i % 5 !== 1));
+    const control = pairs(3_000, () => exact(true)).filter((_, i) => i % 10 === 0);
+    const found = gate(report(samples, { control, isSameModel: true }), "out.exact");
+    expect(found).toMatchObject({ n: 300, estimate: 0 });
+    expect(found?.estimate_all).toBeCloseTo(0.2, 10);
   });
 
   test("warn where the primary does not repeat itself", () => {

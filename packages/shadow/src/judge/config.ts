@@ -1,3 +1,5 @@
+import { type OutputGateSettings, outputGateIds } from "./output-config.ts";
+
 /** All gates with their default settings. Sources: see `docs/evaluation.md`. */
 export const gateDefaults: Readonly<Record<GateId, GateConfig>> = {
   "ttft.typical": { margin: 0.1, required: true },
@@ -77,8 +79,20 @@ export interface EvaluationConfig {
   /** Judge even if the shadow's replicas have a different load than the primary's. */
   readonly allowsLoadMismatch: boolean;
   readonly gates: Readonly<Record<GateId, GateConfig>>;
+  /** Settings about what the answers say that differ from the defaults. */
+  readonly outputs?: OutputSettings;
+  /**
+   * Share of the mirrored requests that the control lane also gets, in percent; all of them when absent. Below 100 the
+   * control only tells how far the primary agrees with itself, and does not replace it in the other gates.
+   */
+  readonly controlPercent?: number;
   /** Seed of the bootstrap; derived from the configuration's hash when absent. */
   readonly seed?: number;
+}
+
+/** Settings about what the answers say. Fixed when the evaluation starts, like all others. */
+export interface OutputSettings {
+  readonly gates?: OutputGateSettings;
 }
 
 /** Settings a user can give; the others have the values of `defaultEvaluation`. */
@@ -106,7 +120,7 @@ const ofSameModel: ReadonlySet<GateId> = new Set(["length", "finish.length"]);
 
 /** Fills in defaults. Unknown gates and other unknown fields are left out. */
 export function evaluationConfig(settings: EvaluationSettings = {}): EvaluationConfig {
-  const { sloPreset = "", seed, ...given } = { ...defaultEvaluation, ...settings };
+  const { sloPreset = "", seed, controlPercent, ...given } = { ...defaultEvaluation, ...settings };
   const gates = gateIds.map((id): [GateId, GateConfig] => {
     const standard = gateDefaults[id];
     const required = ofSameModel.has(id) ? given.isSameModel : standard.required;
@@ -123,8 +137,19 @@ export function evaluationConfig(settings: EvaluationSettings = {}): EvaluationC
     requiresAll: given.requiresAll,
     allowsLoadMismatch: given.allowsLoadMismatch,
     gates: Object.fromEntries(gates) as Record<GateId, GateConfig>,
+    ...outputSettings(settings),
+    ...(controlPercent === undefined ? {} : { controlPercent }),
     ...(seed === undefined ? {} : { seed }),
   };
+}
+
+/** Settings of output gates may be among those of the others. */
+function outputSettings({ gates = {}, outputs = {} }: EvaluationSettings) {
+  const given = outputGateIds.flatMap((id) => {
+    const each = gates[id] ?? outputs.gates?.[id];
+    return each === undefined ? [] : [[id, each] as const];
+  });
+  return given.length === 0 ? {} : { outputs: { gates: Object.fromEntries(given) } };
 }
 
 /**

@@ -8,7 +8,7 @@ import type {
   ReportOutputs,
 } from "../report/report-outputs.ts";
 import type { ValidityCheck } from "../report/shadow-report.ts";
-import type { SampleAgreement } from "../samples/output-fields.ts";
+import type { SampleAgreement, SampleOutput } from "../samples/output-fields.ts";
 import { quantile, sorted } from "../statistics/quantile.ts";
 import type { OutputPair, OutputPairs } from "./output-pairs.ts";
 import { hasRareFences, isBadJson, isOther } from "./output-values.ts";
@@ -28,7 +28,7 @@ export function describeOutputs(
     cut: pairs.filter(({ primary, shadow }) => primary.cut || shadow.cut).length,
     floor: triples === 0 ? null : { pool: controlPool ?? "", triples },
     agreement: agreements(pairs),
-    lanes: { primary: laneOf(pairs, "primary"), shadow: laneOf(pairs, "shadow") },
+    lanes: lanesOf(pairs),
     tools: toolsOf(pairs),
     divergence: divergenceOf(pairs),
     logprob: logprobOf(pairs),
@@ -77,16 +77,43 @@ function medianOf(values: readonly (number | null)[]): number | null {
   return found.length === 0 ? null : quantile(sorted(found), 0.5);
 }
 
-function laneOf(pairs: readonly OutputPair[], lane: "primary" | "shadow"): LaneOutputs {
+function lanesOf(pairs: readonly OutputPair[]): ReportOutputs["lanes"] {
   const isFenceBad = hasRareFences(pairs);
-  const at = lane === "primary" ? 0 : 1;
+  const ofLane = (lane: "primary" | "shadow") =>
+    laneOf(
+      pairs.map((pair) => ({
+        pair,
+        out: pair[lane],
+        chars: pair.chars[lane === "primary" ? 0 : 1],
+      })),
+      isFenceBad,
+    );
+  const again = pairs.flatMap((pair) => {
+    const { control: out, controlChars: chars } = pair;
+    return out === undefined ? [] : [{ pair, out, chars }];
+  });
   return {
-    refusal: meanOf(pairs.map((pair) => pair[lane].refusal)),
-    loop: meanOf(pairs.map((pair) => pair[lane].loop)),
-    json_bad: meanOf(pairs.map((pair) => isBadJson(pair[lane], { isFenceBad }))),
-    tool_bad: meanOf(pairs.map((pair) => pair[lane].toolBad)),
-    script_bad: meanOf(pairs.map((pair) => isOther(pair, pair[lane]))),
-    chars_p50: medianOf(pairs.map(({ chars }) => chars[at])),
+    ...{ primary: ofLane("primary"), shadow: ofLane("shadow") },
+    ...(again.length === 0 ? {} : { control: laneOf(again, isFenceBad) }),
+  };
+}
+
+interface LaneAnswer {
+  readonly pair: OutputPair;
+  readonly out: SampleOutput;
+  /** Code points. */
+  readonly chars: number | null;
+}
+
+function laneOf(answers: readonly LaneAnswer[], isFenceBad: boolean): LaneOutputs {
+  const share = (of: (answer: LaneAnswer) => number | null) => meanOf(answers.map(of));
+  return {
+    refusal: share(({ out }) => out.refusal),
+    loop: share(({ out }) => out.loop),
+    json_bad: share(({ out }) => isBadJson(out, { isFenceBad })),
+    tool_bad: share(({ out }) => out.toolBad),
+    script_bad: share(({ pair, out }) => isOther(pair, out)),
+    chars_p50: medianOf(answers.map(({ chars }) => chars)),
   };
 }
 

@@ -49,17 +49,18 @@ const notSent: Outcome = { kind: "unsent" };
 const unmeasured: Outcome = { kind: "unmeasured" };
 
 function outcomeOf(
-  { mirrored, drop, primary, shadow, unsent, unmeasured: isUnmeasured }: Sample,
+  { mirrored, drop, shadow, unsent, unmeasured: isUnmeasured }: Sample,
   baseline: SampleLeg | undefined,
 ): Outcome | undefined {
   if (mirrored && shadow === null && isUnmeasured === true) return unmeasured;
   if (mirrored && shadow === null) return unsent === true ? notSent : lost;
-  if (shadow !== null) return { kind: "paired", unused: unusedFor(baseline ?? primary, shadow) };
+  if (shadow !== null) return { kind: "paired", unused: unusedFor(baseline, shadow) };
   return drop === null ? undefined : { kind: "dropped", reason: drop };
 }
 
 /** Why a pair's latencies are not compared; undefined if they are. */
-function unusedFor(baseline: SampleLeg, shadow: SampleLeg): string | undefined {
+function unusedFor(baseline: SampleLeg | undefined, shadow: SampleLeg): string | undefined {
+  if (baseline === undefined) return "no_control";
   if (isCensored(baseline.class)) return baseline.class ?? undefined;
   if (isCensored(shadow.class)) return shadow.class ?? undefined;
   if (baseline.class !== "ok" || shadow.class !== "ok") return "error";

@@ -5,7 +5,8 @@ import { normalQuantile } from "../statistics/normal.ts";
 import { quantile, sorted } from "../statistics/quantile.ts";
 import type { EvaluationConfig, GateId } from "./config.ts";
 import { etaOf, type GateContext, smallestDetectable, widerNext } from "./gate-result.ts";
-import { judgeOutputs, requiredOutputGates } from "./output-gate.ts";
+import { requiredOutputGates } from "./output-config.ts";
+import { judgeOutputs } from "./output-gate.ts";
 import type { OutputPairs } from "./output-pairs.ts";
 import { type RateOf, rateGate } from "./rate-gate.ts";
 import { laneValue, type PairedValues, pairedValues, type RatioColumn } from "./ratio-gate.ts";
@@ -19,13 +20,19 @@ import { typicalGate } from "./typical-gate.ts";
  */
 export type Part = "decisive" | GateId;
 
+/** What the answers say, and whether a control lane tells how far the primary agrees with itself. */
+interface OutputInput {
+  readonly outputs?: OutputPairs | undefined;
+  readonly hasFloor?: boolean;
+}
+
 /** Judges every gate for which there is traffic, or one alone with the error that it has among them. */
 export function judgeGates(
   table: PairTable,
-  context: Omit<GateContext, "failAlpha"> & { readonly outputs?: OutputPairs | undefined },
+  context: Omit<GateContext, "failAlpha"> & OutputInput,
   only?: Part,
 ): readonly GateResult[] {
-  const { config, outputs } = context;
+  const { config, outputs, hasFloor = false } = context;
   const streamed = countOf(table.isStream);
   const kinds = { streamed, whole: table.size - streamed, all: table.size };
   const ids = (Object.keys(config.gates) as GateId[]).filter((id) => {
@@ -34,7 +41,8 @@ export function judgeGates(
     // Without any pairs yet, streams are expected.
     return kinds[kindOf(id)] > 0 || (table.size === 0 && kindOf(id) === "streamed");
   });
-  const more = outputs === undefined ? 0 : requiredOutputGates(outputs, config);
+  const terms = { isSameModel: config.isSameModel, hasFloor, ...config.outputs };
+  const more = outputs === undefined ? 0 : requiredOutputGates(terms);
   const full = { ...context, failAlpha: failAlphaOf(ids, context, more) };
   const gates = judged(ids.filter(wantedBy(only, full)), table, full).map((gate) => {
     const share = shareOf(gate.id as GateId, table);
@@ -42,8 +50,7 @@ export function judgeGates(
   });
   const isAlone = only !== undefined && only !== "decisive";
   if (outputs === undefined || isAlone) return gates.map(overAlready);
-  const { isSameModel } = config;
-  const ofOutputs = { ...full, isSameModel, failAlpha: full.failAlpha.each };
+  const ofOutputs = { ...full, ...terms, failAlpha: full.failAlpha.each };
   const others = judgeOutputs(outputs, ofOutputs).map(({ gate, share }) =>
     context.isFinal ? leftOut(gate, share) : gate,
   );

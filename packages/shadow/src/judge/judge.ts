@@ -57,7 +57,7 @@ export function judgePart(input: EvaluationInput, only?: Part): ShadowReport {
   const isFinal = hasEnded && pairs >= config.minPairs;
   const evaluation = evaluationOf(part, isFinal, input);
   const seedOf = (gate: string) => config.seed ?? seedFrom(`${evaluation.id} ${gate}`);
-  const context = { config, ...errorsOf(input, stage), isFinal, seedOf, outputs: part.outputs };
+  const context = { config, ...errorsOf(input, stage), isFinal, seedOf, ...outputsOf(part, input) };
   const gates = gatesWithHistory(judgeGates(table, context, only), facts.earlier, evaluation);
   const isFull = only === undefined || (only === "decisive" && hasEnded);
   const segments = isFull ? judgeSegments(table, { config, isFinal }) : [];
@@ -102,6 +102,10 @@ export function judgePart(input: EvaluationInput, only?: Part): ShadowReport {
     behaviour: describeBehaviour(described),
     cost,
   });
+}
+
+function outputsOf({ outputs }: Partition, { control }: EvaluationInput) {
+  return { outputs, hasFloor: control !== undefined };
 }
 
 function classesOf(table: PairTable): ReturnType<typeof matrixOf> {

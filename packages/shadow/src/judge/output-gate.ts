@@ -1,9 +1,6 @@
 import type { GateReason, GateResult } from "../report/shadow-report.ts";
-import type { Bounds } from "../statistics/confidence-sequence.ts";
-import { createEProcess } from "../statistics/e-process.ts";
-import { cosineBounds, cosines, influencesOf, minBlocks } from "../statistics/long-run.ts";
+import { cosines, minBlocks } from "../statistics/long-run.ts";
 import { studentQuantile } from "../statistics/student-t.ts";
-import { tangoInterval } from "../statistics/tango.ts";
 import {
   atEnd,
   finite,
@@ -12,12 +9,20 @@ import {
   tooClose,
   tooFewPairs,
 } from "./gate-result.ts";
+import { isRequiredGate, type OutputTerms, outputMargin } from "./output-config.ts";
 import type { OutputPair, OutputPairs } from "./output-pairs.ts";
+import {
+  endBounds,
+  evidenceAgainst,
+  groupCount,
+  independentBounds,
+  type OutputValue,
+  unitsOf,
+} from "./output-units.ts";
 import { hasRareFences, type OutputGate, outputGates } from "./output-values.ts";
 
 /** How output gates are judged. */
-export interface OutputContext {
-  readonly isSameModel: boolean;
+export interface OutputContext extends OutputTerms {
   /** Probability of a wrong PASS (one-sided). */
   readonly alpha: number;
   /** Probability of a wrong FAIL of one of the required gates. */
@@ -35,21 +40,15 @@ const minTriplesToPass = 200;
 /** Share of the ok pairs that must have been compared: long answers are left out first. */
 const minCoverage = 0.9;
 
-/** Number of output gates that are required, which share the error of a wrong FAIL. */
-export function requiredOutputGates(
-  outputs: OutputPairs,
-  { isSameModel }: Pick<OutputContext, "isSameModel">,
-): number {
-  return applicable(outputs, isSameModel).filter(({ gate, values }) =>
-    isRequired(gate, values.length, isSameModel),
-  ).length;
-}
-
 /**
  * Judges what the answers are. What a model says does not wait in a queue, so the unit is the session, whose turns repeat
- * one behaviour, or the request if it has none. PASS only at the planned end, by the wider of Tango's interval and the
- * long-run interval over units. FAIL at any analysis, if an e-process over units crosses its limit and the interval over
- * units is over the margin.
+ * one behaviour, or the request if it has none.
+ *
+ * At the planned end the interval decides: below the margin is a PASS, above it a FAIL. A FAIL also needs the stricter
+ * bound, at the error that the required gates share, to be above 0: equal lanes then fail in `alpha` of evaluations,
+ * however many gates there are. Before the end, a FAIL needs an e-process over units that crosses its limit and the
+ * stricter bound over the margin. At 2,000 pairs in sessions of ten, no test that holds at every analysis finds 3 % of
+ * broken answers; the look at the end does.
  */
 export function judgeOutputs(
   outputs: OutputPairs,
@@ -57,7 +56,7 @@ export function judgeOutputs(
 ): readonly JudgedOutput[] {
   const coverage = coverageOf(outputs);
   return applicable(outputs, context.isSameModel).map(({ gate, values }) => {
-    const judged = judgeGate(gate, values, context);
+    const judged = withAllPairs(judgeGate(gate, values, context), gate, outputs);
     return {
       gate: coverage < minCoverage ? uncovered(judged, coverage) : judged,
       share: shareOf(gate, values.length, outputs),
@@ -68,14 +67,22 @@ export function judgeOutputs(
 /** A gate and what it compares. */
 interface Applied {
   readonly gate: OutputGate;
-  readonly values: readonly Value[];
+  readonly values: readonly OutputValue[];
 }
 
-/** How bad a pair is on each lane, and the unit that it belongs to. */
-interface Value {
-  readonly session: string | null;
-  readonly baseline: number;
-  readonly shadow: number;
+/**
+ * Adds the estimate with a control variate: how often the shadow disagrees is known of every pair, so only how often the
+ * primary disagrees with itself is taken from the requests with a control. The bounds stay those of the latter.
+ */
+function withAllPairs(
+  judged: GateResult,
+  { badnessOfShadow }: OutputGate,
+  { pairs }: OutputPairs,
+): GateResult {
+  if (badnessOfShadow === undefined || judged.primary === null) return judged;
+  const all = pairs.flatMap((pair) => badnessOfShadow(pair) ?? []);
+  const mean = all.reduce((sum, each) => sum + each, 0) / all.length;
+  return { ...judged, estimate_all: finite(mean - judged.primary) };
 }
 
 /** A gate, and the share of the requests that could be of its kind that are. */
@@ -111,60 +118,63 @@ function applicable(outputs: OutputPairs, isSameModel: boolean): readonly Applie
   });
 }
 
-function valuesOf({ badness }: OutputGate, pair: OutputPair): readonly Value[] {
+function valuesOf({ badness }: OutputGate, pair: OutputPair): readonly OutputValue[] {
   const found = badness(pair);
   if (found === undefined) return [];
   return [{ session: pair.session, baseline: found[0], shadow: found[1] }];
 }
 
-function isRequired(
-  { required, needsFloorFor }: OutputGate,
-  n: number,
-  isSameModel: boolean,
-): boolean {
-  if (needsFloorFor !== undefined && n === 0) return false;
-  if (required === "with_pairs") return n >= minPairsToPass;
-  return required === "always" || isSameModel;
-}
-
-function judgeGate(gate: OutputGate, values: readonly Value[], context: OutputContext): GateResult {
-  const { isFinal, alpha, failAlpha, isSameModel } = context;
+function judgeGate(
+  gate: OutputGate,
+  values: readonly OutputValue[],
+  context: OutputContext,
+): GateResult {
+  const { isFinal, alpha, failAlpha } = context;
+  const { isBinary } = gate;
   const n = values.length;
-  const open = blankOf(gate, n, isRequired(gate, n, isSameModel));
+  const open = blankOf(gate, n, context);
   if (n < minPairsToApply) return tooFew(open, gate, isFinal);
+  const { margin } = open;
   const means = { primary: meanOf(values, "baseline"), shadow: meanOf(values, "shadow") };
   const estimate = means.shadow - means.primary;
   const units = unitsOf(values);
-  const groups = groupsOf(units, n, estimate);
-  const bounds = boundsOf(gate, values, groups, alpha);
-  const fail = failBoundsOf(gate, values, units, failAlpha);
-  const logE = evidenceAgainst(units, gate.margin);
-  const isFail = logE >= Math.log(1 / failAlpha) && fail.lower > gate.margin;
+  const groups = groupCount(units);
+  const bounds = endBounds({ units, isBinary, alpha });
+  const fail = independentBounds({ units, isBinary, alpha: failAlpha });
+  const logE = evidenceAgainst(units, margin);
+  const isClear = logE >= Math.log(1 / failAlpha) && fail.lower > margin;
   const needed = gate.needsFloorFor === undefined ? minPairsToPass : minTriplesToPass;
-  const isInside = n >= needed && bounds.upper < gate.margin;
-  const status = isFail ? "FAIL" : isFinal && isInside ? "PASS" : "INCONCLUSIVE";
-  return {
+  const isOver = isFinal && n >= needed && bounds.lower > margin && fail.lower > 0;
+  const isInside = n >= needed && bounds.upper < margin;
+  const status = isClear || isOver ? "FAIL" : isFinal && isInside ? "PASS" : "INCONCLUSIVE";
+  const found: GateResult = {
     ...open,
     ...{ status, ...means, estimate },
-    reason: status === "INCONCLUSIVE" ? whyOpen(n, needed, groups.count, isInside) : null,
+    reason: status === "INCONCLUSIVE" ? whyOpen(n, needed, groups, isInside) : null,
     interval: intervalOf(bounds, alpha),
     fail_interval: intervalOf(fail, failAlpha),
     smallest_detectable: smallestDetectable(
       "rate",
       estimate,
       bounds.upper,
-      studentQuantile(1 - alpha, cosines(groups.count)),
+      studentQuantile(1 - alpha, cosines(groups)),
     ),
-    events: gate.isBinary
-      ? { primary: n * means.primary, shadow: n * means.shadow, burst: null }
-      : null,
-    blocks: groups.count,
+    events: isBinary ? { primary: n * means.primary, shadow: n * means.shadow, burst: null } : null,
+    blocks: groups,
     e_value: finite(Math.exp(Math.min(700, logE))),
     e_needed: 1 / failAlpha,
   };
+  return isFinal ? fewLeftOut(found, gate) : found;
 }
 
-function blankOf({ id, margin, isBinary }: OutputGate, n: number, required: boolean): GateResult {
+/** Leaves out a gate that lacks pairs at the planned end, if its requests may be few. */
+function fewLeftOut(found: GateResult, { mayBeFew }: OutputGate): GateResult {
+  const isLeftOut = mayBeFew && found.reason?.code === "too_few_pairs";
+  return isLeftOut ? { ...found, status: "NOT_JUDGED" } : found;
+}
+
+function blankOf({ id, isBinary }: OutputGate, n: number, terms: OutputTerms): GateResult {
+  const [required, margin] = [isRequiredGate(id, terms), outputMargin(id, terms)];
   return {
     ...{ id, required, kind: "rate", status: "INCONCLUSIVE", reason: null },
     ...{ primary: null, shadow: null, estimate: null, interval: null, fail_interval: null },
@@ -211,110 +221,6 @@ function uncovered(gate: GateResult, coverage: number): GateResult {
   return { ...gate, status: "INCONCLUSIVE", reason };
 }
 
-function meanOf(values: readonly Value[], lane: "baseline" | "shadow"): number {
+function meanOf(values: readonly OutputValue[], lane: "baseline" | "shadow"): number {
   return values.reduce((sum, value) => sum + value[lane], 0) / values.length;
-}
-
-/** Sum and number of the differences of one session, or of one request. */
-interface Unit {
-  sum: number;
-  size: number;
-}
-
-/** Units in the order of their last request. */
-function unitsOf(values: readonly Value[]): readonly Unit[] {
-  const sessions = new Map<string, Unit>();
-  const units = new Set<Unit>();
-  for (const { session, baseline, shadow } of values) {
-    const unit = (session === null ? undefined : sessions.get(session)) ?? { sum: 0, size: 0 };
-    if (session !== null) sessions.set(session, unit);
-    unit.sum += shadow - baseline;
-    unit.size++;
-    // To the end of the order.
-    units.delete(unit);
-    units.add(unit);
-  }
-  return [...units];
-}
-
-/** Share of the evidence that one bet may cost: a mean over a session is rarely near -1. */
-const mostStaked = 0.95;
-
-/** Bets on the mean difference of each unit. */
-function evidenceAgainst(units: readonly Unit[], margin: number): number {
-  const over = createEProcess(margin, "above", { mostStaked });
-  for (const { sum, size } of units) over.add(sum / size);
-  return over.maxLogE;
-}
-
-/** Neighbouring units together, so that the work does not grow with their number. */
-interface Groups {
-  readonly count: number;
-  readonly counts: Float64Array;
-  readonly sums: Float64Array;
-  readonly size: number;
-  readonly mean: number;
-}
-
-const maxGroups = 720;
-
-function groupsOf(units: readonly Unit[], size: number, mean: number): Groups {
-  const count = Math.min(maxGroups, units.length);
-  const [counts, sums] = [new Float64Array(count), new Float64Array(count)];
-  units.forEach((unit, i) => {
-    const group = Math.floor((i * count) / units.length);
-    counts[group] = (counts[group] ?? 0) + unit.size;
-    sums[group] = (sums[group] ?? 0) + unit.sum;
-  });
-  return { count, counts, sums, size, mean };
-}
-
-const anything: Bounds = { lower: Number.NEGATIVE_INFINITY, upper: Number.POSITIVE_INFINITY };
-
-/** Bounds that decide PASS: allow for behaviour that changes over the run. */
-function boundsOf(
-  gate: OutputGate,
-  values: readonly Value[],
-  groups: Groups,
-  alpha: number,
-): Bounds {
-  if (groups.count < minBlocks) return anything;
-  const longRun = cosineBounds(groups.mean, influencesOf(groups), alpha);
-  return atLeastTango(longRun, { gate, values, alpha });
-}
-
-/** Bounds that a FAIL needs besides the e-process. Like that, they take units to be independent. */
-function failBoundsOf(
-  gate: OutputGate,
-  values: readonly Value[],
-  units: readonly Unit[],
-  alpha: number,
-): Bounds {
-  const count = units.length;
-  if (count < minBlocks) return anything;
-  const mean = meanOf(values, "shadow") - meanOf(values, "baseline");
-  const perUnit = values.length / count;
-  const squares = units.reduce(
-    (sum, unit) => sum + ((unit.sum - unit.size * mean) / perUnit) ** 2,
-    0,
-  );
-  const error = Math.sqrt(squares / (count - 1) / count);
-  const radius = studentQuantile(1 - alpha, count - 1) * error;
-  return atLeastTango({ lower: mean - radius, upper: mean + radius }, { gate, values, alpha });
-}
-
-/** Rare events are skewed, and none at all would leave no width: Tango's interval is right for both. */
-function atLeastTango(
-  bounds: Bounds,
-  { gate, values, alpha }: { gate: OutputGate; values: readonly Value[]; alpha: number },
-): Bounds {
-  if (!gate.isBinary) return bounds;
-  const worse = values.filter(({ baseline, shadow }) => shadow > baseline).length;
-  const better = values.filter(({ baseline, shadow }) => shadow < baseline).length;
-  const discordance = { b: worse, c: better, n: values.length };
-  const once = tangoInterval(discordance, 1 - 2 * alpha);
-  return {
-    lower: Math.min(once.lower, bounds.lower),
-    upper: Math.max(once.upper, bounds.upper),
-  };
 }

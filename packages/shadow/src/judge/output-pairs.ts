@@ -4,7 +4,9 @@ import type {
   SampleRequest,
   SkipReason,
 } from "../samples/output-fields.ts";
-import type { Sample } from "../samples/sample.ts";
+import type { Sample, SampleLeg } from "../samples/sample.ts";
+
+type Lengths = readonly [primary: number | null, shadow: number | null];
 
 /** Two answers that were looked at, and how far they agree. */
 export interface OutputPair {
@@ -18,8 +20,14 @@ export interface OutputPair {
   readonly agreement: SampleAgreement;
   /** Agreement of the control's answer with the primary's; undefined if the request has none. */
   readonly floor: SampleAgreement | undefined;
+  /** The control's answer; undefined if there is none, or it was not looked at. */
+  readonly control: SampleOutput | undefined;
+  /** Its length in code points; null if unknown. */
+  readonly controlChars: number | null;
   /** Code points of both answers; null if unknown. */
-  readonly chars: readonly [primary: number | null, shadow: number | null];
+  readonly chars: Lengths;
+  /** Tokens of the prompt as each lane counts them: equal if both make the same text of the messages. */
+  readonly promptTokens: Lengths;
 }
 
 /** The pairs whose answers were looked at, and what is missing. */
@@ -36,13 +44,19 @@ const unknownRequest: SampleRequest = {
   ...{ decode: null, shape: null, model: null, tools: null, script: null },
 };
 
+/** The control's answer to a request: how fast, and how far it agrees with the primary's. */
+export interface ControlAnswer {
+  readonly leg: SampleLeg;
+  readonly agreement: SampleAgreement | undefined;
+}
+
 /** Collects the pairs of which a sample says what the answers are like. */
 export class OutputBuilder {
   readonly #pairs: OutputPair[] = [];
   readonly #skipped: { readonly atMs: number; readonly why: SkipReason }[] = [];
   readonly #okAtMs: number[] = [];
 
-  add({ t0, session, req, primary, shadow, cmp }: Sample, floor?: SampleAgreement): void {
+  add({ t0, session, req, primary, shadow, cmp }: Sample, again?: ControlAnswer): void {
     if (primary.class !== "ok" || shadow?.class !== "ok") return;
     this.#okAtMs.push(t0);
     if (cmp?.why != null) this.#skipped.push({ atMs: t0, why: cmp.why });
@@ -50,8 +64,11 @@ export class OutputBuilder {
     if (cmp === undefined || cmp.why !== null) return;
     this.#pairs.push({
       ...{ atMs: t0, session, request: req ?? unknownRequest },
-      ...{ primary: primary.out, shadow: shadow.out, agreement: cmp, floor },
+      ...{ primary: primary.out, shadow: shadow.out, agreement: cmp },
+      ...{ floor: again?.agreement, control: again?.leg.out },
+      controlChars: again?.leg.outChars ?? null,
       chars: [primary.outChars, shadow.outChars],
+      promptTokens: [primary.promptTokens, shadow.promptTokens],
     });
   }
 

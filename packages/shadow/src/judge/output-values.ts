@@ -1,17 +1,6 @@
 import type { SampleAgreement, SampleOutput } from "../samples/output-fields.ts";
+import type { OutputGateId } from "./output-config.ts";
 import type { OutputPair } from "./output-pairs.ts";
-
-/** Gates about what the answers are. */
-export type OutputGateId =
-  | "out.refusal"
-  | "out.refusal.fewer"
-  | "out.loop"
-  | "out.json"
-  | "out.toolBad"
-  | "out.script"
-  | "out.exact"
-  | "out.sim"
-  | "out.tools";
 
 /** How bad a pair is on each lane, 0 to 1; undefined if the gate is not about it. */
 export type BadnessOf = (
@@ -21,10 +10,8 @@ export type BadnessOf = (
 /** What an output gate judges. */
 export interface OutputGate {
   readonly id: OutputGateId;
-  /** How much worse the shadow may be, 0 to 1. */
-  readonly margin: number;
-  /** When it is required for a PASS: always, from 500 pairs on, or for the same model. */
-  readonly required: "always" | "with_pairs" | "same_model";
+  /** Its requests may be few: then it is left out at the planned end, however large their share. */
+  readonly mayBeFew: boolean;
   /**
    * For gates that need an answer of the control lane: the pairs that they are about. Undefined for gates that do not
    * need one.
@@ -37,6 +24,8 @@ export interface OutputGate {
   /** Judged only if the lanes are meant to be the same model. */
   readonly isOfSameModel: boolean;
   readonly badness: BadnessOf;
+  /** For gates that need a control: how bad the shadow is, whether or not the request has one. */
+  readonly badnessOfShadow?: (pair: OutputPair) => number | undefined;
 }
 
 /** The gates. `isFenceBad`: the primary hardly ever writes a Markdown fence around JSON. */
@@ -47,60 +36,78 @@ export function outputGates({
 }): readonly OutputGate[] {
   const standard = {
     ...{ needsFloorFor: undefined, isBinary: true, isOfSameModel: false, isAboutAll: false },
+    mayBeFew: false,
   } as const;
   const badJson = (out: SampleOutput) => isBadJson(out, { isFenceBad });
   return [
     {
-      ...{ ...standard, id: "out.refusal", margin: 0.01, required: "always" },
+      ...{ ...standard, id: "out.refusal" },
       isAboutAll: true,
       badness: ({ primary, shadow }) => [primary.refusal, shadow.refusal],
     },
     {
-      ...{ ...standard, id: "out.refusal.fewer", margin: 0.01, required: "always" },
+      ...{ ...standard, id: "out.refusal.fewer" },
       ...{ isOfSameModel: true, isAboutAll: true },
       badness: ({ primary, shadow }) => [1 - primary.refusal, 1 - shadow.refusal],
     },
     {
-      ...{ ...standard, id: "out.loop", margin: 0.005, required: "always" },
+      ...{ ...standard, id: "out.loop" },
       isAboutAll: true,
       badness: ({ primary, shadow }) => [primary.loop, shadow.loop],
     },
     {
-      ...{ ...standard, id: "out.json", margin: 0.01, required: "with_pairs" },
+      ...{ ...standard, id: "out.json", mayBeFew: true },
       badness: ({ primary, shadow }) => both(badJson(primary), badJson(shadow)),
     },
     {
-      ...{ ...standard, id: "out.toolBad", margin: 0.01, required: "with_pairs" },
+      ...{ ...standard, id: "out.toolBad", mayBeFew: true },
       badness: ({ primary, shadow }) => both(primary.toolBad, shadow.toolBad),
     },
     {
-      ...{ ...standard, id: "out.script", margin: 0.005, required: "always" },
+      ...{ ...standard, id: "out.script" },
       badness: (pair) => both(isOther(pair, pair.primary), isOther(pair, pair.shadow)),
+    },
+    {
+      ...{ ...standard, id: "out.prompt", isOfSameModel: true },
+      badness: ({ promptTokens: [first, second] }) =>
+        first === null || second === null ? undefined : [0, first === second ? 0 : 1],
     },
     ...agreementGates,
   ];
 }
 
 /**
- * Gates about agreement: how much less the primary agrees with the shadow than with itself. A lane's badness is its
+ * A gate about agreement: how much less the primary agrees with the shadow than with itself. A lane's badness is its
  * disagreement with the primary, where the control lane stands for the primary itself.
  */
+function agreementGate(
+  id: OutputGateId,
+  isFor: (pair: OutputPair) => boolean,
+  of: (agreement: SampleAgreement) => number | null,
+): OutputGate {
+  const disagreement = (found: SampleAgreement | undefined) => {
+    const agreement = found === undefined ? null : of(found);
+    return agreement === null ? undefined : 1 - agreement;
+  };
+  const ofShadow = (pair: OutputPair) => (isFor(pair) ? disagreement(pair.agreement) : undefined);
+  return {
+    ...{ id, needsFloorFor: isFor, isBinary: id !== "out.sim", isOfSameModel: false },
+    ...{ isAboutAll: false, mayBeFew: false, badnessOfShadow: ofShadow },
+    badness: (pair) => {
+      const [own, other] = [disagreement(pair.floor), ofShadow(pair)];
+      return own === undefined || other === undefined ? undefined : [own, other];
+    },
+  };
+}
+
 const agreementGates: readonly OutputGate[] = [
-  {
-    ...{ id: "out.exact", margin: 0.03, required: "same_model", needsFloorFor: isRepeatable },
-    ...{ isBinary: true, isOfSameModel: false, isAboutAll: false },
-    badness: (pair) => (isRepeatable(pair) ? disagreement(pair, ({ exact }) => exact) : undefined),
-  },
-  {
-    ...{ id: "out.sim", margin: 0.02, required: "same_model", needsFloorFor: () => true },
-    ...{ isBinary: false, isOfSameModel: false, isAboutAll: false },
-    badness: (pair) => disagreement(pair, ({ sim }) => sim),
-  },
-  {
-    ...{ id: "out.tools", margin: 0.03, required: "always", needsFloorFor: offersTools },
-    ...{ isBinary: true, isOfSameModel: false, isAboutAll: false },
-    badness: (pair) => (offersTools(pair) ? disagreement(pair, hasSameCalls) : undefined),
-  },
+  agreementGate("out.exact", isRepeatable, ({ exact }) => exact),
+  agreementGate(
+    "out.sim",
+    () => true,
+    ({ sim }) => sim,
+  ),
+  agreementGate("out.tools", offersTools, hasSameCalls),
 ];
 
 function offersTools({ request: { shape } }: OutputPair): boolean {
@@ -115,14 +122,6 @@ function isRepeatable({ request: { decode } }: OutputPair): boolean {
 /** 1 if the calls are the same, or neither answer has any. */
 function hasSameCalls({ tool }: SampleAgreement): 0 | 1 | null {
   return tool === null ? null : tool === "same_args" || tool === "none" ? 1 : 0;
-}
-
-function disagreement(
-  { agreement, floor }: OutputPair,
-  of: (agreement: SampleAgreement) => number | null,
-): readonly [number, number] | undefined {
-  const [own, other] = [floor === undefined ? null : of(floor), of(agreement)];
-  return own === null || other === null ? undefined : [1 - own, 1 - other];
 }
 
 function both(baseline: 0 | 1 | null, shadow: 0 | 1 | null): readonly [number, number] | undefined {

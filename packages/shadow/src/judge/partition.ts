@@ -1,8 +1,7 @@
-import type { SampleAgreement } from "../samples/output-fields.ts";
 import type { Sample, SampleLeg } from "../samples/sample.ts";
 import { DispatchBuilder, type Dispatches, lossesOf } from "./dispatches.ts";
 import type { EvaluationInput } from "./input.ts";
-import { OutputBuilder, type OutputPairs } from "./output-pairs.ts";
+import { type ControlAnswer, OutputBuilder, type OutputPairs } from "./output-pairs.ts";
 import { type PairTable, TableBuilder } from "./table.ts";
 
 /** Samples grouped by their outcome. */
@@ -51,20 +50,21 @@ export interface Primaries {
 }
 
 export function partition({ samples, control, config, facts = {} }: EvaluationInput): Partition {
-  const baselines = control === undefined ? undefined : controlLegs(control);
+  const answers = control === undefined ? undefined : controlAnswers(control);
+  const own = new Lanes();
+  const isFull = (config.controlPercent ?? 100) === 100;
+  const againstControl = answers === undefined || !isFull ? undefined : new Lanes();
   const since = facts.startedAtMs ?? Number.NEGATIVE_INFINITY;
-  const table = new TableBuilder();
   const outputs = new OutputBuilder();
   const primaries: Primaries = {
     ...{ atMs: [], isMirrored: [], latencyMs: [], session: [], promptBytes: [] },
   };
-  const dispatches = new DispatchBuilder();
   const dropped: Record<string, number> = {};
   let [mirrored, paired, counted] = [0, 0, 0];
   let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   let [route, candidate] = ["", ""];
   for (const sample of samples) {
-    const { t0, primary, drop, shadow } = sample;
+    const { t0, drop, shadow } = sample;
     if (counted === 0) [route, candidate] = [sample.route, sample.candidate];
     if (t0 < since) continue;
     counted++;
@@ -74,15 +74,14 @@ export function partition({ samples, control, config, facts = {} }: EvaluationIn
     if (sample.mirrored) mirrored++;
     if (shadow !== null) paired++;
     addPrimary(primaries, sample);
-    const twice = baselines?.get(sample.id);
-    const baseline = baselines === undefined ? primary : twice?.leg;
-    outputs.add(sample, twice?.agreement);
-    dispatches.add(sample, baseline);
-    if (baseline !== undefined) {
-      if (shadow !== null) table.add(sample, baseline, shadow);
-      else if (isLost(sample)) table.addLost(sample, baseline);
-    }
+    const again = answers?.get(sample.id);
+    outputs.add(sample, again);
+    own.add(sample, sample.primary);
+    againstControl?.add(sample, again?.leg);
   }
+  // A control of few of the requests tells how far the primary agrees with itself. The other pairs count all the same.
+  const { table, dispatches } =
+    againstControl !== undefined && 2 * againstControl.pairs >= own.pairs ? againstControl : own;
   const startedAtMs = facts.startedAtMs ?? (counted === 0 ? 0 : first);
   const judgedFromMs = startedAtMs + config.warmupMs;
   return {
@@ -102,6 +101,23 @@ export function partition({ samples, control, config, facts = {} }: EvaluationIn
   };
 }
 
+/** Pairs of the shadow with one other lane, and the outcome of each request that was drawn. */
+class Lanes {
+  readonly table = new TableBuilder();
+  readonly dispatches = new DispatchBuilder();
+  pairs = 0;
+
+  add(sample: Sample, baseline: SampleLeg | undefined): void {
+    const { shadow } = sample;
+    this.dispatches.add(sample, baseline);
+    if (baseline === undefined) return;
+    if (shadow !== null) {
+      this.pairs++;
+      this.table.add(sample, baseline, shadow);
+    } else if (isLost(sample)) this.table.addLost(sample, baseline);
+  }
+}
+
 /** The gateway sent the twin, but there was no answer. */
 function isLost({ mirrored, shadow, unsent, unmeasured }: Sample): boolean {
   return mirrored && shadow === null && unsent !== true && unmeasured !== true;
@@ -118,13 +134,7 @@ function addPrimary(to: Primaries, { t0, mirrored, drop, session, primary }: Sam
   to.promptBytes.push(primary.promptBytes);
 }
 
-/** The control's answer to a request: how fast, and how far it agrees with the primary's. */
-interface ControlAnswer {
-  readonly leg: SampleLeg;
-  readonly agreement: SampleAgreement | undefined;
-}
-
-function controlLegs(control: Iterable<Sample>): ReadonlyMap<string, ControlAnswer> {
+function controlAnswers(control: Iterable<Sample>): ReadonlyMap<string, ControlAnswer> {
   const answers = new Map<string, ControlAnswer>();
   for (const { id, shadow, cmp } of control) {
     if (shadow === null) continue;

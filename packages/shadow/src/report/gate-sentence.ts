@@ -25,12 +25,19 @@ function endless({ id, primary, shadow }: GateResult): string | undefined {
 
 /** One sentence about a failed gate, with the interval that decided it. */
 export function failedSentence(gate: GateResult): string {
-  const { kind, margin, margin_low: low, fail_interval, interval, estimate } = gate;
+  const { kind, margin, margin_low: low, estimate } = gate;
   const isBelow = low !== null && estimate !== null && estimate < 1;
   const limit = changeWords(isBelow ? low : margin, kind);
   if (estimate === null) return `${gateFinding(gate)} (margin ${limit})`;
   const verb = isBelow ? "is below" : "exceeds";
-  return `${gateFinding(gate, fail_interval ?? interval)} ${verb} the ${limit} margin${burstWords(gate)}`;
+  return `${gateFinding(gate, decidingBounds(gate))} ${verb} the ${limit} margin${burstWords(gate)}`;
+}
+
+/** The interval that decided a FAIL: at the planned end, a gate about answers can fail by the narrower one. */
+function decidingBounds({ interval, fail_interval, margin, margin_low: low }: GateResult) {
+  const { lower = null, upper = null } = fail_interval ?? {};
+  const isOver = (lower ?? margin) > margin || (low !== null && (upper ?? low) < low);
+  return isOver ? fail_interval : (interval ?? fail_interval);
 }
 
 /** One sentence about an undecided gate. */

@@ -10,7 +10,12 @@ export interface ReportOutputs {
   readonly floor: OutputFloor | null;
   /** All requests, and where there are several ways to choose tokens, each of them. */
   readonly agreement: readonly OutputAgreement[];
-  readonly lanes: { readonly primary: LaneOutputs; readonly shadow: LaneOutputs };
+  readonly lanes: {
+    readonly primary: LaneOutputs;
+    readonly shadow: LaneOutputs;
+    /** Over the requests that the control answered too; absent without any. */
+    readonly control?: LaneOutputs;
+  };
   /** Pairs of requests with tools, by how far their calls agree; null without such requests. */
   readonly tools: OutputTools | null;
   /** Share of pairs whose texts differ before a number of code points. */

@@ -168,8 +168,8 @@ export interface ReportFunnel {
   /** Mirrored requests that have not ended. */
   readonly in_flight?: number;
   /**
-   * Pairs after the warm-up that are not used, by reason: `error`, `retried`, `other_kind` (one lane streamed), or the
-   * class of a censored leg. `paired = warmup + used + all of these`.
+   * Pairs after the warm-up that are not used, by reason: `error`, `retried`, `other_kind` (one lane streamed),
+   * `no_control` (the control did not answer), or the class of a censored leg. `paired = warmup + used + all of these`.
    */
   readonly not_used?: Readonly<Record<string, number>>;
 }
@@ -187,11 +187,16 @@ export interface GateResult {
   readonly primary: number | null;
   readonly shadow: number | null;
   readonly estimate: number | null;
+  /**
+   * For gates about agreement, which are judged on requests that the control answered too: the estimate with the other
+   * pairs as a control variate. Less uncertain than `estimate` where few requests have a control. Absent for others.
+   */
+  readonly estimate_all?: number | null;
   /** Decides PASS: its upper end must be under the margin (for two-sided gates, both ends inside). */
   readonly interval: Interval | null;
   /**
    * Decides FAIL: its lower end must be over the margin. Wider than `interval`, because any required gate can fail the
-   * evaluation.
+   * evaluation. For `out.*` gates at the planned end, over 0, and `interval` over the margin.
    */
   readonly fail_interval: Interval | null;
   /** When its status became final; null while it may change. */

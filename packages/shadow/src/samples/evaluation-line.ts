@@ -4,6 +4,7 @@ import {
   type GateConfig,
   gateIds,
 } from "../judge/config.ts";
+import { outputGateIds } from "../judge/output-config.ts";
 import type { ClosedWhy } from "../report/shadow-report.ts";
 import { isRecord } from "./read-samples.ts";
 
@@ -78,8 +79,11 @@ function parseConfig(json: Json): EvaluationConfig | undefined {
   if (warmupMs === undefined || blockLengthsMs === undefined) return undefined;
   if (gates === undefined || slo === undefined) return undefined;
   const seed = within(json.seed, 0, 2 ** 32 - 1);
+  const controlPercent = within(json.controlPercent, 0, 100);
   return evaluationConfig({
-    ...{ alpha, horizonMs, minPairs, warmupMs, blockLengthsMs, slo, gates },
+    ...{ alpha, horizonMs, minPairs, warmupMs, blockLengthsMs, slo },
+    gates: { ...gates, ...parseOutputGates(json.outputs) },
+    ...(controlPercent === undefined ? {} : { controlPercent }),
     isSameModel: json.isSameModel === true,
     requiresAll: json.requiresAll === true,
     allowsLoadMismatch: json.allowsLoadMismatch === true,
@@ -112,6 +116,22 @@ function parseGates(json: Json): Readonly<Record<string, GateConfig>> | undefine
       return undefined;
     }
     gates[id] = { margin, required: gate.required };
+  }
+  return gates;
+}
+
+/** Settings of output gates that differ from the defaults; invalid ones are left out. */
+function parseOutputGates(json: unknown): Readonly<Record<string, Partial<GateConfig>>> {
+  const given = isRecord(json) && isRecord(json.gates) ? json.gates : {};
+  const gates: Record<string, Partial<GateConfig>> = {};
+  for (const id of outputGateIds) {
+    const gate = given[id];
+    if (!isRecord(gate)) continue;
+    const margin = within(gate.margin, 0, 1);
+    gates[id] = {
+      ...(margin === undefined ? {} : { margin }),
+      ...(typeof gate.required === "boolean" ? { required: gate.required } : {}),
+    };
   }
   return gates;
 }

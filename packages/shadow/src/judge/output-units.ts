@@ -1,0 +1,139 @@
+import type { Bounds } from "../statistics/confidence-sequence.ts";
+import { createEProcess } from "../statistics/e-process.ts";
+import { cosineBounds, influencesOf, minBlocks } from "../statistics/long-run.ts";
+import { studentQuantile } from "../statistics/student-t.ts";
+import { tangoInterval } from "../statistics/tango.ts";
+
+/** How bad a pair is on each lane, 0 to 1, and the session that it belongs to. */
+export interface OutputValue {
+  readonly session: string | null;
+  readonly baseline: number;
+  readonly shadow: number;
+}
+
+/**
+ * The pairs of one session, or of one request without a session. What a model says does not wait in a queue, so units
+ * are independent; the turns of a session repeat one behaviour.
+ */
+export interface Unit {
+  /** Sum of the differences, shadow minus primary. */
+  sum: number;
+  size: number;
+  /** Pairs that are worse on the shadow, and that are better there. */
+  worse: number;
+  better: number;
+}
+
+/** Units in the order of their last request. */
+export function unitsOf(values: readonly OutputValue[]): readonly Unit[] {
+  const sessions = new Map<string, Unit>();
+  const units = new Set<Unit>();
+  for (const { session, baseline, shadow } of values) {
+    const known = session === null ? undefined : sessions.get(session);
+    const unit = known ?? { sum: 0, size: 0, worse: 0, better: 0 };
+    if (session !== null) sessions.set(session, unit);
+    unit.sum += shadow - baseline;
+    unit.size++;
+    if (shadow > baseline) unit.worse++;
+    if (shadow < baseline) unit.better++;
+    // To the end of the order.
+    units.delete(unit);
+    units.add(unit);
+  }
+  return [...units];
+}
+
+/** Share of the evidence that one bet may cost: a mean over a session is rarely near -1. */
+const mostStaked = 0.95;
+
+/** Largest evidence so far, as a logarithm, that the mean difference is over the margin. Bets on the mean of each unit. */
+export function evidenceAgainst(units: readonly Unit[], margin: number): number {
+  const over = createEProcess(margin, "above", { mostStaked });
+  for (const { sum, size } of units) over.add(sum / size);
+  return over.maxLogE;
+}
+
+/** Neighbouring units are added up, so that the work does not grow with their number. */
+export function groupCount(units: readonly Unit[]): number {
+  return Math.min(720, units.length);
+}
+
+const anything: Bounds = { lower: Number.NEGATIVE_INFINITY, upper: Number.POSITIVE_INFINITY };
+
+/** Bounds of the mean difference for one analysis, at error `alpha` on each side. */
+export interface BoundsInput {
+  readonly units: readonly Unit[];
+  /** Each difference is -1, 0 or 1. */
+  readonly isBinary: boolean;
+  readonly alpha: number;
+}
+
+/** Bounds that decide at the planned end: they allow for behaviour that changes over the run. */
+export function endBounds(input: BoundsInput): Bounds {
+  const { units, alpha } = input;
+  const count = groupCount(units);
+  if (count < minBlocks) return anything;
+  const [counts, sums] = [new Float64Array(count), new Float64Array(count)];
+  units.forEach((unit, i) => {
+    const group = Math.floor((i * count) / units.length);
+    counts[group] = (counts[group] ?? 0) + unit.size;
+    sums[group] = (sums[group] ?? 0) + unit.sum;
+  });
+  const { size, mean } = totalOf(units);
+  const longRun = cosineBounds(mean, influencesOf({ count, counts, sums, size, mean }), alpha);
+  return atLeastTango(longRun, input);
+}
+
+/** Bounds that a FAIL needs besides the e-process. Like that, they take units to be independent. */
+export function independentBounds(input: BoundsInput): Bounds {
+  const { units, alpha } = input;
+  const count = units.length;
+  if (count < minBlocks) return anything;
+  const { size, mean } = totalOf(units);
+  const squares = units.reduce(
+    (sum, unit) => sum + (((unit.sum - unit.size * mean) * count) / size) ** 2,
+    0,
+  );
+  const radius = studentQuantile(1 - alpha, count - 1) * Math.sqrt(squares / (count - 1) / count);
+  return atLeastTango({ lower: mean - radius, upper: mean + radius }, input);
+}
+
+/** Rare events are skewed, and none at all would leave no width: Tango's interval is right for both. */
+function atLeastTango(bounds: Bounds, { units, isBinary, alpha }: BoundsInput): Bounds {
+  if (!isBinary) return bounds;
+  const { size, worse, better } = totalOf(units);
+  const each = designEffect(units);
+  const discordance = { b: worse / each, c: better / each, n: size / each };
+  const once = tangoInterval(discordance, 1 - 2 * alpha);
+  return {
+    lower: Math.min(once.lower, bounds.lower),
+    upper: Math.max(once.upper, bounds.upper),
+  };
+}
+
+function totalOf(units: readonly Unit[]) {
+  const total = { sum: 0, size: 0, worse: 0, better: 0 };
+  for (const { sum, size, worse, better } of units) {
+    total.sum += sum;
+    total.size += size;
+    total.worse += worse;
+    total.better += better;
+  }
+  return { ...total, mean: total.size === 0 ? 0 : total.sum / total.size };
+}
+
+/**
+ * How many discordant pairs tell as much as one independent pair: Kish's design effect, from the squares of the units'
+ * sums. Few sessions with discordant pairs tell little of it, so it is raised by its own relative standard error; 1
+ * without sessions.
+ */
+function designEffect(units: readonly Unit[]): number {
+  const { worse, better } = totalOf(units);
+  if (worse + better === 0 || units.every(({ size }) => size === 1)) return 1;
+  let [squares, fourths] = [0, 0];
+  for (const { sum } of units) {
+    squares += sum ** 2;
+    fourths += sum ** 4;
+  }
+  return Math.max(1, (squares + Math.sqrt(fourths)) / (worse + better));
+}
