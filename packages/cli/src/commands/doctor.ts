@@ -7,11 +7,12 @@ import { areaOf, type Finding } from "../doctor/finding.ts";
 import { findingsText } from "../doctor/findings-text.ts";
 import { judgeMachine, thisMachine } from "../doctor/machine.ts";
 import { judgePorts, tryPort, type WantedPort } from "../doctor/ports.ts";
+import { checkProbes } from "../doctor/probes.ts";
 import { checkRunning, type Running } from "../doctor/running.ts";
 import { checkSidecar, type SidecarLink } from "../doctor/sidecar-link.ts";
 import { withSystemAuthorities } from "../envoy/system-authorities.ts";
 import { CommandError, UsageError } from "../errors.ts";
-import { hostPort, number } from "../flag-values.ts";
+import { checked, hostPort, number } from "../flag-values.ts";
 import { commandOf, type FlagsOf, flag, outputFlag } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { authorizationFrom } from "../resources/endpoint-key.ts";
@@ -36,6 +37,11 @@ const doctorFlags = {
     "--sidecar <host:port>",
     "check the health of the sidecar at this address (host:port or unix:/path), as Envoy does",
   ),
+  probes: flag(
+    "--probes <host:port>",
+    "check that a sidecar elsewhere is ready, at the address of its --probes; this machine then needs no Envoy",
+    checked(hostPort),
+  ),
   bootstrap: flag("--bootstrap <file>", "also check your own Envoy bootstrap (YAML or JSON)"),
   timeout: flag("--timeout <seconds>", "timeout for each page", number(0.1, 60), 2),
   output: outputFlag("output format"),
@@ -58,6 +64,7 @@ export function doctorCommand(io: Io): Command {
       "umbra doctor",
       "umbra doctor -f examples/mirror --listener http=8080",
       "umbra doctor --sidecar unix:/run/umbra.sock",
+      "umbra doctor --probes umbra-probes.umbra.svc:9091",
       "umbra doctor --sidecar 10.0.0.5:9002 --sidecar-ca ca.pem",
       "umbra doctor --primary 10.0.0.1:8000,10.0.0.2:8000 --shadow 10.0.1.1:8000 -o json",
     ],
@@ -96,7 +103,9 @@ async function collectFindings(flags: DoctorFlags, io: Io): Promise<readonly Fin
   for (const { host, port } of wanted) states.push(await tryPort(host, port));
   return [
     ...judgeMachine(thisMachine()),
-    ...judgeEnvoy(locateEnvoy(io.env), running.envoyVersion),
+    ...(flags.probes === undefined
+      ? judgeEnvoy(locateEnvoy(io.env), running.envoyVersion)
+      : [await checkProbes(flags.probes, timeoutMs)]),
     ...judgePorts(wanted, states),
     ...running.findings,
     ...(flags.bootstrap === undefined ? [] : bootstrapFindings(flags.bootstrap)),
