@@ -2,11 +2,11 @@
 // namespace of its own, on a real API server. Needs Linux, root and Go (builds take about 10 minutes once); without one of
 // them the suites are skipped, and that is printed.
 //
-//   npm run test:conformance -- [--suite gateway-api|inference-extension] [--test NAME] [--write]
+//   npm run test:conformance -- [--run NAME]… [--test NAME] [--write]
 //
 // `--write` puts the reports into docs/conformance.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,29 +17,48 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const source = join(root, "e2e", "conformance", "suites");
 const programs = join(root, ".cache", "conformance");
 
+/** Each suite, and who picks for the pools of the second. */
+const runs = {
+  "gateway-api": ["--suite", "gateway-api", "--picker", "umbra"],
+  "inference-extension-lwepp": ["--suite", "inference-extension", "--picker", "lwepp"],
+  "inference-extension-umbra": ["--suite", "inference-extension", "--picker", "umbra"],
+};
+
+/** What is built, and from which package. */
+const builds = {
+  "echo-basic": "sigs.k8s.io/gateway-api/conformance/echo-basic",
+  "gateway-api.test": "./gatewayapi",
+  "inference-extension.test": "./inferenceextension",
+  lwepp: "./lwepp",
+  relay: "./relay",
+};
+
 const { values } = parseArgs({
   options: {
-    suite: { type: "string", multiple: true },
+    run: { type: "string", multiple: true, default: Object.keys(runs) },
     test: { type: "string" },
     write: { type: "boolean", default: false },
   },
 });
 
+const unknown = values.run.find((name) => !Object.hasOwn(runs, name));
 const reason = missing();
-if (reason !== undefined) {
+if (unknown !== undefined) {
+  process.stderr.write(`--run must be one of ${Object.keys(runs).join(", ")}, not "${unknown}"\n`);
+  process.exitCode = 2;
+} else if (reason !== undefined) {
   process.stdout.write(`test:conformance: skipped: ${reason}\n`);
 } else {
   const { program, reason: noServer } = findKubeProgram("test:conformance");
   if (program === undefined) process.stdout.write(`test:conformance: skipped: ${noServer}\n`);
-  else if (prepare()) process.exitCode = await runSuites(program);
-  else process.exitCode = 1;
+  else process.exitCode = prepare() ? await runAll(program) : 1;
 }
 
 /** Why the suites can't run here. */
 function missing() {
   if (process.platform !== "linux") return "network namespaces need Linux";
   if (process.getuid?.() !== 0) return "network namespaces need root";
-  if (spawnSync("unshare", ["--net", "true"]).status !== 0)
+  if (spawnSync("unshare", ["--net", "--pid", "--fork", "--mount-proc", "true"]).status !== 0)
     return "this system makes no network namespaces";
   if (spawnSync("ip", ["-V"]).status !== 0) return "there is no `ip` (package iproute2)";
   if (spawnSync("go", ["version"]).status !== 0) return "there is no Go to build the suites with";
@@ -48,22 +67,17 @@ function missing() {
 
 /** Sets up the checkout and builds what is not built yet. */
 function prepare() {
-  const setup = spawnSync(process.execPath, [join(root, "scripts", "setup.mjs")], {
-    stdio: "inherit",
-  });
-  if (setup.status !== 0) return false;
+  const setup = [join(root, "scripts", "setup.mjs")];
+  if (spawnSync(process.execPath, setup, { stdio: "inherit" }).status !== 0) return false;
   mkdirSync(programs, { recursive: true });
-  return (
-    build("echo-basic", ["build"], "sigs.k8s.io/gateway-api/conformance/echo-basic") &&
-    build("gateway-api.test", ["test", "-c"], "./gatewayapi") &&
-    build("inference-extension.test", ["test", "-c"], "./inferenceextension")
-  );
+  return Object.entries(builds).every(([name, from]) => build(name, from));
 }
 
-function build(name, command, from) {
+function build(name, from) {
   const output = join(programs, name);
   if (existsSync(output)) return true;
   process.stdout.write(`test:conformance: building ${name}, once\n`);
+  const command = name.endsWith(".test") ? ["test", "-c"] : ["build"];
   const args = [...command, "-trimpath", "-ldflags=-s -w", "-o", output, from];
   const env = { ...process.env, CGO_ENABLED: "0" };
   return spawnSync("go", args, { cwd: source, stdio: "inherit", env }).status === 0;
@@ -76,41 +90,53 @@ function moduleFolder(name) {
   return spawnSync("go", args, { cwd: source, encoding: "utf8" }).stdout.trim();
 }
 
-async function runSuites(program) {
+async function runAll(program) {
   const definitions = [
     join(moduleFolder("sigs.k8s.io/gateway-api"), "config/crd/experimental"),
     join(moduleFolder("sigs.k8s.io/gateway-api-inference-extension"), "config/crd/bases"),
   ];
   const { version } = JSON.parse(readFileSync(join(root, "packages/cli/package.json"), "utf8"));
-  const args = [
-    ...["--programs", programs, "--version", `v${version}`],
-    ...definitions.flatMap((folder) => ["--definitions", folder]),
-    ...["--output", join(programs, "run")],
-    ...(values.test === undefined ? [] : ["--test", values.test]),
-  ];
-  return runApart(program, args);
+  let failures = 0;
+  for (const name of values.run) {
+    const output = join(programs, "runs", name);
+    rmSync(output, { recursive: true, force: true });
+    process.stdout.write(`test:conformance: ${name}\n`);
+    const status = await runApart(program, [
+      ...[...runs[name], "--programs", programs, "--version", `v${version}`, "--output", output],
+      ...definitions.flatMap((folder) => ["--definitions", folder]),
+      ...(values.test === undefined ? [] : ["--test", values.test]),
+    ]);
+    if (status !== 0) failures++;
+    const report = join(output, "report.yaml");
+    if (values.write && existsSync(report))
+      copyFileSync(report, join(root, "docs", "conformance", `${name}.yaml`));
+  }
+  return failures === 0 ? 0 : 1;
 }
 
 /** Runs in namespaces of its own: when the first process there ends, the system ends all others and removes the network. */
 async function runApart(program, args) {
   const folder = mkdtempSync(join(tmpdir(), "umbra-conformance-"));
   const namespaces = ["--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
-  const node = [
-    process.execPath,
-    "--conditions=@umbra/source",
-    "--disable-warning=ExperimentalWarning",
-  ];
-  const command = [...namespaces, ...node, join(root, "e2e/conformance/run.ts"), ...args];
-  const child = spawn("unshare", command, {
+  const flags = ["--conditions=@umbra/source", "--disable-warning=ExperimentalWarning"];
+  const node = [process.execPath, ...flags, join(root, "e2e/conformance/run.ts")];
+  const child = spawn("unshare", [...namespaces, ...node, ...args], {
     stdio: "inherit",
     env: { ...process.env, UMBRA_KUBETEST: program, TMPDIR: folder },
   });
-  // Ctrl-C reaches `unshare` as well, and what it started ends with it.
-  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill("SIGKILL"));
-  const status = await new Promise((resolve) => {
+  const ended = new Promise((resolve) => {
     child.on("error", () => resolve(1));
     child.on("close", (code) => resolve(code ?? 1));
   });
+  let isInterrupted = false;
+  const interrupt = () => {
+    isInterrupted = true;
+    child.kill("SIGKILL");
+  };
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, interrupt);
+  const status = await ended;
+  for (const signal of ["SIGINT", "SIGTERM"]) process.off(signal, interrupt);
   rmSync(folder, { recursive: true, force: true });
+  if (isInterrupted) process.exit(130);
   return status;
 }

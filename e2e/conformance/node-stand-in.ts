@@ -9,8 +9,8 @@ import {
 } from "@umbra/kubernetes";
 import { writeSelfSigned } from "../harness/self-signed.ts";
 import { until } from "../harness/until.ts";
-import { nodeAddress, type PodNetwork } from "./pod-network.ts";
-import { type PodProgram, RunningPod } from "./running-pod.ts";
+import { nodeAddress } from "./pod-network.ts";
+import { RunningPod, type RunningPodOptions } from "./running-pod.ts";
 import type { Deployment, Pod } from "./workloads.ts";
 
 const kubeletPort = 10_250;
@@ -21,13 +21,7 @@ const kinds: readonly WatchedKind[] = [
   { group: "", version: "v1", plural: "pods", kind: "Pod", isNamespaced: true },
 ];
 
-export interface NodeStandInOptions {
-  readonly client: ApiClient;
-  readonly network: PodNetwork;
-  /** For its certificate and for files of Secrets. */
-  readonly folder: string;
-  /** What runs for an image. */
-  readonly programs: readonly PodProgram[];
+export interface NodeStandInOptions extends RunningPodOptions {
   readonly onProblem: (text: string) => void;
 }
 

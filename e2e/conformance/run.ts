@@ -1,19 +1,23 @@
 // Runs one conformance suite against Umbra and an Envoy, in a network namespace that has nothing else in it. Started by
 // `scripts/test-conformance.mjs`, which makes the namespace and takes it away.
-import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { ApiClient } from "@umbra/kubernetes";
+import type { ApiClient, JsonObject } from "@umbra/kubernetes";
+import { until } from "../harness/until.ts";
 import { KubeServer } from "../kube/kube-server.ts";
-import { claimedFeatures } from "./claims.ts";
 import { installDefinitions } from "./definitions.ts";
 import { NodeStandIn } from "./node-stand-in.ts";
-import { PodNetwork } from "./pod-network.ts";
-import { runSuite, type SuiteRun, type TestResult } from "./suite.ts";
+import { nodeAddress, PodNetwork } from "./pod-network.ts";
+import { type PickerName, podPrograms } from "./pod-programs.ts";
+import { reportLines, runSuite, type SuiteRun, type TestResult } from "./suite.ts";
 import { TestedGateway } from "./tested-gateway.ts";
+import { gatewayClass, type SuiteName, singleTest, testedSuites } from "./tested-suites.ts";
 
 const { values } = parseArgs({
   options: {
+    suite: { type: "string" },
+    picker: { type: "string" },
     programs: { type: "string" },
     definitions: { type: "string", multiple: true },
     output: { type: "string" },
@@ -22,8 +26,8 @@ const { values } = parseArgs({
   },
 });
 const { programs = "", definitions = [], output = "", version = "", test } = values;
-
-const gatewayClass = "umbra";
+const suiteName = values.suite as SuiteName;
+const suite = testedSuites[suiteName];
 
 function print(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -40,37 +44,49 @@ async function createClass(client: ApiClient): Promise<void> {
   await client.request({ method: "POST", path, body });
 }
 
-const suiteOptions = {
-  gatewayClassName: gatewayClass,
-  conformanceProfiles: ["GATEWAY-HTTP"],
-  supportedFeatures: claimedFeatures,
-  implementation: {
-    organization: "umbra-dev",
-    project: "umbra",
-    url: "https://github.com/umbra-dev/umbra",
-    version,
-    contact: ["https://github.com/umbra-dev/umbra/issues"],
-  },
-  usableNetworkAddresses: [{ type: "IPAddress", value: "10.244.200.200" }],
-  unusableNetworkAddresses: [{ type: "IPAddress", value: "192.0.2.1" }],
-  // The namespaces go with the API server.
-  cleanupBaseResources: false,
-  disableParallelTests: true,
-  timeoutConfig: { testIsolation: "0s" },
-  ...(test === undefined ? {} : { runTest: test }),
+/** The suite reads which features are supported before it waits for anything. */
+async function untilAccepted(client: ApiClient): Promise<void> {
+  const path = `/apis/gateway.networking.k8s.io/v1/gatewayclasses/${gatewayClass}`;
+  const hasFeatures = async (): Promise<boolean> => {
+    const { status } = await client.request({ method: "GET", path });
+    return (status as JsonObject | undefined)?.supportedFeatures !== undefined;
+  };
+  await until("the GatewayClass says which features are supported", hasFeatures, 60_000);
+}
+
+/** Writes a kubeconfig for programs in pods, which reach the API server at the node's address. */
+function writePodKubeconfig(kube: KubeServer): string {
+  const config = JSON.parse(readFileSync(kube.kubeconfig("admin"), "utf8"));
+  for (const { cluster } of config.clusters) {
+    cluster.server = cluster.server.replace("127.0.0.1", nodeAddress);
+    // The certificate is for loopback.
+    delete cluster["certificate-authority"];
+    cluster["insecure-skip-tls-verify"] = true;
+  }
+  const file = join(kube.folder, "pods.kubeconfig");
+  writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
+  return file;
+}
+
+const implementation = {
+  organization: "umbra-dev",
+  project: "umbra",
+  url: "https://github.com/umbra-dev/umbra",
+  version,
+  contact: ["https://github.com/umbra-dev/umbra/issues"],
 };
 
 function printResult({ name, outcome, seconds }: TestResult): void {
-  print(`  ${outcome} ${name} (${seconds} s)`);
+  // The suites skip, without a word each, what needs features that are not claimed.
+  if (outcome !== "SKIP") print(`  ${outcome} ${name} (${seconds} s)`);
 }
 
-function printSummary({ results, status, report, log }: SuiteRun): void {
+function printSummary({ results, log, report }: SuiteRun): void {
   const count = (wanted: string) => results.filter(({ outcome }) => outcome === wanted).length;
-  print(
-    `${count("PASS")} passed, ${count("FAIL")} failed, ${count("SKIP")} skipped; status ${status}`,
-  );
+  const [passed, failed, skipped] = ["PASS", "FAIL", "SKIP"].map(count);
+  print(`${passed} passed, ${failed} failed, ${skipped} need features that are not claimed`);
+  for (const line of reportLines(report)) print(line);
   print(`log: ${log}`);
-  if (existsSync(report)) print(readFileSync(report, "utf8"));
 }
 
 async function main(): Promise<number> {
@@ -79,33 +95,40 @@ async function main(): Promise<number> {
   print("starting the API server");
   const kube = await KubeServer.start({
     hasControllers: true,
-    apiserverFlags: ["--kubelet-preferred-address-types=InternalIP"],
+    apiserverFlags: [...["--bind-address=0.0.0.0", "--kubelet-preferred-address-types=InternalIP"]],
   });
   const client = kube.client();
   await installDefinitions(client, definitions);
   await createClass(client);
   const node = await NodeStandIn.start({
-    ...{ client, network, folder: kube.folder },
-    programs: [{ image: "echo-basic", command: join(programs, "echo-basic"), port: 3_000 }],
+    ...{ client, network, folder: kube.folder, kubeconfig: writePodKubeconfig(kube) },
+    programs: podPrograms(programs, values.picker as PickerName),
     onProblem: (text) => print(`node stand-in: ${text}`),
   });
+  await suite.prepare(client);
+  const kubeconfig = kube.kubeconfig("admin");
   const gateway = await TestedGateway.start({
-    ...{ folder: kube.folder, kubeconfig: kube.kubeconfig("admin"), logs: output },
+    ...{ folder: kube.folder, kubeconfig, logs: output, flags: suite.flags },
   });
-  print("running the suite");
+  await untilAccepted(client);
+  print(`running ${suiteName}`);
   const run = await runSuite({
-    program: join(programs, "gateway-api.test"),
-    kubeconfig: kube.kubeconfig("admin"),
-    ...{ folder: output, options: suiteOptions, onResult: printResult },
+    ...{ program: join(programs, suite.program), kubeconfig, folder: output },
+    options: {
+      ...{ ...suite.options, implementation },
+      ...(test === undefined ? {} : singleTest(suiteName, test)),
+    },
+    onResult: printResult,
   });
   for (const part of ["etcd", "apiserver", "controllers"])
     copyFileSync(join(kube.folder, `${part}.log`), join(output, `${part}.log`));
   printSummary(run);
+  print(`picks of the tested gateway's Umbra: ${await gateway.picks()}`);
   node.close();
   await gateway.stop();
   await client.close();
   await kube.close();
-  return run.status ?? 1;
+  return existsSync(run.report) ? (run.status ?? 1) : 1;
 }
 
 process.exit(await main());

@@ -11,17 +11,18 @@ import type { Container, EnvVar, Pod, SecretVolume } from "./workloads.ts";
 export interface PodProgram {
   /** Part of the image's name. */
   readonly image: string;
-  readonly command: string;
-  /** Flags for a container; without it, the container's own. */
-  readonly args?: (container: Container) => readonly string[];
-  /** Where it listens when the container has no readiness probe. */
-  readonly port: number;
+  /** Each with its arguments. */
+  readonly commands: (container: Container) => readonly (readonly string[])[];
+  /** Where it listens when it is ready. */
+  readonly port: (container: Container) => number;
 }
 
 export interface RunningPodOptions {
   readonly client: ApiClient;
   readonly network: PodNetwork;
   readonly folder: string;
+  /** How programs in pods reach the API server. */
+  readonly kubeconfig: string;
   readonly programs: readonly PodProgram[];
 }
 
@@ -59,8 +60,7 @@ export class RunningPod {
     }
     if (this.#isStopped) this.stop();
     for (const { container, program } of known) {
-      const { httpGet, grpc } = container.readinessProbe ?? {};
-      const port = httpGet?.port ?? grpc?.port ?? program.port;
+      const port = program.port(container);
       const what = `${this.#pod.metadata.name} listens on ${port}`;
       await until(what, async () => this.#isStopped || (await isListening(address, port)), 60_000);
     }
@@ -83,16 +83,18 @@ export class RunningPod {
     namespace: PodNamespace,
   ): Promise<void> {
     const folders = await this.#secretFolders(container);
-    const env: NodeJS.ProcessEnv = { PATH: process.env.PATH };
+    const { kubeconfig } = this.#options;
+    const env: NodeJS.ProcessEnv = { PATH: process.env.PATH, KUBECONFIG: kubeconfig };
     for (const variable of container.env ?? [])
       env[variable.name] = moved(this.#valueOf(variable, namespace.address), folders);
-    const args = program.args?.(container) ?? container.args ?? [];
-    const child = namespace.spawn(program.command, args, env);
-    this.#children.push(child);
-    for (const stream of [child.stdout, child.stderr])
-      stream?.setEncoding("utf8").on("data", (text: string) => {
-        this.#logs.set(container.name, (this.log(container.name) + text).slice(-maxLogChars));
-      });
+    for (const [command = "", ...args] of program.commands(container)) {
+      const child = namespace.spawn(command, args, env);
+      this.#children.push(child);
+      for (const stream of [child.stdout, child.stderr])
+        stream?.setEncoding("utf8").on("data", (text: string) => {
+          this.#logs.set(container.name, (this.log(container.name) + text).slice(-maxLogChars));
+        });
+    }
   }
 
   #valueOf({ value, valueFrom }: EnvVar, address: string): string | undefined {

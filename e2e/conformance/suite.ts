@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createWriteStream, writeFileSync } from "node:fs";
+import { createWriteStream, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 
 export type Outcome = "PASS" | "FAIL" | "SKIP";
 
@@ -62,4 +62,29 @@ export async function runSuite(run: SuiteOptions): Promise<SuiteRun> {
   if (child.exitCode === null && child.signalCode === null) await once(child, "close");
   kept.end();
   return { status: child.exitCode, results, report, log };
+}
+
+interface Report {
+  readonly profiles: readonly {
+    readonly name: string;
+    readonly core?: ReportedTests;
+    readonly extended?: ReportedTests;
+  }[];
+}
+
+interface ReportedTests {
+  readonly statistics: Readonly<Record<"Passed" | "Failed" | "Skipped", number>>;
+}
+
+/** What a suite's own report counts, a line for each profile and level. */
+export function reportLines(file: string): readonly string[] {
+  if (!existsSync(file)) return ["the suite has written no report"];
+  const { profiles } = parse(readFileSync(file, "utf8")) as Report;
+  return profiles.flatMap(({ name, core, extended }) =>
+    Object.entries({ core, extended }).flatMap(([level, tests]) => {
+      if (tests === undefined) return [];
+      const { Passed, Failed, Skipped } = tests.statistics;
+      return `report: ${name} ${level}: ${Passed} passed, ${Failed} failed, ${Skipped} skipped`;
+    }),
+  );
 }

@@ -19,11 +19,11 @@ export interface TestedGatewayOptions {
 /** `umbra serve` on a Kubernetes API server, and the Envoy that it configures: what the suites test. */
 export class TestedGateway {
   readonly #processes: readonly Running[];
-  readonly admin: string;
+  readonly #admin: string;
 
   private constructor(processes: readonly Running[], admin: string) {
     this.#processes = processes;
-    this.admin = admin;
+    this.#admin = admin;
   }
 
   static async start(options: TestedGatewayOptions): Promise<TestedGateway> {
@@ -55,10 +55,19 @@ export class TestedGateway {
     await Promise.all(this.#processes.map((each) => each.stop()));
   }
 
-  async #get(path: string): Promise<number> {
-    const { statusCode, body } = await request(`http://${this.admin}${path}`);
+  /** How many requests Umbra has picked an endpoint for. */
+  async picks(): Promise<number> {
+    const { body } = await request(`http://${this.#admin}/metrics`);
+    const lines = (await body.text()).split("\n");
+    return lines
+      .filter((line) => line.startsWith("umbra_picks_total{"))
+      .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+  }
+
+  async #isAlive(): Promise<boolean> {
+    const { statusCode, body } = await request(`http://${this.#admin}/healthz`);
     await body.dump();
-    return statusCode;
+    return statusCode === 200;
   }
 }
 
