@@ -43,11 +43,7 @@ export class TestedGateway {
     keepLog(umbra, join(logs, "umbra.log"));
     keepLog(envoy, join(logs, "envoy.log"));
     const gateway = new TestedGateway([envoy, umbra], admin);
-    await until(
-      "the sidecar answers",
-      async () => (await gateway.#get("/healthz")) === 200,
-      60_000,
-    );
+    await until("the sidecar answers", () => gateway.#isAlive(), 60_000);
     return gateway;
   }
 

@@ -16,7 +16,7 @@ async function answering(status: number, body: string): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** As in a container that has no Envoy; its own sidecar and Envoy are looked for where nobody listens. */
+/** As in a container that has no Envoy; its own sidecar and Envoy are looked for where nothing listens. */
 async function doctor(address: string): Promise<Ran> {
   const none = ["--admin", "127.0.0.1:2", "--envoy-admin", "127.0.0.1:3", "--grpc", "unix:/none"];
   const flags = ["--probes", address, "--timeout", "1", ...none, "-o", "json"];

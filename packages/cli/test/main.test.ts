@@ -172,8 +172,8 @@ describe("umbra", () => {
     },
     {
       name: "an unknown pool",
-      args: ["serve", "-f", examples, "--pool", "nobody"],
-      words: '--pool: there is no pool "nobody"; choose one of default/vllm-llama2-7b-pool',
+      args: ["serve", "-f", examples, "--pool", "other"],
+      words: '--pool: there is no pool "other"; choose one of default/vllm-llama2-7b-pool',
     },
     {
       name: "half a fallback",
