@@ -7,7 +7,7 @@ import { runUmbra } from "./harness/processes.ts";
 test("two demos run at once, and each checks all it claims", async () => {
   const folder = mkdtempSync(join(tmpdir(), "umbra-demo-"));
   const demo = (name: string, ...flags: readonly string[]) =>
-    runUmbra("demo", "--duration", "6", "--html", join(folder, name), ...flags);
+    runUmbra("demo", "--duration", "3", "--html", join(folder, name), ...flags);
   const runs = await Promise.all([demo("a.html"), demo("b.html", "--same")]);
   for (const name of ["a.html", "b.html"]) {
     expect(readFileSync(join(folder, name), "utf8")).toContain("<title>");

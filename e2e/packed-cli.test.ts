@@ -138,14 +138,10 @@ describe("the packed CLI in an empty folder", () => {
   const init = ["init", "--yes", "--primary", "127.0.0.1:9", "--shadow", "127.0.0.1:8"];
 
   test.each([
-    { args: ["--version"], status: 0, says: /^\d+\.\d+\.\d+/ },
     { args: ["--help"], status: 0, says: /umbra demo/ },
     { args: ["check", "--explain", "UMB0101"], status: 0, says: /^UMB0101\n/ },
-    { args: ["check", "--explain", "UMB0203"], status: 0, says: /UMB0203/ },
     { args: ["docs", "operate"], status: 0, says: /file: .*@umbra\/cli\/docs\/operate\.md/ },
-    { args: [...init, "--dir", "-"], status: 0, says: /kind: ShadowPolicy/ },
     { args: [...init, "--dir", "umbra"], status: 0, says: /wrote umbra\/gateway.yaml/ },
-    { args: ["check", "-f", "umbra"], status: 0, says: /no errors found/ },
     { args: ["check", "-f", "umbra", "--envoy"], status: 0, says: /no errors found/ },
     { args: ["check", "-f", "node_modules/@umbra/cli/examples/mirror"], status: 0, says: /pool/ },
     { args: ["render", "-f", "umbra"], status: 0, says: /static_resources/ },
@@ -215,7 +211,7 @@ describe("the packed CLI in an empty folder", () => {
   });
 
   test("umbra demo checks all that it claims", async () => {
-    const ran = await runPacked(["demo", "--duration", "6"]);
+    const ran = await runPacked(["demo", "--duration", "2"]);
     expect(ran.stderr).not.toContain("error:");
     expect(ran.stdout).toContain("All checks passed.");
     expect(ran.status).toBe(0);

@@ -28,7 +28,12 @@ async function startUp(
     ...["--admin", `127.0.0.1:${admin}`, "--envoy-admin", `127.0.0.1:${envoyAdmin}`],
     ...flags,
   );
-  await until("umbra up is ready", () => up.output().includes("umbra: ready"), 30_000);
+  try {
+    await until("umbra up is ready", () => up.output().includes("umbra: ready"), 30_000);
+  } catch (cause) {
+    await up.stop();
+    throw new Error(`it wrote: ${up.output()}`, { cause });
+  }
   return {
     up,
     origin: `http://127.0.0.1:${http}`,
@@ -78,6 +83,14 @@ function adsSocketOf(up: Running): string {
   return /path: (\S+ads\.sock)/.exec(bootstrapOf(up))?.[1] ?? "";
 }
 
+async function endsWithItsChildren(up: Running, signal: NodeJS.Signals): Promise<void> {
+  const children = childrenOf(up.process.pid, /envoy|serve/);
+  expect(children).toHaveLength(2);
+  await up.stop(signal);
+  expect(up.process.exitCode).toBe(0);
+  expect(children.filter(isAlive)).toEqual([]);
+}
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -88,16 +101,16 @@ function isAlive(pid: number): boolean {
 }
 
 describe("umbra up", () => {
-  test("ends its children on SIGINT", async () => {
+  test("on SIGINT ends its children and removes the socket of ADS, which it keeps from others", async () => {
     const servers = await startModelServers(2);
     const [first, second] = servers.map(({ address }) => address);
     const { up, origin } = await startUp(first ?? "", second ?? "");
     expect((await post(origin, chat(), { host: "any.example" })).status).toBe(200);
-    const children = childrenOf(up.process.pid, /envoy|serve/);
-    expect(children).toHaveLength(2);
-    await up.stop("SIGINT");
-    expect(up.process.exitCode).toBe(0);
-    expect(children.filter(isAlive)).toEqual([]);
+    const socket = adsSocketOf(up);
+    expect(statSync(dirname(socket)).mode & 0o777).toBe(0o700);
+    expect(statSync(socket).mode & 0o777).toBe(0o600);
+    await endsWithItsChildren(up, "SIGINT");
+    expect(existsSync(dirname(socket))).toBe(false);
     await stopModelServers(servers);
   }, 60_000);
 
@@ -162,22 +175,6 @@ describe("umbra up", () => {
     await stopModelServers(servers);
   }, 60_000);
 
-  test.each(["SIGINT", "SIGTERM"] as const)(
-    "keeps the socket of ADS from others, and removes it on %s",
-    async (signal) => {
-      const servers = await startModelServers(1);
-      const { up } = await startUp(addresses(servers), addresses(servers));
-      const socket = adsSocketOf(up);
-      const folder = dirname(socket);
-      expect(statSync(folder).mode & 0o777).toBe(0o700);
-      expect(statSync(socket).mode & 0o777).toBe(0o600);
-      await up.stop(signal);
-      expect(existsSync(folder)).toBe(false);
-      await stopModelServers(servers);
-    },
-    60_000,
-  );
-
   test("with --static Envoy has its whole configuration in a file", async () => {
     const servers = await startModelServers(1);
     const { up, origin } = await startUp(addresses(servers), addresses(servers), "--static");
@@ -187,23 +184,19 @@ describe("umbra up", () => {
     await stopModelServers(servers);
   }, 60_000);
 
-  test.each(["SIGINT", "SIGTERM"] as const)(
-    "ends at once on %s while it waits to start Envoy again",
-    async (signal) => {
-      const servers = await startModelServers(1);
-      const { up } = await startUp(addresses(servers), addresses(servers));
-      for (const wait of ["0.2", "0.4", "0.8"]) {
-        await until("an Envoy runs", () => envoysOf(up).length === 1);
-        for (const pid of envoysOf(up)) process.kill(pid, "SIGKILL");
-        await until("it waits", () => up.output().includes(`restarting it in ${wait} s`));
-      }
-      await up.stop(signal);
-      expect(up.process.exitCode).toBe(0);
-      expect(up.output().slice(up.output().indexOf("again in 0.8 s"))).not.toContain("error");
-      await stopModelServers(servers);
-    },
-    60_000,
-  );
+  test("ends at once on SIGTERM while it waits to start Envoy again", async () => {
+    const servers = await startModelServers(1);
+    const { up } = await startUp(addresses(servers), addresses(servers));
+    for (const wait of ["0.2", "0.4", "0.8"]) {
+      await until("an Envoy runs", () => envoysOf(up).length === 1);
+      for (const pid of envoysOf(up)) process.kill(pid, "SIGKILL");
+      await until("it waits", () => up.output().includes(`restarting it in ${wait} s`));
+    }
+    await up.stop("SIGTERM");
+    expect(up.process.exitCode).toBe(0);
+    expect(up.output().slice(up.output().indexOf("again in 0.8 s"))).not.toContain("error");
+    await stopModelServers(servers);
+  }, 60_000);
 
   test.each([
     { name: "Envoy", pattern: /--disable-hot-restart/, words: "Envoy ended (signal SIGKILL)" },
@@ -301,13 +294,11 @@ describe("umbra up that keeps serving", () => {
     expect(told).toMatch(/its last lines:\n(?: {2}.*\n)* {2}.*Caught Segmentation fault/);
   });
 
-  test("ends its children on SIGTERM", async () => {
-    const { up } = started;
-    const children = childrenOf(up.process.pid, /envoy|serve/);
-    expect(children).toHaveLength(2);
-    await up.stop("SIGTERM");
-    expect(up.process.exitCode).toBe(0);
-    expect(children.filter(isAlive)).toEqual([]);
+  test("on SIGTERM ends its children and removes the socket of ADS", async () => {
+    const folder = dirname(adsSocketOf(started.up));
+    expect(existsSync(folder)).toBe(true);
+    await endsWithItsChildren(started.up, "SIGTERM");
+    expect(existsSync(folder)).toBe(false);
   }, 60_000);
 });
 

@@ -4,7 +4,7 @@ import { coverageRun, schedulerTests } from "./scheduler-coverage.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folders = { unit: ["packages/", "scripts/", "sim/test/", "testing/"], e2e: ["e2e/"] };
-/** These hold limits of time, but mostly wait: three of them run at once, and nothing else. */
+/** These hold limits of time, but mostly wait: four of them run at once, and nothing else. */
 const timed =
   "/e2e/(hostile|live-mirror|measures|picker-faults|scheduling|shadow-faults|timers|verdict)\\.test\\.ts$";
 
@@ -60,7 +60,7 @@ export function runsOf(args) {
       ...[...paths, ...given, "--workerIdleMemoryLimit=500MB"],
       ...["--testPathIgnorePatterns", ...ignored, timed],
     ],
-    [timed, ...given, "--maxWorkers=3"],
+    [timed, ...given, "--maxWorkers=4"],
   ];
 }
 

@@ -36,13 +36,13 @@ describe("the runs of Jest", () => {
     expect(more).toEqual([]);
     expect(covered).toEqual(coverageRun("text-summary"));
     expect(most).toEqual(expect.arrayContaining(["--testPathIgnorePatterns", schedulerTests]));
-    expect(timed).toEqual([most?.at(-1), "--maxWorkers=3"]);
+    expect(timed).toEqual([most?.at(-1), "--maxWorkers=4"]);
   });
 
   test("end-to-end tests cover nothing by themselves", () => {
     const [most, timed, ...more] = runsOf(["e2e"]);
     expect(more).toEqual([]);
-    expect([most?.[0], timed?.at(-1)]).toEqual(["e2e/", "--maxWorkers=3"]);
+    expect([most?.[0], timed?.at(-1)]).toEqual(["e2e/", "--maxWorkers=4"]);
   });
 
   test("coverage asks for every test of the scheduler", () => {
@@ -88,7 +88,7 @@ describe("the runs of Jest", () => {
     "%j: an option's value narrows no files, so that what holds limits of time still runs last",
     (args) => {
       const [, timed] = runsOf(args).slice(-2);
-      expect(timed?.at(-1)).toBe("--maxWorkers=3");
+      expect(timed?.at(-1)).toBe("--maxWorkers=4");
     },
   );
 });

@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { propertyRuns } from "../../../testing/property-runs.ts";
 import { patched, patchOf } from "../src/thread/patch.ts";
 
 const plain = fc.letrec((tie) => ({
@@ -24,7 +25,7 @@ test("what a patch was made of comes out again, whatever both were", () => {
     fc.property(plain, plain, (before, after) => {
       expect(patched(sent(before), sent(patchOf(before, after)))).toStrictEqual(after);
     }),
-    { numRuns: Number(process.env.FC_RUNS ?? 500) },
+    { numRuns: propertyRuns(500, 2_000) },
   );
 });
 

@@ -11,6 +11,7 @@ import {
 import { patchProblems } from "@umbra/envoy-config/internal";
 import fc from "fast-check";
 import { parse } from "yaml";
+import { propertyRuns } from "../../../testing/property-runs.ts";
 
 const topology = directTopology({
   primary: ["10.0.0.1:8000"],
@@ -276,7 +277,7 @@ test("rendering never throws and never changes a prototype or the topology, what
       expect(({} as Record<string, unknown>).polluted).toBeUndefined();
       expect(JSON.stringify(topology)).toBe(before);
     }),
-    { numRuns: 200 },
+    { numRuns: propertyRuns(60, 200) },
   );
 });
 

@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { readTopology, renderBootstrap } from "@umbra/envoy-config";
 import fc from "fast-check";
+import { propertyRuns } from "../../../testing/property-runs.ts";
 
 // If a resource sets content-length, the model server cuts the request there and reads the rest as the next request on
 // a connection that clients share.
@@ -97,7 +98,7 @@ test.each(Object.keys(places))("%s: a header that frames messages is an error", 
       const written = renderBootstrap(topology).match(changes)?.join("\n").toLowerCase() ?? "";
       expect(written).not.toMatch(new RegExp(`(?:key: |- )${header.toLowerCase()}$`, "m"));
     }),
-    { numRuns: 30 },
+    { numRuns: propertyRuns(12, 100) },
   );
 });
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import { readTopology, renderBootstrap } from "@umbra/envoy-config";
 import fc from "fast-check";
 import { parse } from "yaml";
+import { propertyRuns } from "../../../testing/property-runs.ts";
 import { attacks } from "./hostile-texts.ts";
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
@@ -286,7 +287,7 @@ describe("a text in the resources", () => {
           expect(text.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\u2028\u2029\u202e]/u);
         },
       ),
-      { numRuns: 80 },
+      { numRuns: propertyRuns(45, 300) },
     );
     // About one in five renders, so the property is tested on enough cases.
     expect(rendering).toBeGreaterThan(0);

@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { readTopology } from "@umbra/envoy-config";
 import fc from "fast-check";
+import { propertyRuns } from "../../../testing/property-runs.ts";
 
 const labels = fc.dictionary(fc.constantFrom("app", "tier", "zone"), fc.constantFrom("a", "b"));
 const namespace = fc.constantFrom("one", "two");
@@ -48,6 +49,6 @@ test("a Deployment has the pools and Services whose selectors match its Pods", (
       );
       expect(pools).toEqual(expected);
     }),
-    { numRuns: 100 },
+    { numRuns: propertyRuns(40, 200) },
   );
 });

@@ -9,6 +9,7 @@ import {
 } from "@umbra/envoy-config";
 import fc from "fast-check";
 import { isNode, LineCounter, parseAllDocuments, parseDocument, stringify } from "yaml";
+import { propertyRuns } from "../../../testing/property-runs.ts";
 import { caseNames, resourcesOf } from "./golden-case.ts";
 import { dataOf } from "./resolved-data.ts";
 
@@ -153,7 +154,7 @@ describe("objects of an API server", () => {
           expect(store.resolve().topology).toEqual(fromFiles(sorted).topology);
         },
       ),
-      { numRuns: 40 },
+      { numRuns: propertyRuns(15, 100) },
     );
   }, 120_000);
 
@@ -186,7 +187,7 @@ describe("objects of an API server", () => {
           expect(dataOf(store.resolve())).toEqual(dataOf(fresh.resolve()));
         }
       }),
-      { numRuns: 60 },
+      { numRuns: propertyRuns(20, 150) },
     );
   }, 120_000);
 });

@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { readTopology, renderBootstrap } from "@umbra/envoy-config";
 import fc from "fast-check";
+import { propertyRuns } from "../../../testing/property-runs.ts";
 import { chosenRoute, virtualHostsOf } from "./envoy-evaluator.ts";
 import { requests, resourcesText, type World, worlds } from "./random-routes.ts";
 import { chosenRule, type RefRequest } from "./reference-matcher.ts";
@@ -20,7 +21,7 @@ test("the rendered routes choose as the Gateway API requires, for every request"
         }
       },
     ),
-    { numRuns: 40 },
+    { numRuns: propertyRuns(15, 100) },
   );
 });
 

@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { createResourceStore, type ResourceStore, readTopology } from "@umbra/envoy-config";
 import fc from "fast-check";
+import { propertyRuns } from "../../../testing/property-runs.ts";
 import { dataOf } from "./resolved-data.ts";
 
 /** Documents that refer to each other, good and bad. Names are few, so that files have the same objects. */
@@ -97,7 +98,7 @@ test("any way to the same files means the same, with the same places", () => {
       expect(dataOf(changed.resolve())).toEqual(dataOf(fresh.resolve()));
       expect(dataOf(changed.resolve())).toEqual(dataOf(fresh.resolve()));
     }),
-    { numRuns: 30 },
+    { numRuns: propertyRuns(15, 100) },
   );
 }, 120_000);
 
@@ -117,6 +118,6 @@ test("a text in segments means what the parser of whole texts finds", () => {
       const asWhole = readTopology([{ name: "x", text: `${text}---\n...\n` }]);
       expect(readTopology([{ name: "x", text: `${text}---\n#\n` }])).toEqual(asWhole);
     }),
-    { numRuns: 50 },
+    { numRuns: propertyRuns(20, 150) },
   );
 }, 120_000);

@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { parse, stringify } from "yaml";
+import { propertyRuns } from "../../../testing/property-runs.ts";
 import { yamlFormat } from "../src/bootstrap/yaml-format.ts";
 import { yamlText } from "../src/bootstrap/yaml-text.ts";
 
@@ -29,7 +30,7 @@ test("round-trips any text", () => {
     fc.property(object, (given) => {
       expect(parse(yamlText(given as never))).toEqual(given);
     }),
-    { numRuns: 500 },
+    { numRuns: propertyRuns(150, 500) },
   );
 });
 
@@ -40,7 +41,7 @@ test("writes the same text as the library", () => {
       const given = { list, map, nested: [[map, list], { map: { map, list } }] };
       expect(yamlText(given)).toBe(stringify(given, yamlFormat));
     }),
-    { numRuns: 500 },
+    { numRuns: propertyRuns(150, 500) },
   );
 });
 

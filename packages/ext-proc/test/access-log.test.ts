@@ -9,6 +9,7 @@ import {
 import { readAccessLog } from "@umbra/ext-proc/internal";
 import { ProtocolError } from "@umbra/grpc";
 import fc from "fast-check";
+import { propertyRuns } from "../../../testing/property-runs.ts";
 import { until } from "../../grpc/test/until.ts";
 
 /** Fields of a message: numbers are varints, texts and messages have a length. */
@@ -164,7 +165,7 @@ describe("a message of Envoy's access log", () => {
       fc.property(fc.uint8Array({ maxLength: 200 }), (hostile) => {
         expect(readOrRefused(hostile)).toEqual(bad);
       }),
-      { numRuns: 2_000 },
+      { numRuns: propertyRuns(400, 2_000) },
     );
     const change = fc.tuple(fc.nat({ max: bytes.length - 1 }), fc.nat({ max: 255 }));
     fc.assert(
@@ -173,7 +174,7 @@ describe("a message of Envoy's access log", () => {
         for (const [at, value] of changes) hostile[at] = value;
         expect(readOrRefused(hostile)).toEqual(bad);
       }),
-      { numRuns: 2_000 },
+      { numRuns: propertyRuns(400, 2_000) },
     );
   });
 

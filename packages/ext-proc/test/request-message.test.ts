@@ -9,6 +9,7 @@ import {
 } from "@umbra/ext-proc/internal";
 import { ProtocolError } from "@umbra/grpc";
 import fc from "fast-check";
+import { propertyRuns } from "../../../testing/property-runs.ts";
 import { messageBytes } from "../../grpc/test/message-bytes.ts";
 import { readByGenerated, readByHand } from "./both-codecs.ts";
 
@@ -55,7 +56,7 @@ describe("messages read by hand", () => {
         const encoded = toBinary(ProcessingRequestSchema, create(ProcessingRequestSchema, init));
         expect(readByHand(encoded)).toEqual(readByGenerated(encoded));
       }),
-      { numRuns: 2_000 },
+      { numRuns: propertyRuns(400, 2_000) },
     );
   });
 
@@ -77,7 +78,7 @@ describe("messages read by hand", () => {
           readByGenerated(encoded),
         );
       }),
-      { numRuns: 500 },
+      { numRuns: propertyRuns(200, 500) },
     );
   });
 
@@ -195,7 +196,7 @@ describe("messages read by hand", () => {
           expect(cause).toBeInstanceOf(ProtocolError);
         }
       }),
-      { numRuns: 3_000 },
+      { numRuns: propertyRuns(500, 3_000) },
     );
   });
 });

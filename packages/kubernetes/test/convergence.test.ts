@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import type { ObjectChange } from "@umbra/kubernetes";
 import { defaultPace, Following } from "@umbra/kubernetes/internal";
 import fc from "fast-check";
+import { propertyRuns } from "../../../testing/property-runs.ts";
 import { routes } from "./fixtures.ts";
 import { ModelApiServer } from "./model-api-server.ts";
 
@@ -161,7 +162,7 @@ describe("any order of events and faults", () => {
         expect(run.held).toEqual(run.server.content());
         expect(run.faults).toEqual([]);
       }),
-      { numRuns: 3_000 },
+      { numRuns: propertyRuns(600, 3_000) },
     );
   });
 
@@ -174,7 +175,7 @@ describe("any order of events and faults", () => {
         const gaps = run.lists.slice(1).map((atMs, index) => atMs - (run.lists[index] ?? 0));
         expect(gaps.filter((gap) => gap < 10_000)).toEqual([]);
       }),
-      { numRuns: 3_000 },
+      { numRuns: propertyRuns(600, 3_000) },
     );
   });
 });

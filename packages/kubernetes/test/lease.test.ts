@@ -11,6 +11,7 @@ import {
 } from "@umbra/kubernetes/internal";
 import fc from "fast-check";
 import { ScriptedApiServer } from "../../../testing/api-server/scripted-api-server.ts";
+import { propertyRuns } from "../../../testing/property-runs.ts";
 import { clientOf, until } from "./fixtures.ts";
 
 const leases = {
@@ -79,7 +80,7 @@ describe("what to do with a lease", () => {
         const most = steps.map((each) => world.take(each));
         expect(Math.max(0, ...most)).toBeLessThanOrEqual(1);
       }),
-      { numRuns: 3_000 },
+      { numRuns: propertyRuns(600, 3_000) },
     );
   });
 

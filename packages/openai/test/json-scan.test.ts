@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { readRequest } from "@umbra/openai";
 import { jsonKeys, scanJson } from "@umbra/openai/json";
 import fc from "fast-check";
+import { propertyRuns } from "../../../testing/property-runs.ts";
 
 const keys = jsonKeys(["model", "stream"], ["messages"]);
 const scan = (text: string) => scanJson(Buffer.from(text), keys);
@@ -253,7 +254,7 @@ describe("scanJson", () => {
         }
         expect(scanJson(text, keys).ok).toBe(isText);
       }),
-      { numRuns: 2_000 },
+      { numRuns: propertyRuns(500, 2_000) },
     );
   });
 
@@ -301,7 +302,7 @@ describe("scanJson", () => {
           expect(found.ok || found.code === "invalid_json_type").toBe(isJson);
         },
       ),
-      { numRuns: 5_000 },
+      { numRuns: propertyRuns(1_000, 5_000) },
     );
   });
 

@@ -23,7 +23,7 @@ test.each(["primary", "shadow"] as const)(
       const content = "x".repeat(mebibyte);
       const body = JSON.stringify({ model: "m", messages: [{ role: "user", content }] });
       const streams = [];
-      for (let i = 0; i < 24; i++) {
+      for (let i = 0; i < 12; i++) {
         const headers = {
           ":method": "POST",
           ":path": "/v1/chat/completions",

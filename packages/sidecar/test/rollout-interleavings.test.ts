@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { directTopology, type Topology } from "@umbra/envoy-config";
 import { type AdsServer, createAdsServer, type Snapshot } from "@umbra/xds";
 import fc from "fast-check";
+import { propertyRuns } from "../../../testing/property-runs.ts";
 import { ModelEnvoy } from "../../xds/test/model-envoy.ts";
 import type { Form } from "../../xds/test/scripted-client.ts";
 import { snapshot } from "../../xds/test/snapshots.ts";
@@ -217,7 +218,7 @@ const appliedInPart: [Action[], World] = [
 describe.each<Form>(["full", "delta"])(
   "%s: any interleaving of changes, refusals and kills of either side",
   (form) => {
-    const runs = { numRuns: Number(process.env.FC_RUNS ?? 300) };
+    const runs = { numRuns: propertyRuns(300, 1_000) };
 
     test("ends with the last good configuration in Envoy, and all of it served by the sidecar", () => {
       fc.assert(

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { type AdsServer, createAdsServer, type Snapshot } from "@umbra/xds";
 import fc from "fast-check";
+import { propertyRuns } from "../../../testing/property-runs.ts";
 import { ModelEnvoy } from "./model-envoy.ts";
 import type { Form } from "./scripted-client.ts";
 import { snapshot } from "./snapshots.ts";
@@ -111,7 +112,7 @@ describe.each<Form>(["full", "delta"])("%s", (form) => {
         }
         expect(play.server.clients).toMatchObject([{ isUpToDate: true }]);
       }),
-      { numRuns: Number(process.env.FC_RUNS ?? 300) },
+      { numRuns: propertyRuns(300, 1_000) },
     );
   });
 
@@ -139,7 +140,7 @@ describe.each<Form>(["full", "delta"])("%s", (form) => {
           expect(lost).toEqual([[], [], []]);
         },
       ),
-      { numRuns: Number(process.env.FC_RUNS ?? 300), examples: [refusedTogetherAfterReconnection] },
+      { numRuns: propertyRuns(300, 1_000), examples: [refusedTogetherAfterReconnection] },
     );
   });
 
@@ -154,7 +155,7 @@ describe.each<Form>(["full", "delta"])("%s", (form) => {
         play.settle();
         expect(play.envoy.violations).toEqual([]);
       }),
-      { numRuns: Number(process.env.FC_RUNS ?? 300) },
+      { numRuns: propertyRuns(300, 1_000) },
     );
   });
 });

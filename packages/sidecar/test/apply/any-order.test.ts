@@ -2,6 +2,7 @@ import { expect, test } from "@jest/globals";
 import type { Pool, Topology } from "@umbra/envoy-config";
 import type { Lease } from "@umbra/scheduler";
 import fc from "fast-check";
+import { propertyRuns } from "../../../../testing/property-runs.ts";
 import { apply, type Served, seriesOf, serve, stateOf } from "./served-state.ts";
 import { pool, queueing, topologyOf } from "./topologies.ts";
 
@@ -114,7 +115,7 @@ test("after any changes, the served state is that of a sidecar started with the 
         expect(seriesOf(served).filter(isOfGone)).toEqual([]);
       },
     ),
-    { numRuns: 150 },
+    { numRuns: propertyRuns(60, 500) },
   );
 });
 
@@ -168,7 +169,7 @@ test("a pool that stays keeps its requests in flight and its prefix index throug
         expect(heldBy(served)).toEqual({ ...before, inFlight: 0 });
       },
     ),
-    { numRuns: 150 },
+    { numRuns: propertyRuns(60, 500) },
   );
 });
 

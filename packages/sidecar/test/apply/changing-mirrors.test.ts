@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { propertyRuns } from "../../../../testing/property-runs.ts";
 import { createMirrorRegistry, type MirrorRegistry } from "../../src/mirror/mirror-registry.ts";
 import { type MirrorChange, topologyWith, view } from "./mirror-fixtures.ts";
 
@@ -209,7 +210,7 @@ describe("after any changes", () => {
         }
         expect(shown(registry)).toEqual(shown(registryOf(...(steps.at(-1) ?? [])).registry));
       }),
-      { numRuns: 300 },
+      { numRuns: propertyRuns(100, 500) },
     );
   });
 });
