@@ -16,8 +16,8 @@ export interface KubernetesSourceOptions {
   /** Takes what changed, in order. May throw: that is reported, and what changed is not repeated. */
   readonly onChange: (changes: readonly ObjectChange[]) => void;
   /**
-   * Called once: each kind has been listed, or can't be and is not required. What `onChange` got until then is
-   * complete.
+   * Called once: each kind has been listed, or can't be and is not required, or is optional and was waited for long
+   * enough. What `onChange` got until then is complete, but for the latter.
    */
   readonly onSynced?: () => void;
   /** Takes each problem once, when it begins. */
@@ -53,6 +53,7 @@ const defaultLimits: FollowLimits = {
   maxEventBytes: 8 * 1024 * 1024,
   silenceMs: 60_000,
   answerMs: 15_000,
+  optionalMs: 30_000,
   watchMs: 300_000,
 };
 
@@ -73,6 +74,8 @@ class Source implements KubernetesSource {
   readonly #followers: readonly Follower[];
   readonly #reachability: Reachability;
   readonly #closing = new AbortController();
+  readonly #optionalTimer: NodeJS.Timeout;
+  #isOptionalOver = false;
   #isSynced = false;
   #isAway = false;
 
@@ -102,6 +105,10 @@ class Source implements KubernetesSource {
           onUnreachable: (lost, error) => this.#lose(lost, error),
         }),
     );
+    this.#optionalTimer = setTimeout(() => {
+      this.#isOptionalOver = true;
+      this.#update();
+    }, limitsOf(options).optionalMs);
     for (const follower of this.#followers) follower.start();
   }
 
@@ -129,6 +136,7 @@ class Source implements KubernetesSource {
 
   async close(): Promise<void> {
     this.#closing.abort();
+    clearTimeout(this.#optionalTimer);
     await Promise.all([
       this.#reachability.ended(),
       ...this.#followers.map((follower) => follower.close()),
@@ -138,8 +146,11 @@ class Source implements KubernetesSource {
   #update(): void {
     const states = this.states();
     if (states.every(({ condition }) => condition !== "unreachable")) this.#isAway = false;
+    const isComplete = (state: ScopeState): boolean =>
+      isSettled(state) || (this.#isOptionalOver && isGivenUp(state));
     if (this.#isSynced || !states.every(isComplete)) return;
     this.#isSynced = true;
+    clearTimeout(this.#optionalTimer);
     try {
       this.#options.onSynced?.();
     } catch (cause) {
@@ -176,9 +187,14 @@ function limitsOf({ limits, isAlone = false }: KubernetesSourceOptions): FollowL
   return isAlone ? { ...all, pace: { ...all.pace, listSpreadMs: 0 } } : all;
 }
 
-function isComplete({ scope, condition, hasBeenListed, problem }: ScopeState): boolean {
+function isSettled({ scope, condition, hasBeenListed, problem }: ScopeState): boolean {
   if (hasBeenListed) return true;
   if (scope.kind.isRequired === true) return false;
   // The first refusal may be an API server that is still starting.
   return condition === "absent" || (condition === "forbidden" && problem !== undefined);
+}
+
+/** Whether a start goes on without it. An API server that does not answer at all is waited for. */
+function isGivenUp({ scope, condition }: ScopeState): boolean {
+  return scope.kind.isOptional === true && condition !== "unreachable";
 }

@@ -149,6 +149,29 @@ describe("following a scripted API server", () => {
     expect(followed.problems).toEqual([]);
   });
 
+  test("starts without an optional kind that can't be listed, and takes it when it can", async () => {
+    server.install(routes).put(object("late"));
+    server.fault({ verb: "list", plural: "httproutes", times: 8, status: 500 });
+    server.resource(pods).put(object("a"));
+    const followed = started(server, {
+      kinds: [pods, { ...routes, isOptional: true }],
+      limits: { optionalMs: 200 },
+    });
+    await until("the start", () => followed.calls.includes("synced"));
+    expect(namesOf(followed.source)).toEqual(["a"]);
+    await until("the report", () => followed.problems.length > 0);
+    expect(followed.problems).toMatchObject([{ code: "FAILING" }]);
+    await until("the rest", () => namesOf(followed.source).length === 2);
+  });
+
+  test("waits for a kind that is not optional", async () => {
+    server.install(routes);
+    server.fault({ verb: "list", plural: "httproutes", times: 3, status: 500 });
+    const followed = started(server, { kinds: [pods, routes], limits: { optionalMs: 1 } });
+    await until("all", () => followed.calls.includes("synced"));
+    expect(server.seenOf("list", "httproutes")).toHaveLength(4);
+  });
+
   test("names a missing right and the rule to add, and follows the other kinds", async () => {
     server.install(routes);
     server.resource(pods).put(object("a"));

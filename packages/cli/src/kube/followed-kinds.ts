@@ -11,17 +11,24 @@ function kindsOf(group: string, version: string, kinds: Readonly<Record<string, 
   }));
 }
 
-/** What pools and picks come from. ConfigMaps have authorities of BackendTLSPolicies, and configurations of pickers. */
+const keep = (object: JsonObject): JsonObject | undefined =>
+  keptPart(object) as JsonObject | undefined;
+
+/** What pools come from. ConfigMaps have authorities of BackendTLSPolicies, and configurations of pickers. */
 const poolKinds: readonly Kind[] = [
   ...kindsOf("", "v1", { pods: "Pod", configmaps: "ConfigMap" }).map((kind) => ({
     ...kind,
-    keep: (object: JsonObject) => keptPart(object) as JsonObject | undefined,
+    keep,
   })),
   ...kindsOf("", "v1", { services: "Service" }),
   ...kindsOf("discovery.k8s.io", "v1", { endpointslices: "EndpointSlice" }),
   ...kindsOf("inference.networking.k8s.io", "v1", { inferencepools: "InferencePool" }),
+  ...kindsOf("inference.networking.x-k8s.io", "v1alpha2", { inferencepools: "InferencePool" }),
+];
+
+/** What picks are refined by. A start without them takes no route and no endpoint from an Envoy that already serves. */
+const optionalKinds: readonly Kind[] = [
   ...kindsOf("inference.networking.x-k8s.io", "v1alpha2", {
-    inferencepools: "InferencePool",
     inferencemodels: "InferenceModel",
     inferenceobjectives: "InferenceObjective",
     inferencemodelrewrites: "InferenceModelRewrite",
@@ -30,7 +37,7 @@ const poolKinds: readonly Kind[] = [
     inferenceobjectives: "InferenceObjective",
     inferencemodelrewrites: "InferenceModelRewrite",
   }),
-];
+].map((kind) => ({ ...kind, isOptional: true }));
 
 /** What routes, mirrors and Envoy's settings come from. */
 const routingKinds: readonly Kind[] = [
@@ -74,7 +81,12 @@ export interface FollowedKindsOptions {
 /** The kinds to follow: exactly those that the configuration is made from. */
 export function followedKinds(options: FollowedKindsOptions): readonly WatchedKind[] {
   const { namespaces: chosen, isRendering } = options;
-  const kinds = [...poolKinds, ...routingKinds, ...(isRendering ? certificateKinds : [])];
+  const kinds = [
+    ...poolKinds,
+    ...optionalKinds,
+    ...routingKinds,
+    ...(isRendering ? certificateKinds : []),
+  ];
   return [
     ...kinds.map((kind) => (chosen === "all" ? kind : { ...kind, namespaces: chosen })),
     ...(chosen === "all" ? [namespaces] : []),

@@ -16,6 +16,11 @@ export interface WatchedKind {
    * Other kinds that are absent or forbidden count as having no objects.
    */
   readonly isRequired?: boolean;
+  /**
+   * A start does not wait for this kind for ever: where it can't be listed, it counts as having no objects after
+   * `FollowLimits.optionalMs`, and its objects come when they can be listed.
+   */
+  readonly isOptional?: boolean;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
   /**

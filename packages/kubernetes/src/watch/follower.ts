@@ -23,6 +23,8 @@ export interface FollowLimits {
   readonly silenceMs: number;
   /** Longest time to the headers of an answer. */
   readonly answerMs: number;
+  /** How long a start waits for the kinds that are optional. */
+  readonly optionalMs: number;
   /** How long the API server is asked to keep a watch open, at least; at most twice as long. */
   readonly watchMs: number;
 }
