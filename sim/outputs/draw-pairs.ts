@@ -48,6 +48,7 @@ function pairOf(gate: Scenario["gate"], drawn: Drawn): OutputPair {
   const { i, session, first, second, hasFloor } = drawn;
   const isAgreement = gate === "out.exact" || gate === "out.sim" || gate === "any gate";
   return {
+    ...{ kind: undefined, isStream: true, promptBytes: null },
     ...{ atMs: i * 500, session, chars: [null, null], control: undefined, controlChars: null },
     promptTokens: [100, gate === "out.prompt" && second === 1 ? 90 : 100],
     request: { decode: "greedy", shape: "text", model: null, tools: null, script: null },

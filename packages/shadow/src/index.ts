@@ -20,6 +20,7 @@ export {
   outputGateIds,
 } from "./judge/output-config.ts";
 export { type Plan, type PlanInput, type PlannedGate, planEvaluation } from "./judge/plan.ts";
+export { type SegmentKind, type SegmentSettings, segmentKinds } from "./judge/segment-settings.ts";
 export { isOver, longestWaitMs, stageAfter } from "./judge/stages.ts";
 export { type Profiled, profileOf, type TrafficProfile } from "./judge/traffic-profile.ts";
 export type { AnswerReading, ReadAnswer } from "./measure/answer-reading.ts";

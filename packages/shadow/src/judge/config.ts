@@ -1,4 +1,5 @@
 import { type OutputGateSettings, outputGateIds } from "./output-config.ts";
+import { type SegmentSettings, segmentKinds } from "./segment-settings.ts";
 
 /** All gates with their default settings. Sources: see `docs/evaluation.md`. */
 export const gateDefaults: Readonly<Record<GateId, GateConfig>> = {
@@ -93,6 +94,8 @@ export interface EvaluationConfig {
 /** Settings about what the answers say. Fixed when the evaluation starts, like all others. */
 export interface OutputSettings {
   readonly gates?: OutputGateSettings;
+  /** How kinds of requests are compared, by latency and errors too. */
+  readonly segments?: Partial<SegmentSettings>;
 }
 
 /** Settings a user can give; the others have the values of `defaultEvaluation`. */
@@ -149,7 +152,18 @@ function outputSettings({ gates = {}, outputs = {} }: EvaluationSettings) {
     const each = gates[id] ?? outputs.gates?.[id];
     return each === undefined ? [] : [[id, each] as const];
   });
-  return given.length === 0 ? {} : { outputs: { gates: Object.fromEntries(given) } };
+  const own = {
+    ...(given.length === 0 ? {} : { gates: Object.fromEntries(given) }),
+    ...(outputs.segments === undefined ? {} : { segments: inOrder(outputs.segments) }),
+  };
+  return Object.keys(own).length === 0 ? {} : { outputs: own };
+}
+
+/** The same kinds in another order are the same settings, with the same hash. */
+function inOrder({ by, ...others }: Partial<SegmentSettings>): Partial<SegmentSettings> {
+  return by === undefined
+    ? others
+    : { ...others, by: segmentKinds.filter((kind) => by.includes(kind)) };
 }
 
 /**

@@ -5,7 +5,7 @@ import { normalQuantile } from "../statistics/normal.ts";
 import { quantile, sorted } from "../statistics/quantile.ts";
 import type { EvaluationConfig, GateId } from "./config.ts";
 import { etaOf, type GateContext, smallestDetectable, widerNext } from "./gate-result.ts";
-import { requiredOutputGates } from "./output-config.ts";
+import { type OutputTerms, requiredOutputGates } from "./output-config.ts";
 import { judgeOutputs } from "./output-gate.ts";
 import type { OutputPairs } from "./output-pairs.ts";
 import { type RateOf, rateGate } from "./rate-gate.ts";
@@ -26,13 +26,22 @@ interface OutputInput {
   readonly hasFloor?: boolean;
 }
 
+/** What decides which output gates are required, and their margins. */
+export function termsOf({
+  config: { isSameModel, outputs: settings },
+  hasFloor = false,
+}: Pick<GateContext, "config"> & OutputInput): OutputTerms {
+  const gates = settings?.gates;
+  return { isSameModel, hasFloor, ...(gates === undefined ? {} : { gates }) };
+}
+
 /** Judges every gate for which there is traffic, or one alone with the error that it has among them. */
 export function judgeGates(
   table: PairTable,
   context: Omit<GateContext, "failAlpha"> & OutputInput,
   only?: Part,
 ): readonly GateResult[] {
-  const { config, outputs, hasFloor = false } = context;
+  const { config, outputs } = context;
   const streamed = countOf(table.isStream);
   const kinds = { streamed, whole: table.size - streamed, all: table.size };
   const ids = (Object.keys(config.gates) as GateId[]).filter((id) => {
@@ -41,7 +50,7 @@ export function judgeGates(
     // Without any pairs yet, streams are expected.
     return kinds[kindOf(id)] > 0 || (table.size === 0 && kindOf(id) === "streamed");
   });
-  const terms = { isSameModel: config.isSameModel, hasFloor, ...config.outputs };
+  const terms = termsOf(context);
   const more = outputs === undefined ? 0 : requiredOutputGates(terms);
   const full = { ...context, failAlpha: failAlphaOf(ids, context, more) };
   const gates = judged(ids.filter(wantedBy(only, full)), table, full).map((gate) => {

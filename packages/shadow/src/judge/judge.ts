@@ -19,11 +19,12 @@ import {
 import { checkOutputs, describeOutputs } from "./describe-outputs.ts";
 import { discordanceP } from "./discordance.ts";
 import { funnelOf } from "./funnel.ts";
-import { judgeGates, type Part } from "./gates.ts";
+import { judgeGates, type Part, termsOf } from "./gates.ts";
 import type { EvaluationInput, LaneFacts } from "./input.ts";
 import { loadMemory } from "./load-memory.ts";
 import { describeOverTime } from "./over-time.ts";
 import { type Partition, partition } from "./partition.ts";
+import { segmentSettings } from "./segment-settings.ts";
 import { holdForSegments } from "./segment-verdict.ts";
 import { judgeSegments } from "./segments.ts";
 import { alphaOf, endOf, plannedMs, settled, stageAfter, standing } from "./stages.ts";
@@ -60,7 +61,7 @@ export function judgePart(input: EvaluationInput, only?: Part): ShadowReport {
   const context = { config, ...errorsOf(input, stage), isFinal, seedOf, ...outputsOf(part, input) };
   const gates = gatesWithHistory(judgeGates(table, context, only), facts.earlier, evaluation);
   const isFull = only === undefined || (only === "decisive" && hasEnded);
-  const segments = isFull ? judgeSegments(table, { config, isFinal }) : [];
+  const segments = isFull ? judgeSegments(table, { ...context, terms: termsOf(context) }) : [];
   const check = isFull ? checkValidity : checkAlways;
   const sound = check({ table, part, facts, config, isFinal: hasEnded });
   const validity = [...sound, ...checkOutputs(part.outputs)];
@@ -72,7 +73,7 @@ export function judgePart(input: EvaluationInput, only?: Part): ShadowReport {
     elapsedS: elapsedMs / 1_000,
     requests: Math.max(part.counts.samples, facts.counts?.dispatched ?? 0),
   });
-  const verdict = holdForSegments(judged, segments);
+  const verdict = holdForSegments(judged, segments, segmentSettings(config.outputs?.segments));
   const cost = describeCost({ table, part, facts, config, validity });
   const described = input.isBrief === true ? new TableBuilder().build(0) : table;
   return finiteOnly({

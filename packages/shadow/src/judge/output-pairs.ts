@@ -1,3 +1,4 @@
+import type { RequestKind } from "../measure/request-kind.ts";
 import type {
   SampleAgreement,
   SampleOutput,
@@ -15,6 +16,10 @@ export interface OutputPair {
   /** Hash of the session; null if the request has none. */
   readonly session: string | null;
   readonly request: SampleRequest;
+  /** As the picker knows the request; undefined if that was not determined. */
+  readonly kind: RequestKind | undefined;
+  readonly isStream: boolean;
+  readonly promptBytes: number | null;
   readonly primary: SampleOutput;
   readonly shadow: SampleOutput;
   readonly agreement: SampleAgreement;
@@ -56,7 +61,8 @@ export class OutputBuilder {
   readonly #skipped: { readonly atMs: number; readonly why: SkipReason }[] = [];
   readonly #okAtMs: number[] = [];
 
-  add({ t0, session, req, primary, shadow, cmp }: Sample, again?: ControlAnswer): void {
+  add(sample: Sample, again?: ControlAnswer): void {
+    const { t0, session, req, request, primary, shadow, cmp } = sample;
     if (primary.class !== "ok" || shadow?.class !== "ok") return;
     this.#okAtMs.push(t0);
     if (cmp?.why != null) this.#skipped.push({ atMs: t0, why: cmp.why });
@@ -67,6 +73,8 @@ export class OutputBuilder {
       ...{ primary: primary.out, shadow: shadow.out, agreement: cmp },
       ...{ floor: again?.agreement, control: again?.leg.out },
       controlChars: again?.leg.outChars ?? null,
+      ...{ kind: request ?? undefined, isStream: primary.stream === true },
+      promptBytes: primary.promptBytes,
       chars: [primary.outChars, shadow.outChars],
       promptTokens: [primary.promptTokens, shadow.promptTokens],
     });

@@ -1,5 +1,5 @@
 import type { Bounds } from "../statistics/confidence-sequence.ts";
-import { createEProcess } from "../statistics/e-process.ts";
+import { createEProcess, type EProcess } from "../statistics/e-process.ts";
 import { cosineBounds, influencesOf, minBlocks } from "../statistics/long-run.ts";
 import { studentQuantile } from "../statistics/student-t.ts";
 import { tangoInterval } from "../statistics/tango.ts";
@@ -48,9 +48,18 @@ const mostStaked = 0.95;
 
 /** Largest evidence so far, as a logarithm, that the mean difference is over the margin. Bets on the mean of each unit. */
 export function evidenceAgainst(units: readonly Unit[], margin: number): number {
+  return betsOn(units, margin).maxLogE;
+}
+
+/** The e-value of this moment, which may be combined with others. The largest so far may not. */
+export function evidenceNow(units: readonly Unit[], margin: number): number {
+  return Math.exp(Math.min(700, betsOn(units, margin).logE));
+}
+
+function betsOn(units: readonly Unit[], margin: number): EProcess {
   const over = createEProcess(margin, "above", { mostStaked });
   for (const { sum, size } of units) over.add(sum / size);
-  return over.maxLogE;
+  return over;
 }
 
 /** Neighbouring units are added up, so that the work does not grow with their number. */

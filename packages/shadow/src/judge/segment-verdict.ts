@@ -1,15 +1,18 @@
 import type { Segment } from "../report/segment.ts";
 import { segmentText } from "../report/segment-text.ts";
 import type { ReportVerdict } from "../report/shadow-report.ts";
+import type { SegmentSettings } from "./segment-settings.ts";
 
 /** Smallest share of a flagged kind of request that prevents a PASS. */
 const minShare = 0.05;
 
-/** Prevents a PASS if the shadow is worse for a kind of request that is not rare. */
+/** Prevents a PASS, unless the settings only want a warning, if the shadow is worse for a kind of request that is not rare. */
 export function holdForSegments(
   verdict: ReportVerdict,
   segments: readonly Segment[],
+  { effect }: Pick<SegmentSettings, "effect">,
 ): ReportVerdict {
+  if (effect === "warn") return verdict;
   const holding = segments.filter(({ flagged, share }) => flagged && share >= minShare);
   if (verdict.status !== "PASS" || holding.length === 0) return verdict;
   return {

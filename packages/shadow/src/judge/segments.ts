@@ -1,92 +1,81 @@
-import type { Segment, SegmentBy, SegmentGate } from "../report/segment.ts";
+import type { Segment, SegmentBy } from "../report/segment.ts";
+import type { Bounds } from "../statistics/confidence-sequence.ts";
 import { eBenjaminiHochberg, upperEValue } from "../statistics/e-bh.ts";
 import { cosines, longRunSd, minBlocks } from "../statistics/long-run.ts";
 import { studentQuantile } from "../statistics/student-t.ts";
 import type { EvaluationConfig } from "./config.ts";
+import type { OutputTerms } from "./output-config.ts";
+import type { OutputPairs } from "./output-pairs.ts";
+import { type LaneGate, type Measured, measureOutputs } from "./output-segments.ts";
 import { rateMargin } from "./rate-margin.ts";
+import { type Bucket, bucketsOf, type Grouping, minShown, sizeName } from "./segment-buckets.ts";
+import { type SegmentKind, type SegmentSettings, segmentSettings } from "./segment-settings.ts";
 import type { PairTable } from "./table.ts";
-
-/** Fewest pairs for a segment to be shown. */
-const minShown = 30;
-/** Fewest pairs for a segment to be tested. */
-const minTested = 200;
-const maxSegments = 40;
-/** The most frequent names of one kind; pairs with another name are in no segment of that kind. */
-const maxBuckets = 10;
-/** Expected share of false flags among all flags. */
-const falseFlags = 0.1;
-
-/** A kind of request and its pairs. */
-interface Bucket {
-  readonly by: SegmentBy;
-  readonly name: string;
-  readonly indices: readonly number[];
-}
 
 /** How segments are judged. */
 export interface SegmentContext {
   readonly config: EvaluationConfig;
+  /** What the answers say, and how that is judged; without both, only latency and errors are compared. */
+  readonly outputs?: OutputPairs | undefined;
+  readonly terms?: OutputTerms;
   /** The planned end is reached. */
   readonly isFinal: boolean;
 }
 
 /**
- * Compares the lanes for each kind of request: by model, path, streaming, prompt length, shape and priority. At the
- * planned end, a segment that is worse than the gate's margin is flagged by e-BH over all segments and gates. Nothing
- * is flagged before, because the e-values are valid for one analysis only.
+ * Compares the lanes for each kind of request: by model, path, streaming, prompt length, shape and priority, and where
+ * answers were looked at, by how tokens are chosen and by script. At the planned end, a segment that is worse than the
+ * gate's margin is flagged by e-BH over all segments and gates. Nothing is flagged before, because the e-values are valid
+ * for one analysis only.
  */
-export function judgeSegments(
-  table: PairTable,
-  { config, isFinal }: SegmentContext,
-): readonly Segment[] {
+export function judgeSegments(table: PairTable, context: SegmentContext): readonly Segment[] {
+  const { config, isFinal, outputs, terms } = context;
+  const settings = segmentSettings(config.outputs?.segments);
+  const buckets = bucketsOf(groupingOf(table, settings));
   const judged = table.isJudged.reduce((sum, flag) => sum + flag, 0);
-  const found = bucketsOf(table).flatMap((bucket) => {
-    const share = judged === 0 ? 0 : bucket.indices.length / judged;
-    return segmentGates.flatMap((gate) => measure(bucket, { share, gate, table, config }));
-  });
-  const tested = found.filter(({ n, test }) => n >= minTested && test !== undefined);
-  const eValues = tested.map(({ test }) => test?.eValue ?? 0);
-  const flags = isFinal ? eBenjaminiHochberg(eValues, falseFlags) : [];
+  const found = [
+    ...buckets.flatMap((bucket) => {
+      const share = judged === 0 ? 0 : bucket.indices.length / judged;
+      return segmentGates.flatMap((gate) => measure(bucket, { share, gate, table, config }));
+    }),
+    ...(outputs === undefined || terms === undefined
+      ? []
+      : measureOutputs(outputs, { terms, settings, others: buckets })),
+  ];
+  const { minPairs, q } = settings;
+  const tested = found.filter(({ n, eValue }) => n >= minPairs && eValue !== undefined);
+  const eValues = tested.map(({ eValue }) => eValue ?? 0);
+  const flags = isFinal ? eBenjaminiHochberg(eValues, q) : [];
   const flagged = new Set(flags.map((index) => tested[index]));
   // Intervals of selected segments need a level that depends on the selected share: Xu, Wang and Ramdas (2024), e-BY.
-  const flaggedAlpha = (falseFlags * flags.length) / Math.max(1, tested.length) / 2;
-  return found.map((each): Segment => {
+  const flaggedAlpha = (q * flags.length) / Math.max(1, tested.length) / 2;
+  const shown = found.filter(({ isQuiet }) => !isQuiet);
+  return shown.map((each): Segment => {
     const isFlagged = flagged.has(each);
     const alpha = isFlagged ? Math.min(config.alpha, flaggedAlpha) : config.alpha;
     const isTested = isFinal && tested.includes(each);
-    const { by, bucket, gate, share, n, margin } = each;
+    const { by, bucket, gate, share, n, margin, kind, estimate } = each;
+    const { lower, upper } = each.boundsAt(alpha);
     return {
-      ...{ by, bucket, gate, share, n, margin },
-      kind: gate === "errors" ? "rate" : "ratio",
-      ...boundsOf(each, alpha),
-      e_value: isTested ? (each.test?.eValue ?? null) : null,
+      ...{ by, bucket, gate, share, n, margin, kind, estimate, level: 1 - 2 * alpha },
+      lower: Number.isFinite(lower) ? lower : null,
+      upper: Number.isFinite(upper) ? upper : null,
+      e_value: isTested ? (each.eValue ?? null) : null,
       flagged: isFlagged,
     };
   });
 }
 
-const segmentGates: readonly SegmentGate[] = [
+const segmentGates: readonly LaneGate[] = [
   "ttft.typical",
   "tpot.typical",
   "whole.typical",
   "errors",
 ];
 
-interface Measured {
-  readonly by: SegmentBy;
-  readonly bucket: string;
-  readonly gate: SegmentGate;
-  readonly share: number;
-  readonly n: number;
-  readonly margin: number;
-  /** Mean log ratio, or mean difference of rates. */
-  readonly mean: number;
-  readonly test: SwingTest | undefined;
-}
-
 interface MeasureContext {
   readonly share: number;
-  readonly gate: SegmentGate;
+  readonly gate: LaneGate;
   readonly table: PairTable;
   readonly config: EvaluationConfig;
 }
@@ -116,14 +105,23 @@ function measure(
       : { margin: 1 + config.gates[gate].margin, share: 0 };
   // A margin that is a share of the primary's rate is as uncertain as that rate.
   const over = values.map((value, i) => value - ofRate * ((isBad[i] ?? 0) - rate));
-  const nullValue = gate === "errors" ? margin : Math.log(margin);
+  const isRate = gate === "errors";
+  const test = swingTest(atMs, over, isRate ? margin : Math.log(margin));
+  const shown = (value: number) => (isRate ? value : Math.exp(value));
   return [
-    { by, bucket: name, gate, share, n, margin, mean, test: swingTest(atMs, over, nullValue) },
+    {
+      ...{ by, bucket: name, gate, share, n, margin, kind: isRate ? "rate" : "ratio" },
+      ...{ estimate: shown(mean), isQuiet: false, eValue: test?.eValue },
+      boundsAt: (alpha) => {
+        const { lower, upper } = boundsOf(mean, test, alpha);
+        return { lower: shown(lower), upper: shown(upper) };
+      },
+    },
   ];
 }
 
 /** Difference of a pair; undefined if it does not count for the gate. */
-function differenceOf(table: PairTable, gate: SegmentGate, index: number): number | undefined {
+function differenceOf(table: PairTable, gate: LaneGate, index: number): number | undefined {
   const { baseline, shadow, isJudged, isUsed, isStream } = table;
   if (gate === "errors") {
     if (isJudged[index] !== 1) return undefined;
@@ -179,74 +177,29 @@ function swingTest(
   return { error, freedom, eValue: upperEValue((mean - nullValue) / error, freedom) };
 }
 
-function boundsOf(
-  { gate, mean, test }: Measured,
-  alpha: number,
-): Pick<Segment, "estimate" | "lower" | "upper" | "level"> {
-  const shown = (value: number) => (gate === "errors" ? value : Math.exp(value));
-  const level = 1 - 2 * alpha;
-  if (test === undefined) return { estimate: shown(mean), lower: null, upper: null, level };
+function boundsOf(mean: number, test: SwingTest | undefined, alpha: number): Bounds {
+  if (test === undefined) return { lower: Number.NaN, upper: Number.NaN };
   const radius = studentQuantile(1 - alpha, test.freedom) * test.error;
-  return { estimate: shown(mean), lower: shown(mean - radius), upper: shown(mean + radius), level };
+  return { lower: mean - radius, upper: mean + radius };
 }
 
-/** Kinds of requests that include some but not all pairs; the largest ones if there are too many. */
-function bucketsOf(table: PairTable): readonly Bucket[] {
+function groupingOf(table: PairTable, { by }: Pick<SegmentSettings, "by">): Grouping {
   const hasTokens = table.baseline.promptTokens.some((value) => Number.isFinite(value));
   const sizes = hasTokens ? table.baseline.promptTokens : table.promptBytes;
   const { model, path, shape, priority } = table.kinds;
-  const found = [
-    ...split(table, "model", (i) => model[i]),
-    ...split(table, "path", (i) => path[i]),
-    ...split(table, "stream", (i) => (table.isStream[i] === 1 ? "streamed" : "whole")),
-    ...split(table, hasTokens ? "prompt_tokens" : "prompt_bytes", (i) => sizeName(sizes[i])),
-    ...split(table, "shape", (i) => shape[i]),
-    ...split(table, "priority", (i) => priority[i]),
+  const name = (i: number) => sizeName(sizes[i]);
+  const names: readonly (readonly [SegmentKind, SegmentBy, (i: number) => string | undefined])[] = [
+    ["model", "model", (i) => model[i]],
+    ["path", "path", (i) => path[i]],
+    ["stream", "stream", (i) => (table.isStream[i] === 1 ? "streamed" : "whole")],
+    ["promptTokens", hasTokens ? "prompt_tokens" : "prompt_bytes", name],
+    ["shape", "shape", (i) => shape[i]],
+    ["priority", "priority", (i) => priority[i]],
   ];
-  if (found.length <= maxSegments) return found;
-  const kept = new Set(
-    found.toSorted((a, b) => b.indices.length - a.indices.length).slice(0, maxSegments),
-  );
-  return found.filter((bucket) => kept.has(bucket));
-}
-
-function split(
-  table: PairTable,
-  by: SegmentBy,
-  nameOf: (index: number) => string | undefined,
-): readonly Bucket[] {
-  const groups = new Map<string, number[]>();
-  for (let i = 0; i < table.size; i++) {
-    if (table.isJudged[i] !== 1) continue;
-    const name = nameOf(i);
-    if (name === undefined || name === "") continue;
-    const group = groups.get(name);
-    if (group === undefined) groups.set(name, [i]);
-    else group.push(i);
-  }
-  const buckets = [...groups]
-    .map(([name, indices]): Bucket => ({ by, name, indices }))
-    .filter(({ indices }) => indices.length >= minShown)
-    .toSorted((a, b) => b.indices.length - a.indices.length || (a.name < b.name ? -1 : 1))
-    .slice(0, maxBuckets);
-  // With a single kind, the gates already cover it.
-  if (groups.size < 2) return [];
-  return by.startsWith("prompt") ? buckets.toSorted((a, b) => sizeOf(a) - sizeOf(b)) : buckets;
-}
-
-const sizeNames = [
-  [256, "0-256"],
-  [1_024, "256-1k"],
-  [4_096, "1k-4k"],
-  [16_384, "4k-16k"],
-  [65_536, "16k-64k"],
-  [Number.POSITIVE_INFINITY, "64k+"],
-] as const;
-
-function sizeName(size: number | undefined): string | undefined {
-  return sizeNames.find(([end]) => (size ?? Number.NaN) < end)?.[1];
-}
-
-function sizeOf({ name }: Bucket): number {
-  return sizeNames.findIndex(([, each]) => each === name);
+  const wanted = names.filter(([kind]) => by.includes(kind));
+  return {
+    size: table.size,
+    counts: (i) => table.isJudged[i] === 1,
+    names: Object.fromEntries(wanted.map(([, each, nameOf]) => [each, nameOf])),
+  };
 }

@@ -12,6 +12,8 @@ const units: Readonly<Record<SegmentBy, string>> = {
   prompt_bytes: "prompts of ",
   shape: "shape ",
   priority: "priority ",
+  decode: "",
+  script: "script ",
 };
 
 /** `prompts of 4k-16k tokens` */
@@ -20,6 +22,7 @@ export function segmentName({ by, bucket }: Pick<Segment, "by" | "bucket">): str
   const short = name.length > maxNameLength ? `${name.slice(0, maxNameLength - 1)}…` : name;
   const unit = by === "prompt_tokens" ? " tokens" : by === "prompt_bytes" ? " bytes" : "";
   if (by === "stream") return short === "whole" ? "whole answers" : "streamed answers";
+  if (by === "decode") return `${short} requests`;
   return `${units[by]}${short}${unit}`;
 }
 

@@ -1,4 +1,4 @@
-/** How requests are grouped. `prompt_bytes` is used if no lane counts tokens. */
+/** How requests are grouped. `prompt_bytes` is used if no lane counts tokens, `script` is that of the user's last message. */
 export type SegmentBy =
   | "model"
   | "path"
@@ -6,10 +6,17 @@ export type SegmentBy =
   | "prompt_tokens"
   | "prompt_bytes"
   | "shape"
-  | "priority";
+  | "priority"
+  | "decode"
+  | "script";
 
 /** Gates that segments are compared by; `whole.typical` is E2E of answers that are not streamed. */
-export type SegmentGate = "ttft.typical" | "tpot.typical" | "whole.typical" | "errors";
+export type SegmentGate =
+  | "ttft.typical"
+  | "tpot.typical"
+  | "whole.typical"
+  | "errors"
+  | `out.${string}`;
 
 /** One kind of request under one gate. */
 export interface Segment {

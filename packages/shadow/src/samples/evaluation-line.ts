@@ -3,8 +3,10 @@ import {
   evaluationConfig,
   type GateConfig,
   gateIds,
+  type OutputSettings,
 } from "../judge/config.ts";
 import { outputGateIds } from "../judge/output-config.ts";
+import { segmentKinds } from "../judge/segment-settings.ts";
 import type { ClosedWhy } from "../report/shadow-report.ts";
 import { isRecord } from "./read-samples.ts";
 
@@ -83,6 +85,7 @@ function parseConfig(json: Json): EvaluationConfig | undefined {
   return evaluationConfig({
     ...{ alpha, horizonMs, minPairs, warmupMs, blockLengthsMs, slo },
     gates: { ...gates, ...parseOutputGates(json.outputs) },
+    outputs: parseSegments(json.outputs),
     ...(controlPercent === undefined ? {} : { controlPercent }),
     isSameModel: json.isSameModel === true,
     requiresAll: json.requiresAll === true,
@@ -134,6 +137,21 @@ function parseOutputGates(json: unknown): Readonly<Record<string, Partial<GateCo
     };
   }
   return gates;
+}
+
+/** How segments are compared, where that differs from the defaults; invalid settings are left out. */
+function parseSegments(json: unknown): OutputSettings {
+  if (!isRecord(json) || !isRecord(json.segments)) return {};
+  const { by, minPairs, q, effect } = json.segments;
+  const least = within(minPairs, 1, 1e9);
+  const share = within(q, 1e-6, 1);
+  const segments = {
+    ...(Array.isArray(by) ? { by: segmentKinds.filter((kind) => by.includes(kind)) } : {}),
+    ...(least === undefined ? {} : { minPairs: least }),
+    ...(share === undefined ? {} : { q: share }),
+  };
+  const effects = effect === "warn" || effect === "hold" ? ({ effect } as const) : {};
+  return { segments: { ...segments, ...effects } };
 }
 
 /** A number from `least` to `most`; otherwise undefined. */
