@@ -98,6 +98,12 @@ describe("the picker of a pool", () => {
       options: { ownPickers: own },
       want: theirs({ isTls: false }),
     },
+    ...(["http2", "grpc", "h2"] as const).map((protocol) => ({
+      name: `that names a Service with ${protocol}, which does not say that there is no TLS`,
+      text: pool(names("theirs")) + service(`, appProtocol: ${protocol}`),
+      options: { ownPickers: own },
+      want: theirs(),
+    })),
     {
       name: "that names a Service whose instances are known",
       text: pool(names("theirs")) + service("", listed),

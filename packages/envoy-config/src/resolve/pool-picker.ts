@@ -67,7 +67,7 @@ function isNamed(own: PickerService, namespace: string, ref: PickerRef): boolean
   );
 }
 
-/** The picker that a pool names. Pickers serve TLS with a certificate of their own, unless the port of their Service is plain HTTP/2. */
+/** The picker that a pool names. Pickers serve TLS with a certificate of their own, unless the port of their Service rules that out. */
 function namedPicker(
   pool: InferencePool,
   { name, port: number, place }: PickerRef,
@@ -88,7 +88,7 @@ function namedPicker(
   return {
     address: `${name}.${namespace}.svc:${number}`,
     ...(endpoints.length > 0 ? { endpoints } : {}),
-    isTls: port?.protocol !== "h2c" || port.isTls === true,
+    isTls: port?.isCleartext !== true,
   };
 }
 

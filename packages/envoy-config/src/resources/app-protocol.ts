@@ -2,13 +2,14 @@ import { didYouMean } from "../nearest.ts";
 import type { Reader } from "./reader.ts";
 import type { ServicePort } from "./resources.ts";
 
-type Protocol = Pick<ServicePort, "protocol" | "isTls" | "isWebSocket">;
+type Protocol = Pick<ServicePort, "protocol" | "isTls" | "isCleartext" | "isWebSocket">;
 
 /** The meaning of each known `appProtocol` of a Service port. */
 const protocols: ReadonlyMap<string, Protocol> = new Map([
   ...named({ protocol: "http1" }, "http", "kubernetes.io/http"),
   ...named({ protocol: "http1", isWebSocket: true }, "ws", "kubernetes.io/ws"),
-  ...named({ protocol: "h2c" }, "kubernetes.io/h2c", "h2c", "http2", "grpc", "kubernetes.io/grpc"),
+  ...named({ protocol: "h2c", isCleartext: true }, "kubernetes.io/h2c", "h2c"),
+  ...named({ protocol: "h2c" }, "http2", "grpc", "kubernetes.io/grpc"),
   ...named(
     { protocol: "http1", isTls: true },
     "https",

@@ -176,6 +176,8 @@ export interface ServicePort {
   readonly protocol: "http1" | "h2c";
   /** True if its `appProtocol` uses TLS. */
   readonly isTls?: true;
+  /** True if its `appProtocol` rules out TLS. */
+  readonly isCleartext?: true;
   /** True if its `appProtocol` is WebSocket: requests may be upgraded. */
   readonly isWebSocket?: true;
   readonly place: Place;
