@@ -17,7 +17,7 @@ const modules = [
 const own = fileURLToPath(new URL("../../deploy/crds", import.meta.url));
 
 /** The folders of all CustomResourceDefinitions that Umbra reads. Throws when a Go module can't be had. */
-export function definitionFolders(): readonly string[] {
+function definitionFolders(): readonly string[] {
   return [...modules.map(([module, folder]) => join(moduleFolder(module), folder)), own];
 }
 

@@ -194,7 +194,7 @@ function isSettled({ scope, condition, hasBeenListed, problem }: ScopeState): bo
   return condition === "absent" || (condition === "forbidden" && problem !== undefined);
 }
 
-/** Whether a start goes on without it. An API server that does not answer at all is waited for. */
+/** Whether a start continues without it. An API server that does not answer at all is waited for. */
 function isGivenUp({ scope, condition }: ScopeState): boolean {
   return scope.kind.isOptional === true && condition !== "unreachable";
 }
