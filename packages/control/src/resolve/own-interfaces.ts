@@ -19,12 +19,7 @@ export function withoutOwnInterfaces(
   const own = endpointsAtOwnInterfaces(topology, interfaces);
   if (own.length === 0) return { topology, findings: [] };
   const refused = new Set(own.map(({ endpoint }) => endpoint));
-  const sound = (all: readonly string[]) => all.filter((each) => !refused.has(each));
-  const pools = topology.pools.map((pool) => ({
-    ...pool,
-    endpoints: sound(pool.endpoints),
-    ...(pool.drainingEndpoints && { drainingEndpoints: sound(pool.drainingEndpoints) }),
-  }));
+  const pools = topology.pools.map((pool) => withoutEndpoints(pool, refused));
   const byName = new Map(topology.pools.map((pool) => [pool.name, pool]));
   const findings = own.map(({ pool, endpoint }) =>
     finding(
@@ -34,6 +29,18 @@ export function withoutOwnInterfaces(
     ),
   );
   return { topology: { ...topology, pools }, findings };
+}
+
+/** A pool without such endpoints stays the same object: others find by identity what has not changed. */
+function withoutEndpoints(pool: Pool, refused: ReadonlySet<string>): Pool {
+  const { endpoints, drainingEndpoints: draining } = pool;
+  if (![...endpoints, ...(draining ?? [])].some((each) => refused.has(each))) return pool;
+  const sound = (all: readonly string[]) => all.filter((each) => !refused.has(each));
+  return {
+    ...pool,
+    endpoints: sound(endpoints),
+    ...(draining && { drainingEndpoints: sound(draining) }),
+  };
 }
 
 /** The object of an API server that a pool was made of. */

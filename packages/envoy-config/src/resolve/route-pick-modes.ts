@@ -8,7 +8,7 @@ import {
 } from "../resources/annotations.ts";
 import type { Place, Report } from "../resources/report.ts";
 import type { Resources } from "../resources/resources.ts";
-import type { Mirror, PickMode, Pool, Route, Topology } from "../topology.ts";
+import type { Mirror, PickMode, Pool, Route, Topology, VirtualHost } from "../topology.ts";
 import { pickModes } from "./pick-mode.ts";
 
 /** The places of pool resources, for diagnostics about their pick modes. */
@@ -40,15 +40,44 @@ export function withPickModes(
   }
   return {
     pools,
-    mirrors: mirrors.map((mirror) => ({ ...mirror, pickMode: modes.ofMirror(mirror) })),
+    mirrors: mirrors.map((mirror) => {
+      const pickMode = modes.ofMirror(mirror);
+      return mirror.pickMode === pickMode ? mirror : { ...mirror, pickMode };
+    }),
     listeners: listeners.map((listener) => ({
       ...listener,
-      virtualHosts: listener.virtualHosts.map((host) => ({
-        ...host,
-        routes: host.routes.map((route) => ({ ...route, pickMode: modes.ofRoute(route) })),
-      })),
+      virtualHosts: listener.virtualHosts.map((host) =>
+        hostWith(
+          host,
+          host.routes.map((route) => routeWith(route, modes.ofRoute(route))),
+        ),
+      ),
     })),
   };
+}
+
+/** What routes and hosts became: one that has not changed stays the same object, and is rendered only once. */
+const changedRoutes = new WeakMap<Route, Route>();
+const changedHosts = new WeakMap<VirtualHost, VirtualHost>();
+
+function routeWith(route: Route, pickMode: PickMode): Route {
+  if (route.pickMode === pickMode) return route;
+  const known = changedRoutes.get(route);
+  if (known?.pickMode === pickMode) return known;
+  const made = { ...route, pickMode };
+  changedRoutes.set(route, made);
+  return made;
+}
+
+/** @param routes a list as long as the host's own */
+function hostWith(host: VirtualHost, routes: readonly Route[]): VirtualHost {
+  const known = [host, changedHosts.get(host)].find((each) =>
+    each?.routes.every((route, at) => route === routes[at]),
+  );
+  if (known !== undefined) return known;
+  const made = { ...host, routes };
+  changedHosts.set(host, made);
+  return made;
 }
 
 type Tell = (severity: "warning" | "info", pool: Pool, message: string, remedy: string) => void;

@@ -54,11 +54,30 @@ export function findOthers(steps: readonly Step[], choice: GatewayChoice): OfOth
   return {
     steps: new Set(ofOthers.map(([step]) => step)),
     detach: (routes) =>
-      routes.map((route) => {
-        const parents = route.parents.filter((parent) => !isOther(parent));
-        return parents.length === route.parents.length ? route : { ...route, parents };
-      }),
+      routes.map((route) =>
+        withParents(
+          route,
+          route.parents.filter((parent) => !isOther(parent)),
+        ),
+      ),
   };
+}
+
+/** What routes were without some of their parents: a route that is the same object is resolved only once. */
+const detached = new WeakMap<HttpRoute, HttpRoute>();
+
+/** Returns the route with some of its own parents: the same object as before if they are the same. */
+function withParents(route: HttpRoute, parents: readonly ParentRef[]): HttpRoute {
+  if (parents.length === route.parents.length) return route;
+  const known = detached.get(route);
+  if (known !== undefined && isSameList(known.parents, parents)) return known;
+  const made = { ...route, parents };
+  detached.set(route, made);
+  return made;
+}
+
+function isSameList(before: readonly unknown[], after: readonly unknown[]): boolean {
+  return before.length === after.length && before.every((each, at) => each === after[at]);
 }
 
 const nothing: OfOthers = { steps: new Set(), detach: (routes) => routes };
