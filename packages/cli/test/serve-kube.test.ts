@@ -11,6 +11,7 @@ import type { StoredKind, StoredObject } from "../../../testing/api-server/scrip
 import type { Io } from "../src/io.ts";
 import { followedKinds } from "../src/kube/followed-kinds.ts";
 import { freePorts } from "../src/process/free-port.ts";
+import { gatewayOptions } from "../src/resources/gateway-flags.ts";
 import { kubeChoiceOf } from "../src/resources/kube-flags.ts";
 import { openConfiguration } from "../src/serve/configuration-input.ts";
 
@@ -45,6 +46,8 @@ spec: { containers: [{ name: vllm }] }
 status: { phase: Running, podIP: ${ip}, podIPs: [{ ip: ${ip} }], conditions: [{ type: Ready, status: "True" }] }
 `) as StoredObject;
 }
+
+const later = { name: "later-0", namespace: "inference", labels: { app: "later" } };
 
 describe("umbra serve --kube", () => {
   let server: ScriptedApiServer;
@@ -143,6 +146,28 @@ describe("umbra serve --kube", () => {
     expect(await has(["127.0.0.12:8000"])).toHaveLength(1);
   });
 
+  test("waits for a pool that comes later, and is ready when it can pick there", async () => {
+    const served = await start(["--pool", "inference/later"]);
+    const waiting = await eventually(() => served.get("/readyz"), served.text);
+    expect(waiting).toMatchObject({
+      status: 503,
+      text: expect.stringContaining("the pool inference/later, which does not exist yet"),
+    });
+    const answered = async (status: number) => {
+      const answer = await served.get("/readyz");
+      return answer?.status === status ? answer : undefined;
+    };
+    server.resource(pools).put(pool("later"));
+    server
+      .resource(pods)
+      .put({ ...pod("later-0", "127.0.0.13"), metadata: later } as unknown as StoredObject);
+    await eventually(async () => {
+      const found = await endpointsOf(served);
+      return found.includes("127.0.0.13:8000") ? found : undefined;
+    }, served.text);
+    expect(await eventually(() => answered(200), served.text)).toBeDefined();
+  });
+
   test("names a missing right in the log, and serves the rest", async () => {
     server.install({
       ...pools,
@@ -191,6 +216,30 @@ describe("umbra serve --kube", () => {
     const served = await start();
     expect(await served.exited).toEqual([1, null]);
     expect(served.text()).toMatch(/kubeconfig .*: it has no current-context; name a context/);
+  });
+});
+
+describe("the pool of other gateways", () => {
+  const named = (pool: string, followed?: readonly string[] | "all") =>
+    gatewayOptions({ pool }, { pools: [], followed }).gateway.pool;
+
+  test.each([
+    { pool: "llama", followed: ["inference"], want: "inference/llama" },
+    { pool: "inference/llama", followed: ["a", "inference"], want: "inference/llama" },
+    { pool: "inference/llama", followed: "all" as const, want: "inference/llama" },
+  ])("$pool of $followed is $want before it exists", ({ pool, followed, want }) => {
+    expect(named(pool, followed)).toBe(want);
+  });
+
+  test.each([
+    { pool: "llama", followed: undefined, want: /there is no pool "llama"/ },
+    { pool: "llama", followed: ["a", "b"], want: /give its namespace too, as NAMESPACE\/NAME/ },
+    { pool: "llama", followed: "all" as const, want: /give its namespace too/ },
+    { pool: "c/llama", followed: ["a"], want: /"c\/llama" is not followed: add --namespace c/ },
+    { pool: "a/b/c", followed: ["a"], want: /expects NAME or NAMESPACE\/NAME, got "a\/b\/c"/ },
+    { pool: "/llama", followed: "all" as const, want: /expects NAME or NAMESPACE\/NAME/ },
+  ])("$pool of $followed is refused: $want", ({ pool, followed, want }) => {
+    expect(() => named(pool, followed)).toThrow(want);
   });
 });
 

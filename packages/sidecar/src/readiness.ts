@@ -6,6 +6,8 @@ export interface ReadinessOptions {
    * that come later don't make the sidecar unready.
    */
   readonly hasScraped: () => boolean;
+  /** The pool that gateways ask for, while it does not exist: an API server may have it later. */
+  readonly absentPool?: () => string | undefined;
   /** Envoy's admin interface, if readiness includes Envoy. */
   readonly envoyAdmin: string | undefined;
   /** Sets the health status that the gateway sees. */
@@ -30,8 +32,13 @@ export function createReadiness(options: ReadinessOptions): Readiness {
   let hasScrapedOnce = false;
   let checking: NodeJS.Timeout | undefined;
 
+  /** Asked until it exists once, as a pool that leaves is not this sidecar's fault. */
+  function absentPool(): string | undefined {
+    return hasScrapedOnce ? undefined : options.absentPool?.();
+  }
+
   function hasScraped(): boolean {
-    hasScrapedOnce ||= options.hasScraped();
+    hasScrapedOnce ||= absentPool() === undefined && options.hasScraped();
     return hasScrapedOnce;
   }
 
@@ -50,7 +57,9 @@ export function createReadiness(options: ReadinessOptions): Readiness {
     async missing() {
       const missing: string[] = [];
       if (isEnding) missing.push("this sidecar is shutting down");
-      if (!hasScraped()) missing.push("a first scrape of every endpoint");
+      const absent = absentPool();
+      if (absent !== undefined) missing.push(`the pool ${absent}, which does not exist yet`);
+      else if (!hasScraped()) missing.push("a first scrape of every endpoint");
       if (envoyAdmin !== undefined && !(await isEnvoyReady(envoyAdmin))) {
         missing.push(
           `Envoy (admin interface ${envoyAdmin}) is not ready or can't reach this sidecar`,

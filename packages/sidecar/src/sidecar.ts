@@ -88,6 +88,7 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
   const timers = startTimers(parts, gone);
   const readiness = createReadiness({
     hasScraped: () => scraping.hasTried(awaitedPools(serving, parts)),
+    absentPool: () => absentPool(parts),
     envoyAdmin: options.envoyAdmin,
     setServing: (isServing) => server.setServing(isServing),
   });
@@ -225,6 +226,12 @@ function wire(
 function awaitedPools({ topology }: SidecarServing, { pick }: SidecarParts): ReadonlySet<string> {
   const byDefault = pick.gateway.pool();
   return new Set([...allPrimaryPools(topology), ...(byDefault === undefined ? [] : [byDefault])]);
+}
+
+/** The pool of streams that name none, while it does not exist. */
+function absentPool({ pick, pools }: SidecarParts): string | undefined {
+  const byDefault = pick.gateway.pool();
+  return byDefault === undefined || pools.get(byDefault) !== undefined ? undefined : byDefault;
 }
 
 function createLive(

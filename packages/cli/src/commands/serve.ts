@@ -28,7 +28,12 @@ import {
 } from "../process/hand-over.ts";
 import { readToken } from "../process/token.ts";
 import { type AdsFlags, adsAddressOf, adsBootstrapOf, adsFlags } from "../resources/ads-flags.ts";
-import { type GatewayFlags, gatewayFlags, gatewayOptions } from "../resources/gateway-flags.ts";
+import {
+  type GatewayFlags,
+  gatewayFlags,
+  gatewayOptions,
+  type KnownPools,
+} from "../resources/gateway-flags.ts";
 import { type KubeFlags, kubeFlags } from "../resources/kube-flags.ts";
 import { runFlags, type ServeFlags } from "../resources/run-flags.ts";
 import { type SidecarTlsFlags, sidecarTlsFlags } from "../resources/sidecar-flags.ts";
@@ -74,7 +79,7 @@ async function serve(flags: Flags, handed: HandOver | undefined, io: Io): Promis
     onNote: (words) => log.info(words),
   });
   try {
-    const { rollout, statuses, followedKinds } = input;
+    const { rollout, statuses, followedKinds, namespaces } = input;
     const onRollout: RolloutListener = {
       onRefused: (refusal) => rollout.refused(refusal),
       onAccepted: (generation) => rollout.accepted(generation),
@@ -83,7 +88,15 @@ async function serve(flags: Flags, handed: HandOver | undefined, io: Io): Promis
     // The files may have changed since `umbra up` gave the flag.
     if (handed === undefined) refuseUnusedSystemCa(input.first.topology, flags.systemCa);
     const first = { ...input.first, topology: complete(input.first.topology) };
-    const configured = { first, applier, ads: envoy?.ads, onRollout, followedKinds, statuses };
+    const configured = {
+      first,
+      applier,
+      ads: envoy?.ads,
+      onRollout,
+      namespaces,
+      followedKinds,
+      statuses,
+    };
     await runSidecar(configured, { flags, log, io });
   } finally {
     await input.close();
@@ -113,6 +126,7 @@ interface Configured {
   readonly applier: ConfigurationApplier;
   readonly ads: AdsAddress | undefined;
   readonly onRollout: RolloutListener;
+  readonly namespaces: KnownPools["followed"];
   readonly followedKinds: FollowedKinds | undefined;
   readonly statuses: StatusesInCluster | undefined;
 }
@@ -124,7 +138,7 @@ interface Surroundings {
 }
 
 async function runSidecar(
-  { first, applier, ads, onRollout, followedKinds, statuses }: Configured,
+  { first, applier, ads, onRollout, namespaces, followedKinds, statuses }: Configured,
   { flags, log, io }: Surroundings,
 ): Promise<void> {
   const { topology } = first;
@@ -135,7 +149,7 @@ async function runSidecar(
     ...certificateSource(flags),
     ...defined({ ads, followedKinds, statusWrites: statuses?.writes }),
     onRollout,
-    ...gatewayOptions(flags, topology),
+    ...gatewayOptions(flags, { pools: topology.pools, followed: namespaces }),
     ...sidecarOptions(flags),
   }).catch((cause: Error) => {
     throw new CommandError(`the sidecar can't start: ${cause.message}`, { cause });

@@ -31,6 +31,7 @@ export interface KubeSourceOptions {
 
 /** The resources of an API server, for a configuration. */
 export interface KubeSource {
+  readonly namespaces: readonly string[] | "all";
   objects(): readonly JsonObject[];
   find(id: ObjectId): JsonObject | undefined;
   readonly client: ApiClient;
@@ -50,6 +51,7 @@ export function openKube(options: KubeSourceOptions): KubeSource {
   const namespaces = choice.namespaces ?? [client.namespace ?? "default"];
   let source: KubernetesSource | undefined;
   return {
+    namespaces,
     objects: () => source?.objects() ?? [],
     find: (id) => source?.find(id),
     client,

@@ -23,7 +23,7 @@ const of = { serve: undefined };
 export const gatewayFlags: FlagTable<GatewayFlags> = {
   pool: {
     flag: "--pool <name>",
-    help: "InferencePool to serve to third-party gateways; required if there are several",
+    help: "InferencePool to serve to third-party gateways; required if there are several; with --kube it may come later",
     of,
   },
   fallbacks: {
@@ -62,10 +62,17 @@ export const gatewayFlags: FlagTable<GatewayFlags> = {
   },
 };
 
+/** Where the pool of `--pool` is looked for. */
+export interface KnownPools {
+  readonly pools: Topology["pools"];
+  /** Namespaces of an API server that are followed: a pool may come later. Absent: what is not there never comes. */
+  readonly followed?: readonly string[] | "all" | undefined;
+}
+
 /** Converts the flags to sidecar options. Throws UsageError. */
 export function gatewayOptions(
   flags: GatewayFlags,
-  topology: Topology,
+  known: KnownPools,
 ): { readonly gateway: GatewayOptions; readonly fallbacks?: number } {
   const { pool, fallbacks, destinationHeader, destinationNamespace, subsetNamespace, bodyMode } =
     flags;
@@ -81,7 +88,7 @@ export function gatewayOptions(
     );
   }
   const gateway = defined({
-    pool: pool === undefined ? undefined : poolNamed(pool, topology),
+    pool: pool === undefined ? undefined : poolNamed(pool, known),
     destination: destinationHeader,
     namespace: destinationNamespace,
     subsetNamespace,
@@ -94,12 +101,13 @@ export function gatewayOptions(
 /** Headers that Envoy lets no filter change, or that it needs unchanged. */
 const isEnvoysOwn = /^(?:host|content-length|transfer-encoding|connection|x-envoy-.*)$/;
 
-/** Finds a pool by `namespace/name`, or by name if it is unique. */
-function poolNamed(name: string, { pools }: Topology): string {
+/** Finds a pool by `namespace/name`, or by name if it is unique. One that may come later is named in full. */
+function poolNamed(name: string, { pools, followed }: KnownPools): string {
   const found = pools.filter((pool) => pool.name === name || pool.resourceName === name);
   const [pool, ...more] = found;
-  const known = pools.map((each) => each.name).join(", ");
   if (pool === undefined) {
+    if (followed !== undefined) return nameOfLater(name, followed);
+    const known = pools.map((each) => each.name).join(", ");
     throw new UsageError(`--pool: there is no pool "${name}"; choose one of ${known}`);
   }
   if (more.length > 0) {
@@ -112,4 +120,25 @@ function poolNamed(name: string, { pools }: Topology): string {
     );
   }
   return pool.name;
+}
+
+/** The name that a pool of an API server will have. */
+function nameOfLater(name: string, followed: readonly string[] | "all"): string {
+  const [namespace, resource, ...more] = name.split("/");
+  if (resource === undefined) {
+    const [only, ...others] = followed === "all" ? [] : followed;
+    if (only !== undefined && others.length === 0) return `${only}/${name}`;
+    throw new UsageError(
+      `--pool: there is no pool "${name}" yet: give its namespace too, as NAMESPACE/NAME`,
+    );
+  }
+  if (namespace === "" || resource === "" || more.length > 0) {
+    throw new UsageError(`--pool expects NAME or NAMESPACE/NAME, got "${name.slice(0, 100)}"`);
+  }
+  if (followed !== "all" && !followed.includes(namespace ?? "")) {
+    throw new UsageError(
+      `--pool: the namespace of "${name}" is not followed: add --namespace ${namespace}`,
+    );
+  }
+  return name;
 }

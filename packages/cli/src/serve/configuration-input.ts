@@ -53,7 +53,8 @@ export interface ConfigurationInput {
   readonly first: ConfigurationUpdate;
   /** What Envoys say about the configuration. */
   readonly rollout: Pick<ConfigurationSource, "refused" | "accepted">;
-  /** Kinds of an API server that are followed. */
+  /** Namespaces of an API server that are followed, and how it goes for each kind. */
+  readonly namespaces?: KubeSource["namespaces"];
   readonly followedKinds?: FollowedKinds;
   /** The statuses of an API server's objects; absent: this process writes none. */
   readonly statuses?: StatusesInCluster;
@@ -104,8 +105,8 @@ async function openWithKube(
   kube.feed(source, (changes) => statuses?.takeObjects(changes));
   try {
     const first = await orAborted(firstOf(source), io.signal);
-    const { kinds: followedKinds } = kube;
-    return { first, rollout: source, followedKinds, ...defined({ statuses }), close };
+    const { namespaces, kinds: followedKinds } = kube;
+    return { first, rollout: source, namespaces, followedKinds, ...defined({ statuses }), close };
   } catch (cause) {
     await close();
     throw cause;
