@@ -1,15 +1,8 @@
-import type { Figure } from "./figure.ts";
+import type { FigureRow } from "../harness/figure-rows.ts";
 import type { Testbed, TestbedOptions } from "./testbed.ts";
 
 /** A row of the table: what is done, and its figures. */
-export interface Row {
-  /** For `--only`. */
-  readonly key: string;
-  readonly title: string;
-  /** It fails after this time. */
-  readonly mostSeconds: number;
-  readonly measure: (begin: Begin) => Promise<readonly Figure[]>;
-}
+export type Row = FigureRow<Begin>;
 
 /** Starts a testbed that is stopped after the row, whatever way it ends. */
 export interface Begin {

@@ -51,6 +51,19 @@ export class KubeServer {
     return join(this.folder, `${user}.kubeconfig`);
   }
 
+  get url(): string {
+    return `https://127.0.0.1:${this.#ports.secure}`;
+  }
+
+  /** A kubeconfig of "admin" for another address, without TLS, that leads to this API server. */
+  kubeconfigAt(url: string): string {
+    const config = JSON.parse(readFileSync(this.kubeconfig("admin"), "utf8")) as object;
+    const file = join(this.folder, `at-${new URL(url).port}.kubeconfig`);
+    const clusters = [{ name: "test", cluster: { server: url } }];
+    writeFileSync(file, JSON.stringify({ ...config, clusters }), { mode: 0o600 });
+    return file;
+  }
+
   client(user: "admin" | "watcher" = "admin"): ApiClient {
     return createApiClient(readAccess({ file: this.kubeconfig(user) }), "umbra-test");
   }
