@@ -74,6 +74,7 @@ describe("statuses in a cluster", () => {
   let asked: (ServedFacts | undefined)[] = [];
   let problems: string[] = [];
   let close: () => Promise<void>;
+  let verdicts: ServedFacts["verdicts"] = new Map();
 
   const objects = () =>
     written.flatMap((kind) => server.resource(kind).list(undefined)) as unknown as JsonObject[];
@@ -88,12 +89,13 @@ describe("statuses in a cluster", () => {
       configuration: { serves: (served) => void asked.push(served) },
       onProblem: (words) => problems.push(words),
       onNote: () => undefined,
+      readVerdictsEveryMs: 20,
     });
     close = async () => {
       await statuses.close();
       await client.close();
     };
-    statuses.begin();
+    statuses.begin({ verdicts: () => verdicts });
   }
 
   beforeEach(async () => {
@@ -108,7 +110,7 @@ describe("statuses in a cluster", () => {
           '{metadata: {name: gatewayclasses.gateway.networking.k8s.io, annotations: {gateway.networking.k8s.io/bundle-version: "v1.6.3"}}}',
         ),
       );
-    [asked, problems] = [[], []];
+    [asked, problems, verdicts] = [[], [], new Map()];
   });
 
   afterEach(async () => {
@@ -130,6 +132,17 @@ describe("statuses in a cluster", () => {
     statuses.takeReplies(replies);
     expect(asked.at(-1)).toEqual({ listeners: replies, verdicts: new Map(), apiVersion: "v1.6.3" });
     expect(statuses.writes().isHolder).toBe(true);
+  });
+
+  test("are asked for again when evaluations have found something else", async () => {
+    start();
+    await isAsked();
+    const found = { verdict: "PASS", pairs: 1, reportedAt: "2026-11-30T12:00:00Z" };
+    verdicts = new Map([["default/p", found]]);
+    await until("it is asked again", () => asked.length === 2);
+    expect(asked[1]?.verdicts).toBe(verdicts);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(asked).toHaveLength(2);
   });
 
   test("leave the entries of other controllers where they are, and replace Umbra's", async () => {

@@ -68,6 +68,26 @@ test("`umbra check` knows exactly the fields of the CRD", () => {
   expect(unknown({ ...(spec as object), surprise: 1 })).toHaveLength(1);
 });
 
+test("docs/shadow-policy.md has the message of every rule of the CRD", () => {
+  const messages = messagesIn(definition);
+  const page = read("docs/shadow-policy.md");
+  const listed = [...page.matchAll(/^\| `[\w.]+` \| `([^`]+)` \|$/gm)].map(
+    ([, message]) => message,
+  );
+  expect(listed.toSorted()).toEqual(messages.toSorted());
+  expect(messages.length).toBeGreaterThan(5);
+});
+
+/** The messages of all rules of a schema. */
+function messagesIn(value: unknown): readonly string[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, each]) =>
+    key === "x-kubernetes-validations"
+      ? (each as readonly { readonly message: string }[]).map(({ message }) => message)
+      : messagesIn(each),
+  );
+}
+
 test("the CRD knows exactly the fields of the status that is written", () => {
   const name = "p";
   const target = { name: "r", sectionName: "rule" };
@@ -77,7 +97,7 @@ test("the CRD knows exactly the fields of the status that is written", () => {
   };
   const store = createResourceStore({ isLive: true });
   store.put({ name: "p.json", text: JSON.stringify(policy) });
-  const found = { verdict: "pass", pairs: 1_200, ratio: 1.02, reportedAt: "2026-11-30T11:00:00Z" };
+  const found = { verdict: "PASS", pairs: 1_200, ratio: 1.02, reportedAt: "2026-11-30T11:00:00Z" };
   const [ours] = statusesOf(store.resolve().statusFacts, {
     ...{ listeners: new Map(), refusedRoutes: new Map() },
     verdicts: new Map([["default/p", found]]),

@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { allPrimaryPools, bytesText, heldRequestBytes, type Topology } from "@umbra/envoy-config";
+import {
+  allPrimaryPools,
+  bytesText,
+  heldRequestBytes,
+  type PolicyVerdict,
+  type Topology,
+} from "@umbra/envoy-config";
 import { createExtProcServer, type ExtProcServer } from "@umbra/ext-proc";
 import { defined } from "@umbra/shadow/defined";
 import { startAdminServer } from "./admin/admin-server.ts";
@@ -16,6 +22,7 @@ import {
   type LiveConfiguration,
 } from "./configuration/live-configuration.ts";
 import { addStatusWritesMetrics, type StatusWrites } from "./configuration/status-writes.ts";
+import { PolicyVerdicts } from "./evaluation/policy-verdicts.ts";
 import type { MetricFamily } from "./metrics/exposition.ts";
 import { version } from "./metrics/process-metrics.ts";
 import { withOwnMemory } from "./own-memory.ts";
@@ -47,6 +54,8 @@ export interface Sidecar {
    * before stays then.
    */
   apply(configuration: AppliedConfiguration): void;
+  /** What evaluations have found, by `<namespace>/<name>` of the ShadowPolicy: the same map while nothing has changed. */
+  verdicts(): ReadonlyMap<string, PolicyVerdict>;
   /** Counts an uncaught error. */
   faulted(): void;
   /**
@@ -95,6 +104,8 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
   const live = createLive(options, parts, serving);
   const opened: HttpServer[] = [];
 
+  const verdicts = new PolicyVerdicts();
+
   async function tearDown(graceMs: number): Promise<void> {
     for (const timer of timers) clearInterval(timer);
     certificates?.close();
@@ -118,6 +129,7 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
       ...{ adminAddress: admin.address, probesAddress: probes?.address },
       adsAddress,
       apply: live.apply,
+      verdicts: () => verdicts.update(parts.evaluations.latest.reports),
       ...{ metrics: metrics.exposition.families, faulted: metrics.faulted, serving },
       async close(graceMs, drainMs = 0) {
         readiness.end();

@@ -155,7 +155,7 @@ async function runSidecar(
     throw new CommandError(`the sidecar can't start: ${cause.message}`, { cause });
   });
   applier.begin(sidecar, first);
-  statuses?.begin();
+  statuses?.begin(sidecar);
   const stopContaining = containFaults(process, {
     log,
     onFault: sidecar.faulted,

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { isDeepStrictEqual } from "node:util";
 import type {
   ConfigurationSource,
   ListenerReply,
@@ -18,7 +19,7 @@ import {
   type StatusTarget,
   type StatusWriter,
 } from "@umbra/kubernetes";
-import type { StatusWrites } from "@umbra/sidecar";
+import type { Sidecar, StatusWrites } from "@umbra/sidecar";
 import { readApiVersion } from "./api-version.ts";
 import { type StatusTargets, statusTargets } from "./status-targets.ts";
 import { WantedStatuses } from "./wanted-statuses.ts";
@@ -34,6 +35,8 @@ export interface WriteStatusesOptions {
   readonly find: (target: StatusTarget) => JsonObject | undefined;
   readonly configuration: Pick<ConfigurationSource, "serves">;
   readonly onProblem: (words: string) => void;
+  /** Time between two readings of what evaluations have found, in ms; 10,000 when absent: a verdict is written no more often. */
+  readonly readVerdictsEveryMs?: number;
   /** For people: which process writes. */
   readonly onNote: (words: string) => void;
 }
@@ -41,11 +44,9 @@ export interface WriteStatusesOptions {
 /** Statuses of objects of an API server, written by one of all replicas at a time. */
 export interface StatusesInCluster {
   /** The sidecar serves: from now on it may be the one that writes. */
-  begin(): void;
+  begin(sidecar: Pick<Sidecar, "verdicts">): void;
   /** How Envoys replied to the newest listeners has changed. */
   takeReplies(replies: ReadonlyMap<string, ListenerReply>): void;
-  /** What evaluations have found has changed. */
-  takeVerdicts(verdicts: ServedFacts["verdicts"]): void;
   /** The statuses that objects should have have changed. */
   takeStatuses(changes: StatusChanges): void;
   /** Objects have changed in the API server. */
@@ -71,8 +72,12 @@ class Statuses implements StatusesInCluster {
   readonly #closing = new AbortController();
   #lease: LeaseHolder | undefined;
   #isHolder = false;
+  /** True once all is known that statuses are made from. */
+  #isAsking = false;
   #served: ServedFacts = { listeners: new Map(), verdicts: new Map() };
   #versionTimer: NodeJS.Timeout | undefined;
+  #verdictTimer: NodeJS.Timeout | undefined;
+  #sidecar: Pick<Sidecar, "verdicts"> | undefined;
   #leaseProblem: string | undefined;
   #versionProblem: string | undefined;
 
@@ -90,8 +95,10 @@ class Statuses implements StatusesInCluster {
     });
   }
 
-  begin(): void {
-    const { client, lease: name } = this.#options;
+  begin(sidecar: Pick<Sidecar, "verdicts">): void {
+    const { client, lease: name, readVerdictsEveryMs = 10_000 } = this.#options;
+    this.#sidecar = sidecar;
+    this.#verdictTimer ??= setInterval(() => this.#readVerdicts(), readVerdictsEveryMs).unref();
     this.#lease ??= holdLease({
       ...{ client, name, namespace: client.namespace ?? "default" },
       identity: `${hostname()}_${randomUUID().slice(0, 8)}`,
@@ -106,10 +113,6 @@ class Statuses implements StatusesInCluster {
 
   takeReplies(replies: ReadonlyMap<string, ListenerReply>): void {
     this.#serve({ listeners: replies });
-  }
-
-  takeVerdicts(verdicts: ServedFacts["verdicts"]): void {
-    this.#serve({ verdicts });
   }
 
   takeStatuses(changes: StatusChanges): void {
@@ -147,6 +150,7 @@ class Statuses implements StatusesInCluster {
   async close(): Promise<void> {
     this.#closing.abort();
     clearTimeout(this.#versionTimer);
+    clearInterval(this.#verdictTimer);
     await this.#writer.close();
     await this.#lease?.close();
   }
@@ -155,11 +159,15 @@ class Statuses implements StatusesInCluster {
     this.#isHolder = true;
     this.#options.onNote(`holds the Lease ${this.#options.lease}: writes the statuses of objects`);
     if (this.#options.isRendering) await this.#readVersion();
-    else this.#serve({});
+    else {
+      this.#isAsking = true;
+      this.#serve({});
+    }
   }
 
   #lost(): void {
     this.#isHolder = false;
+    this.#isAsking = false;
     clearTimeout(this.#versionTimer);
     this.#writer.clear();
     this.#wanted.forget();
@@ -181,14 +189,23 @@ class Statuses implements StatusesInCluster {
     if (this.#closing.signal.aborted || !this.#isHolder) return;
     if (problem !== undefined && problem !== this.#versionProblem) onProblem(problem);
     this.#versionProblem = problem;
+    this.#isAsking = true;
     // An API server that does not answer may answer soon; what was read last is still so.
     this.#serve(version === undefined ? {} : { apiVersion: version });
     this.#versionTimer = setTimeout(() => void this.#readVersion(), readVersionEveryMs).unref();
   }
 
+  #readVerdicts(): void {
+    // Only the holder knows what all replicas have found.
+    if (!this.#isHolder) return;
+    const verdicts = this.#sidecar?.verdicts();
+    if (verdicts === undefined || isDeepStrictEqual(verdicts, this.#served.verdicts)) return;
+    this.#serve({ verdicts });
+  }
+
   #serve(changed: Partial<ServedFacts>): void {
     this.#served = { ...this.#served, ...changed };
-    if (this.#isHolder) this.#options.configuration.serves(this.#served);
+    if (this.#isAsking) this.#options.configuration.serves(this.#served);
   }
 
   #lookAtAll(): void {

@@ -51,7 +51,7 @@ export type ListenerState =
 
 /** What an evaluation has found so far. */
 export interface PolicyVerdict {
-  /** As in the report: `pass`, `fail`, `inconclusive`, … */
+  /** As in the report: `PASS`, `FAIL`, `INCONCLUSIVE` or `INVALID`. */
   readonly verdict: string;
   /** Compared pairs. */
   readonly pairs: number;
