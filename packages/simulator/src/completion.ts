@@ -1,3 +1,6 @@
+import type { AnswerContent, AnswerPart, CalledTool } from "./answer-content.ts";
+import { firstTool, type OfferedTool } from "./offered-tool.ts";
+
 /** The parameters of a completion request. */
 export interface CompletionRequest {
   readonly kind: "chat" | "completion";
@@ -7,6 +10,8 @@ export interface CompletionRequest {
   /** Estimated at four bytes per token. */
   readonly promptTokens: number;
   readonly maxTokens: number | undefined;
+  /** The first tool that is offered, which the answer calls. */
+  readonly tool: OfferedTool | undefined;
 }
 
 /** An error in vLLM's format. */
@@ -57,6 +62,7 @@ export function readCompletion(
     hasStreamUsage: options?.include_usage === true,
     promptTokens: Math.max(1, Math.ceil(textBytes(prompt) / 4)),
     maxTokens: typeof limit === "number" ? limit : undefined,
+    tool: kind === "chat" && fields.tool_choice !== "none" ? firstTool(fields.tools) : undefined,
   };
 }
 
@@ -77,14 +83,6 @@ function textBytes(value: unknown): number {
   return bytes;
 }
 
-const words = ["I", "am", "a", "simulated", "model", "and", "these", "words", "mean", "nothing"];
-
-/** The text of the n-th token. */
-export function tokenText(index: number): string {
-  const word = words[index % words.length] ?? "";
-  return index === 0 ? word : ` ${word}`;
-}
-
 export interface AnswerHead {
   readonly id: string;
   readonly model: string;
@@ -95,11 +93,17 @@ export interface AnswerHead {
 /** A stream event with one token, the role, or the end. */
 export function streamEvent(
   head: AnswerHead,
-  part: { readonly role?: "assistant"; readonly text?: string; readonly finishReason?: string },
+  part: {
+    readonly role?: "assistant";
+    readonly token?: AnswerPart;
+    readonly finishReason?: string;
+  },
 ): string {
-  const { role, text = "", finishReason = null } = part;
+  const { role, token = { text: "" }, finishReason = null } = part;
   const content =
-    head.kind === "chat" ? { delta: { ...(role && { role }), content: text } } : { text };
+    head.kind === "chat"
+      ? { delta: { ...(role && { role }), ...deltaOf(token) } }
+      : { text: token.text ?? "" };
   return data({ ...envelope(head, true), choices: [choice(content, finishReason)] });
 }
 
@@ -111,18 +115,34 @@ export function usageEvent(head: AnswerHead, promptTokens: number, outputTokens:
 export function wholeAnswer(
   head: AnswerHead,
   request: CompletionRequest,
-  outputTokens: number,
-  finishReason: string,
+  answer: AnswerContent,
 ): string {
-  let text = "";
-  for (let i = 0; i < outputTokens; i++) text += tokenText(i);
-  const content =
-    head.kind === "chat" ? { message: { role: "assistant", content: text } } : { text };
+  const { text, toolCall, finishReason } = answer;
+  const message =
+    toolCall === undefined
+      ? { role: "assistant", content: text }
+      : { role: "assistant", content: null, tool_calls: [calledTool(toolCall)] };
+  const content = head.kind === "chat" ? { message } : { text };
   return JSON.stringify({
     ...envelope(head, false),
     choices: [choice(content, finishReason)],
-    usage: usage(request.promptTokens, outputTokens),
+    usage: usage(request.promptTokens, answer.tokens.length),
   });
+}
+
+function deltaOf({ text, toolCall }: AnswerPart): object {
+  if (toolCall === undefined) return { content: text ?? "" };
+  const { name, args } = toolCall;
+  return { tool_calls: [name === "" ? continuedCall(args) : calledTool({ name, args })] };
+}
+
+function calledTool({ name, args }: CalledTool): object {
+  const id = "chatcmpl-tool-0";
+  return { index: 0, id, type: "function", function: { name, arguments: args } };
+}
+
+function continuedCall(args: string): object {
+  return { index: 0, function: { arguments: args } };
 }
 
 function choice(content: object, finishReason: string | null) {

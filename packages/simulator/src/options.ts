@@ -30,6 +30,10 @@ export interface SimulatorOptions {
   /** Time to load one adapter to the GPU, in ms. */
   readonly loraLoadMs: number;
   readonly seed: number;
+  /** Share of tool calls whose arguments break the tool's schema, 0 to 1. */
+  readonly brokenToolCalls: number;
+  /** Share of answers that differ from all others from some token on, 0 to 1: as of a model that samples. */
+  readonly textNoise: number;
   /** Factor for all times: 1 is the speed of a GPU, 0.5 is twice as fast, 0 answers immediately. */
   readonly timeScale: number;
   /** V0 calls the KV cache's gauge `vllm:gpu_cache_usage_perc`. */
@@ -54,6 +58,8 @@ export const defaultOptions: SimulatorOptions = {
   decodeTokensPerSecond: 60,
   loraLoadMs: 150,
   seed: 0,
+  brokenToolCalls: 0,
+  textNoise: 0,
   timeScale: 1,
   metricsVersion: "v1",
   log: () => {},

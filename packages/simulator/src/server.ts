@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { answerTo } from "./answer-content.ts";
 import {
   type AnswerHead,
   type ApiError,
@@ -8,7 +9,6 @@ import {
   notFound,
   readCompletion,
   streamEvent,
-  tokenText,
   usageEvent,
   wholeAnswer,
 } from "./completion.ts";
@@ -17,6 +17,7 @@ import type { Faults } from "./faults.ts";
 import { createMetricsPage, type FinishedRequest, type PinnedMetrics } from "./metrics-page.ts";
 import { createModelRegistry } from "./model-registry.ts";
 import { defaultOptions, type SimulatorOptions } from "./options.ts";
+import { createRandom } from "./random.ts";
 import { readBody } from "./read-body.ts";
 
 /**
@@ -64,6 +65,7 @@ export function createSimulatedServer(options: Partial<SimulatorOptions> = {}): 
   let pinned: PinnedMetrics = {};
   let faults: Faults = {};
   let requestsServed = 0;
+  const random = createRandom(all.seed);
 
   const server = createServer(
     { keepAliveTimeout: 60_000, requestTimeout: 0 },
@@ -142,15 +144,13 @@ export function createSimulatedServer(options: Partial<SimulatorOptions> = {}): 
 
   function generate({ request, response }: Exchange, asked: CompletionRequest): void {
     const startedMs = performance.now();
-    const left = Math.max(1, all.maxModelLen - asked.promptTokens);
-    const outputTokens = Math.min(asked.maxTokens ?? defaultOutputTokens, left);
-    const finishReason = "length";
-    const head: AnswerHead = {
-      id: `${asked.kind === "chat" ? "chatcmpl" : "cmpl"}-${randomBytes(16).toString("hex")}`,
-      model: asked.model,
-      created: Math.floor(Date.now() / 1_000),
-      kind: asked.kind,
-    };
+    const { promptTokens } = asked;
+    const left = Math.max(1, all.maxModelLen - promptTokens);
+    const mostTokens = Math.min(asked.maxTokens ?? defaultOutputTokens, left);
+    const answer = answerTo(asked.tool, mostTokens, all, random);
+    const { tokens, finishReason } = answer;
+    const outputTokens = tokens.length;
+    const head = headOf(asked);
     let made = 0;
     let firstMs = 0;
     let pending = "";
@@ -158,7 +158,6 @@ export function createSimulatedServer(options: Partial<SimulatorOptions> = {}): 
     const finished = (reason: FinishedRequest["finishReason"]) => {
       const e2e = (performance.now() - startedMs) / 1_000;
       const ttft = made === 0 ? e2e : (firstMs - startedMs) / 1_000;
-      const { promptTokens } = asked;
       page.finished({ promptTokens, outputTokens: made, finishReason: reason, ttft, e2e });
     };
 
@@ -171,11 +170,11 @@ export function createSimulatedServer(options: Partial<SimulatorOptions> = {}): 
           if (asked.kind === "chat") pending += streamEvent(head, { role: "assistant" });
         }
       }
-      const text = tokenText(made++);
+      const token = tokens[made++] ?? {};
       if (asked.isStream) {
-        pending += streamEvent(head, isLast ? { text, finishReason } : { text });
+        pending += streamEvent(head, isLast ? { token, finishReason } : { token });
         if (isLast) {
-          if (asked.hasStreamUsage) pending += usageEvent(head, asked.promptTokens, made);
+          if (asked.hasStreamUsage) pending += usageEvent(head, promptTokens, made);
           response.end(`${pending}data: [DONE]\n\n`);
         } else if (all.timeScale > 0) {
           response.write(pending);
@@ -184,13 +183,12 @@ export function createSimulatedServer(options: Partial<SimulatorOptions> = {}): 
         if (faults.cutAfterTokens !== undefined && made >= faults.cutAfterTokens)
           response.destroy();
       } else if (isLast) {
-        send(response, 200, wholeAnswer(head, asked, made, finishReason));
+        send(response, 200, wholeAnswer(head, asked, answer));
       }
-      if (isLast) finished(finishReason);
+      if (isLast) finished(finishReason === "tool_calls" ? "stop" : finishReason);
     };
 
     const adapter = models.isAdapter(asked.model) ? { adapter: asked.model } : {};
-    const { promptTokens } = asked;
     const cancel = engine.submit({ promptTokens, outputTokens, onToken, ...adapter });
     response.once("close", () => {
       if (made >= outputTokens) return;
@@ -237,6 +235,11 @@ export function createSimulatedServer(options: Partial<SimulatorOptions> = {}): 
       faults = next;
     },
   };
+}
+
+function headOf({ kind, model }: CompletionRequest): AnswerHead {
+  const id = `${kind === "chat" ? "chatcmpl" : "cmpl"}-${randomBytes(16).toString("hex")}`;
+  return { id, model, created: Math.floor(Date.now() / 1_000), kind };
 }
 
 const phrases: ReadonlyMap<number, string> = new Map([

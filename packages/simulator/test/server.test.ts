@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { createSimulatedServer, parseVllmArgs, type SimulatedServer } from "@umbra/simulator";
+import { answerTo } from "../src/answer-content.ts";
+import type { OfferedTool } from "../src/offered-tool.ts";
+import { createRandom } from "../src/random.ts";
 
 let server: SimulatedServer;
 let origin: string;
@@ -33,6 +36,30 @@ const chat = {
   messages: [{ role: "user", content: "hello" }],
 };
 
+describe("made-up answers", () => {
+  const options = { brokenToolCalls: 0.25, textNoise: 0.25 };
+  const answers = (tool?: OfferedTool) => {
+    const random = createRandom(1);
+    return Array.from({ length: 1_000 }, () => answerTo(tool, 20, options, random));
+  };
+
+  test("have invalid arguments in the share that is asked for", () => {
+    const tool = { name: "f", parameters: { properties: { a: { type: "string" } } } };
+    const valid = '{"a":"a simulated value"}';
+    const broken = answers(tool).filter(({ toolCall }) => toolCall?.args !== valid);
+    expect(broken.length / 1_000).toBeCloseTo(0.25, 1);
+    expect(new Set(broken.map(({ toolCall }) => toolCall?.args))).toEqual(
+      new Set([valid.slice(0, -1)]),
+    );
+  });
+
+  test("differ in the share that is asked for, and start in the same way", () => {
+    const texts = answers().map(({ text }) => text);
+    const [plain = ""] = texts.filter((text) => text.endsWith("words mean nothing"));
+    expect(texts.filter((text) => text !== plain).length / 1_000).toBeCloseTo(0.25, 1);
+  });
+});
+
 describe("the simulated server", () => {
   test("answers a chat completion and logs as vLLM does", async () => {
     const response = await post("/v1/chat/completions", chat);
@@ -49,6 +76,32 @@ describe("the simulated server", () => {
         /^INFO: {5}127\.0\.0\.1:\d+ - "POST \/v1\/chat\/completions HTTP\/1\.1" 200 OK$/,
       ),
     ]);
+  });
+
+  test.each([
+    { name: "a whole answer", isStream: false },
+    { name: "a stream", isStream: true },
+  ])("calls the first tool of a request, in $name", async ({ isStream }) => {
+    const parameters = {
+      type: "object",
+      properties: { city: { type: "string" }, days: { type: "integer", minimum: 3 } },
+    };
+    const tools = [{ type: "function", function: { name: "get_weather", parameters } }];
+    const answer = await post("/v1/chat/completions", { ...chat, tools, stream: isStream });
+    const text = await answer.text();
+    const parts = isStream ? text.split("\n\n").filter((each) => each.includes("{")) : [text];
+    const choices = parts.map((each) => JSON.parse(each.replace("data: ", "")).choices[0]);
+    const calls = choices.flatMap(({ delta, message }) => (delta ?? message).tool_calls ?? []);
+    expect(calls[0].function.name).toBe("get_weather");
+    const args = calls.map((call) => call.function.arguments).join("");
+    expect(JSON.parse(args)).toEqual({ city: "a simulated value", days: 3 });
+    expect(choices.at(-1)).toMatchObject({ finish_reason: "tool_calls" });
+  });
+
+  test("writes text if no tool may be called", async () => {
+    const tools = [{ type: "function", function: { name: "f" } }];
+    const answer = await post("/v1/chat/completions", { ...chat, tools, tool_choice: "none" });
+    expect(await answer.json()).toMatchObject({ choices: [{ message: { content: "I am a" } }] });
   });
 
   test("streams: role, tokens, usage, [DONE]", async () => {

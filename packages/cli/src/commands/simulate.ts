@@ -25,6 +25,12 @@ const simulateFlags = {
     number(0, 1_000),
     1,
   ),
+  brokenToolCalls: flag(
+    "--broken-tool-calls <share>",
+    "share of tool calls with invalid arguments, 0 to 1",
+    number(0, 1),
+    0,
+  ),
   output: outputFlag("output format"),
 };
 
@@ -65,7 +71,7 @@ async function simulate(
     for (let index = 0; index < replicas; index++) {
       const server = createSimulatedServer({
         ...options,
-        timeScale: flags.timeScale,
+        ...{ timeScale: flags.timeScale, brokenToolCalls: flags.brokenToolCalls },
         seed: (options.seed ?? 0) + index,
         log: (line) => io.stderr(`${printable(line)}\n`),
       });
