@@ -63,6 +63,7 @@ export {
 export {
   defaultBudget,
   defaultEvaluation,
+  defaultOutputs,
   type Eligibility,
   type EvaluationPolicy,
   type JsonValue,
@@ -73,6 +74,7 @@ export {
   type MirrorRewrite,
   type MirrorSampling,
   type MirrorSettings,
+  type OutputPolicy,
   type SessionKey,
 } from "./mirror-policy.ts";
 export { isPoolCalled } from "./names.ts";

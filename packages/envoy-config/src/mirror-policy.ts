@@ -100,6 +100,24 @@ export interface EvaluationPolicy {
   readonly cost?: { readonly primary?: LanePrice; readonly shadow?: LanePrice };
   /** Percentage of unmirrored requests to observe for primary protection, 0 to 100. */
   readonly observeUnmirroredPercent: number;
+  readonly outputs?: OutputPolicy;
+}
+
+/** How the texts of answers are compared. Only numbers and names of them are kept. */
+export interface OutputPolicy {
+  /** `off`: no text is looked at. */
+  readonly mode: "off" | "numbers";
+  /** Bytes of text held of each answer until its pair is compared. */
+  readonly maxTextBytes: number;
+  /** Bytes that all answers in the process may take together; newer requests are not compared. */
+  readonly maxHeldBytes: number;
+  /** Whether a leading `<think>…</think>` is removed first. */
+  readonly stripsReasoning: boolean;
+  readonly similarity: "chrf" | "off";
+  /** Whether answers are checked against the JSON schemas in their requests. */
+  readonly checksSchemas: boolean;
+  /** Phrases that mark a refusal, besides those of the lexicon `en-1`. */
+  readonly refusalPhrases: readonly string[];
 }
 
 /** Hardware and cost of one replica. */
@@ -142,6 +160,16 @@ export function budgetFor(horizonMs: number): MirrorBudget {
 
 /** Default timeout of a twin under a ShadowPolicy, in ms. */
 export const defaultRequestTimeoutMs = 600_000;
+
+export const defaultOutputs: OutputPolicy = {
+  mode: "numbers",
+  maxTextBytes: 65_536,
+  maxHeldBytes: 67_108_864,
+  stripsReasoning: true,
+  similarity: "chrf",
+  checksSchemas: true,
+  refusalPhrases: [],
+};
 
 export const defaultEvaluation: EvaluationPolicy = { observeUnmirroredPercent: 10 };
 

@@ -7,6 +7,7 @@ export {
   createFormReader,
   maxJsonAnswerBytes,
   noAnswer,
+  type OnAnswerJson,
   unreadAnswer,
 } from "./answers/answer-reader.ts";
 export type { AnswerCoding } from "./answers/decoder.ts";

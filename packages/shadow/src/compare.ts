@@ -3,6 +3,7 @@
 export { type AnswerAgreement, compareTexts, type TextAgreement } from "./compare/agreement.ts";
 export type { Answer } from "./compare/answer.ts";
 export type { AnswerCheck, CompareOptions } from "./compare/answer-check.ts";
+export { AnswerCollector, type AnswerCollectorOptions } from "./compare/answer-collector.ts";
 export { canonicalJson, isSameJson, sharedKeys } from "./compare/canonical-json.ts";
 export { type CommonPrefix, commonPrefix } from "./compare/common-prefix.ts";
 export {
@@ -20,6 +21,7 @@ export {
 } from "./compare/compare-files.ts";
 export {
   type ComparedRequest,
+  comparedFields,
   type Decoding,
   decodings,
   readComparedRequest,

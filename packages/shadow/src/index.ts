@@ -63,6 +63,7 @@ export {
   agreementFields,
   outputFields,
   type SampleAgreement,
+  type SampleComparison,
   type SampleOutput,
   type SampleRequest,
   type SkipReason,

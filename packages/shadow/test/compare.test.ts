@@ -41,7 +41,7 @@ describe("agreement of any two answers", () => {
         const there = compareAnswers(a, b).agreement;
         const back = compareAnswers(b, a).agreement;
         expect({ ...there, sim: 0 }).toEqual({ ...back, sim: 0 });
-        expect(there.sim).toBeCloseTo(back.sim, 12);
+        expect(there.sim).toBeCloseTo(back.sim ?? Number.NaN, 12);
       }),
     );
   });
@@ -52,7 +52,7 @@ describe("agreement of any two answers", () => {
         expect(compareAnswers(a, a).agreement).toMatchObject({ exact: 1, lcpShare: 1, sim: 1 });
         const { agreement, primary } = compareAnswers(a, b);
         for (const share of [
-          agreement.sim,
+          agreement.sim ?? Number.NaN,
           agreement.lcpShare,
           agreement.toolF1 ?? 0,
           primary.rep4,

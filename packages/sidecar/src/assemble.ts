@@ -86,6 +86,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     shadowMetrics,
     evaluations,
     captures ?? {},
+    { over: (request: LiveRequest) => request.compared?.comparison.close() },
   ];
   const answers = createAnswerReading(() => startReading(options, metrics));
   const recorder = createRecorder<LiveRequest>({
@@ -99,7 +100,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
   });
   const pick: PickOptions = {
     ...pickSettings(options, { pools, paths }, opened),
-    ...{ pools, live, captures, now },
+    ...{ pools, live, captures, now, compare: answers.compare },
     mirroring: {
       ...{ registry: mirrors, secret, random: Math.random },
       onDropped: (id, bytes, of) => evaluations.dropped(id, bytes, of),

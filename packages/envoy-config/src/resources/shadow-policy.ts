@@ -5,6 +5,7 @@ import {
   budgetFor,
   defaultBudget,
   defaultEvaluation,
+  defaultOutputs,
   defaultPaths,
   defaultRemovedHeaders,
   defaultRequestTimeoutMs,
@@ -16,6 +17,7 @@ import {
   type MirrorPolicy,
   type MirrorRewrite,
   type MirrorSampling,
+  type OutputPolicy,
   type SessionKey,
 } from "../mirror-policy.ts";
 import { didYouMean } from "../nearest.ts";
@@ -222,7 +224,35 @@ function readEvaluation(from: Reader): EvaluationPolicy {
     cost: from.inner("cost", readCost),
     observeUnmirroredPercent:
       from.number("observeUnmirrored", 0, 100) ?? defaultEvaluation.observeUnmirroredPercent,
+    outputs: from.inner("outputs", readOutputs),
   });
+}
+
+const mebibyte = 1024 * 1024;
+const maxPhrases = 64;
+
+function readOutputs(from: Reader): OutputPolicy {
+  const standard = defaultOutputs;
+  return {
+    mode: from.oneOf("mode", ["off", "numbers"]) ?? standard.mode,
+    maxTextBytes: from.integer("maxTextBytes", 1_024, mebibyte) ?? standard.maxTextBytes,
+    maxHeldBytes: from.integer("maxHeldBytes", mebibyte, 1_024 * mebibyte) ?? standard.maxHeldBytes,
+    stripsReasoning: from.boolean("stripReasoning") ?? standard.stripsReasoning,
+    similarity: from.oneOf("similarity", ["chrf", "off"]) ?? standard.similarity,
+    checksSchemas: from.boolean("schema") ?? standard.checksSchemas,
+    refusalPhrases: from.inner("refusal", readPhrases) ?? standard.refusalPhrases,
+  };
+}
+
+/** Phrases besides those of the lexicon. */
+function readPhrases(from: Reader): readonly string[] {
+  from.oneOf("lexicon", ["en-1"]);
+  const phrases = from.strings("phrases");
+  if (phrases.length > maxPhrases || phrases.some((each) => each === "" || each.length > 200)) {
+    from.wrong(`\`phrases\` must be at most ${maxPhrases} texts of 1 to 200 characters`, "phrases");
+    return [];
+  }
+  return phrases;
 }
 
 function readCost(from: Reader): EvaluationPolicy["cost"] {

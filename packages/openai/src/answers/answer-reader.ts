@@ -75,9 +75,19 @@ export function createAnswerReader(
   return form === undefined ? undefined : createFormReader(form);
 }
 
-/** Creates the reader for an answer of this form. */
-export function createFormReader({ isStream, coding }: AnswerForm): AnswerReader {
-  const reader = isStream ? createStreamReader() : createBodyReader();
+/** Receives each event of a stream, or the whole JSON answer, as `JSON.parse` returned it. */
+export type OnAnswerJson = (json: unknown) => void;
+
+/**
+ * Creates the reader for an answer of this form.
+ *
+ * @param onJson is given the JSON that is read; must not throw
+ */
+export function createFormReader(
+  { isStream, coding }: AnswerForm,
+  onJson?: OnAnswerJson,
+): AnswerReader {
+  const reader = isStream ? createStreamReader(onJson) : createBodyReader(onJson);
   if (coding === "identity") return reader;
   const decoder = createDecoder(coding);
   let [isBroken, decodedBytes] = [false, 0];
@@ -109,7 +119,7 @@ export const noAnswer: AnswerMeasures = nothing();
 /** Measures of an answer that was not read. */
 export const unreadAnswer: AnswerMeasures = { ...nothing(), isGivenUp: true };
 
-function createStreamReader(): AnswerReader {
+function createStreamReader(onJson: OnAnswerJson | undefined): AnswerReader {
   const lines = createSseLines();
   const found = nothing();
   let malformed = 0;
@@ -120,7 +130,7 @@ function createStreamReader(): AnswerReader {
       return false;
     }
     if (malformed >= mostMalformed) return false;
-    const event = takeJson(found, data);
+    const event = takeJson(found, data, onJson);
     if (event === undefined) malformed++;
     if (event?.hasToken !== true) return false;
     if (found.tokenEvents === 1) found.firstChars = event.chars;
@@ -153,7 +163,7 @@ function createStreamReader(): AnswerReader {
   };
 }
 
-function createBodyReader(): AnswerReader {
+function createBodyReader(onJson: OnAnswerJson | undefined): AnswerReader {
   const found = nothing();
   let chunks: Uint8Array[] = [];
   let bytes = 0;
@@ -168,7 +178,7 @@ function createBodyReader(): AnswerReader {
     },
     end() {
       if (bytes > maxJsonAnswerBytes) return { ...found, isWhole: true };
-      takeJson(found, Buffer.concat(chunks).toString("utf8"));
+      takeJson(found, Buffer.concat(chunks).toString("utf8"), onJson);
       found.isWhole = !found.isMalformed;
       return found;
     },
@@ -176,7 +186,11 @@ function createBodyReader(): AnswerReader {
 }
 
 /** Parses the JSON of an event; undefined if it is malformed. */
-function takeJson(found: Findings, data: string): AnswerEvent | undefined {
+function takeJson(
+  found: Findings,
+  data: string,
+  onJson: OnAnswerJson | undefined,
+): AnswerEvent | undefined {
   let json: unknown;
   try {
     json = isReadable(data) ? JSON.parse(data) : undefined;
@@ -188,6 +202,7 @@ function takeJson(found: Findings, data: string): AnswerEvent | undefined {
     found.isMalformed = true;
     return undefined;
   }
+  onJson?.(json);
   const event = readAnswer(json);
   found.chars += event.chars;
   if (event.hasToken) found.tokenEvents++;

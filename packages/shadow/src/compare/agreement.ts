@@ -1,5 +1,5 @@
 import type { Answer } from "./answer.ts";
-import { maxToolCalls, type PreparedAnswer } from "./answer-check.ts";
+import { type CompareOptions, maxToolCalls, type PreparedAnswer } from "./answer-check.ts";
 import { isSameJson, sharedKeys } from "./canonical-json.ts";
 import { commonPrefix } from "./common-prefix.ts";
 import type { ComparedRequest } from "./compared-request.ts";
@@ -22,9 +22,11 @@ export interface TextAgreement {
 }
 
 /** How far two answers agree: numbers and names, no text. Null where there is nothing to compare. */
-export interface AnswerAgreement extends Omit<TextAgreement, "exact"> {
+export interface AnswerAgreement extends Pick<TextAgreement, "lcp" | "lcpShare"> {
   /** 1 if text and tool calls are the same. Null if both have the same start, and the rest of a cut one is unknown. */
   readonly exact: 0 | 1 | null;
+  /** chrF, 0 to 1; null if it was not measured. */
+  readonly sim: number | null;
   /** 1 if both are the same JSON. */
   readonly jsonEqual: 0 | 1 | null;
   /** Share of the key paths that both have, 0 to 1. */
@@ -40,13 +42,14 @@ export interface AnswerAgreement extends Omit<TextAgreement, "exact"> {
 
 /** Compares two texts. */
 export function compareTexts(a: string, b: string, options: TextOptions = {}): TextAgreement {
-  return compareNormalized(normalizeText(a, options), normalizeText(b, options));
+  const [first, second] = [normalizeText(a, options), normalizeText(b, options)];
+  const exact = first === second ? 1 : 0;
+  return { exact, ...commonPrefix(first, second), sim: textSimilarity(first, second) };
 }
 
-function compareNormalized(a: string, b: string): TextAgreement {
-  const isSame = a === b;
-  const sim = isSame ? 1 : similarity(a, b);
-  return { exact: isSame ? 1 : 0, ...commonPrefix(a, b), sim };
+/** chrF of two normalized texts. Most of the work of a comparison. */
+function textSimilarity(a: string, b: string): number {
+  return a === b ? 1 : similarity(a, b);
 }
 
 /** Compares two answers to the same request. `exact` is about their tool calls as well. */
@@ -54,14 +57,15 @@ export function agreementOf(
   first: PreparedAnswer,
   second: PreparedAnswer,
   request: ComparedRequest,
+  { hasSimilarity = true }: CompareOptions = {},
 ): AnswerAgreement {
-  const text = compareNormalized(first.text, second.text);
   const tools = compareToolCalls(callsOf(first), callsOf(second));
   const areSameCalls = tools.level === "same_args" || tools.level === "none";
   const hasTools = request.shape === "tools" || tools.level !== "none";
   return {
-    ...text,
-    exact: exactness(first, second, text.exact === 1 && areSameCalls),
+    exact: exactness(first, second, first.text === second.text && areSameCalls),
+    ...commonPrefix(first.text, second.text),
+    sim: hasSimilarity ? textSimilarity(first.text, second.text) : null,
     ...jsonAgreement(first.text, second.text, request),
     tool: hasTools ? tools.level : null,
     toolF1: hasTools ? tools.f1 : null,

@@ -24,6 +24,8 @@ export const maxToolCalls = 1_000;
 export interface CompareOptions extends TextOptions {
   /** Phrases that mark a refusal, besides those of the lexicon. */
   readonly refusalPhrases?: readonly string[];
+  /** Whether `sim` is measured, which takes most of the time; true when absent. */
+  readonly hasSimilarity?: boolean;
 }
 
 /** What one answer is like on its own: numbers and names, no text. Null where the request does not ask for it. */

@@ -29,6 +29,6 @@ export function compareAnswers(
   return {
     primary: checkAnswer(first, request, options),
     shadow: checkAnswer(second, request, options),
-    agreement: agreementOf(first, second, request),
+    agreement: agreementOf(first, second, request, options),
   };
 }

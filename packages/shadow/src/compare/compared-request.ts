@@ -27,12 +27,21 @@ const scriptChars = 4_096;
 /** Most tools that are looked at. Further ones are unknown, so answers that call them can't be judged. */
 const maxTools = 1_024;
 
-/** Reads the body of a chat completion request, an OpenAI or Anthropic one. Undefined if it is no JSON object. */
+/** Members of a request's body that `readComparedRequest` looks at. */
+export const comparedFields: readonly string[] = [
+  ...["temperature", "top_k", "seed", "response_format", "guided_json", "text", "tools"],
+  ...["messages", "input"],
+];
+
+/**
+ * Reads the body of a request: OpenAI's chat completions, completions and responses, Anthropic's messages. Undefined if
+ * it is no JSON object.
+ */
 export function readComparedRequest(body: Json): ComparedRequest | undefined {
   if (!isJsonObject(body)) return undefined;
   const tools = offeredTools(body.tools);
   const schema = answerSchema(body);
-  const asked = headOf(lastUserText(body.messages), scriptChars);
+  const asked = headOf(lastUserText(body.messages ?? body.input), scriptChars);
   return {
     decode: decodingOf(body),
     shape: tools !== undefined ? "tools" : asksForJson(body) ? "json" : "text",
@@ -49,15 +58,24 @@ function decodingOf({ temperature, top_k: topK, seed }: Body): Decoding {
   return typeof seed === "number" && typeof temperature === "number" ? "seeded" : "sampled";
 }
 
-function asksForJson({ response_format: format, guided_json: guided }: Body): boolean {
+function asksForJson(body: Body): boolean {
+  const { guided_json: guided } = body;
   if (guided !== undefined && guided !== null) return true;
+  const format = formatOf(body);
   return isJsonObject(format) && (format.type === "json_object" || format.type === "json_schema");
 }
 
-function answerSchema({ response_format: format, guided_json: guided }: Body): Json {
+function answerSchema(body: Body): Json {
+  const { guided_json: guided } = body;
   if (isJsonObject(guided)) return guided;
-  if (!isJsonObject(format) || !isJsonObject(format.json_schema)) return undefined;
-  return format.json_schema.schema;
+  const format = formatOf(body);
+  if (!isJsonObject(format)) return undefined;
+  return isJsonObject(format.json_schema) ? format.json_schema.schema : format.schema;
+}
+
+/** Responses have the format of the answer in `text`. */
+function formatOf({ response_format: format, text }: Body): Json {
+  return format ?? (isJsonObject(text) ? text.format : undefined);
 }
 
 /** Tools in the form of either API. Undefined if none, or too many, are offered. */
@@ -75,6 +93,7 @@ function offeredTools(json: Json): ReadonlyMap<string, OfferedTool> | undefined 
 }
 
 function lastUserText(messages: Json): string {
+  if (typeof messages === "string") return messages;
   if (!Array.isArray(messages)) return "";
   const last = (messages as readonly Json[]).findLast(
     (message) => isJsonObject(message) && message.role === "user",

@@ -179,34 +179,36 @@ function createAgreementCounter() {
     add(agreement: AnswerAgreement, floor: AnswerAgreement | undefined): void {
       if (agreement.exact !== null) exact.add(agreement.exact);
       lcpShare.add(agreement.lcpShare);
-      sim.add(agreement.sim);
+      if (agreement.sim !== null) sim.add(agreement.sim);
       prefixes.push(agreement.lcp);
       if (agreement.lcpShare < 1) partedAt.push(agreement.lcp);
       if (floor === undefined) return;
-      floorSim.add(floor.sim);
       if (floor.exact !== null) floorExact.add(floor.exact);
       if (agreement.exact !== null && floor.exact !== null) {
         exactLost.add(agreement.exact === 1, floor.exact === 1);
       }
-      simLost.add(floor.sim - agreement.sim);
+      if (agreement.sim !== null && floor.sim !== null) {
+        floorSim.add(floor.sim);
+        simLost.add(floor.sim - agreement.sim);
+      }
     },
-    count: () => sim.n,
+    count: () => lcpShare.n,
     row: (decode: AgreementRow["decode"]): readonly AgreementRow[] => {
-      if (sim.n === 0) return [];
+      if (lcpShare.n === 0) return [];
       const lcp_p50 = quantile(sorted(prefixes), 0.5);
       return [
         {
-          ...{ decode, n: sim.n, exact: meanOf(exact), lcp_p50 },
+          ...{ decode, n: lcpShare.n, exact: meanOf(exact), lcp_p50 },
           ...{ lcp_share: meanOf(lcpShare), sim: meanOf(sim), floor: floorRow() },
         },
       ];
     },
     divergence: (): ComparisonSummary["divergence"] =>
-      sim.n === 0
+      lcpShare.n === 0
         ? []
         : divergenceChars.map((chars) => [
             chars,
-            partedAt.filter((at) => at < chars).length / sim.n,
+            partedAt.filter((at) => at < chars).length / lcpShare.n,
           ]),
   };
 }

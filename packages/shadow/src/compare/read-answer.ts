@@ -111,7 +111,7 @@ function anthropicAnswer({ content, stop_reason: reason }: Members): Answer {
 }
 
 /** JSON as text; some servers write it as JSON. */
-function argumentsText(json: Json): string {
+export function argumentsText(json: Json): string {
   if (typeof json === "string") return json;
   return json === null ? "" : jsonText(json);
 }
@@ -126,7 +126,7 @@ function jsonText(json: Json): string {
 }
 
 /** Token lists of chat completions. */
-function logprobsOf(json: Json): Pick<Answer, "logprobs"> {
+export function logprobsOf(json: Json): Pick<Answer, "logprobs"> {
   if (!isJsonObject(json) || !Array.isArray(json.content)) return {};
   const tokens = (json.content as readonly Json[]).map(tokenOf);
   return tokens.includes(undefined)

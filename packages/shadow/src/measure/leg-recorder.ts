@@ -27,6 +27,8 @@ export interface LegStart {
   readonly kind?: RequestKind;
   /** For a shadow: its time limit, in ms. */
   readonly timeoutMs?: number | undefined;
+  /** Reads its answer, instead of the recorder's; absent if its answer is like any other. */
+  readonly readAnswer?: ReadAnswer | undefined;
 }
 
 /** A mirror a request was not sent to. `drop` says why, if the request was drawn for it. */
@@ -95,8 +97,8 @@ class OneLeg implements LegRecorder {
     const form = answerForm(from.contentType, from.contentEncoding);
     this.#response = from;
     if (from.contentType.startsWith("text/event-stream")) this.#isStream = true;
-    this.#reading =
-      form === undefined ? undefined : this.#options.readAnswer(form, this.#start.lane);
+    const { lane, readAnswer = this.#options.readAnswer } = this.#start;
+    this.#reading = form === undefined ? undefined : readAnswer(form, lane);
   }
 
   responseBody(chunk: Uint8Array, isEnd: boolean): boolean {

@@ -29,6 +29,16 @@ export interface SampleAgreement
   readonly why: SkipReason | null;
 }
 
+/** What the comparison of a pair's answers found: numbers and names, no text. */
+export interface SampleComparison {
+  /** All but the model, which the pick knows. Absent if nothing is known of the request. */
+  readonly request?: Omit<SampleRequest, "model">;
+  /** Absent if the answers were not compared. */
+  readonly primary?: SampleOutput;
+  readonly shadow?: SampleOutput;
+  readonly agreement: SampleAgreement;
+}
+
 /** Rounds an answer's numbers to what a sample keeps of them. */
 export function outputFields({ chars: _, ...check }: AnswerCheck): SampleOutput {
   return { ...check, rep4: places(check.rep4), ppl: check.ppl === null ? null : places(check.ppl) };

@@ -1,6 +1,7 @@
 import type { Leg } from "../measure/leg.ts";
 import { perToken } from "../measure/leg-recorder.ts";
 import type { LostTwin } from "../pairing/recorder.ts";
+import type { SampleComparison, SampleOutput } from "./output-fields.ts";
 import type { DropReason, Sample, SampleLeg } from "./sample.ts";
 
 /** Fields of a sample other than its legs. */
@@ -13,18 +14,42 @@ export interface SampleFrame {
   readonly session?: string;
 }
 
-/** Creates the sample of a request and its twin. Tokens are counted in the best way available for both legs. */
-export function pairSample(frame: SampleFrame, primary: Leg, shadow: Leg): Sample {
+/**
+ * Creates the sample of a request and its twin. Tokens are counted in the best way available for both legs.
+ *
+ * @param compared what the answers say, if they were looked at; only of answers that are both ok
+ */
+export function pairSample(
+  frame: SampleFrame,
+  primary: Leg,
+  shadow: Leg,
+  compared?: SampleComparison,
+): Sample {
   const source = commonSource(primary, shadow);
+  const areOk = primary.class === "ok" && shadow.class === "ok";
+  const outputs = areOk ? compared : undefined;
   return {
     ...head(frame),
     mirrored: true,
     drop: null,
-    primary: sampleLeg(primary, source),
-    shadow: sampleLeg(shadow, source),
+    primary: withOutput(sampleLeg(primary, source), outputs?.primary),
+    shadow: withOutput(sampleLeg(shadow, source), outputs?.shadow),
     lag: rounded(shadow.t0 - primary.t0),
     ...kindOf(primary),
+    ...(outputs === undefined ? {} : comparisonFields(outputs, primary)),
   };
+}
+
+function withOutput(leg: SampleLeg, out: SampleOutput | undefined): SampleLeg {
+  return out === undefined ? leg : { ...leg, out };
+}
+
+function comparisonFields(
+  { request, agreement }: SampleComparison,
+  { kind }: Leg,
+): Pick<Sample, "req" | "cmp"> {
+  const model = kind?.model ?? null;
+  return { ...(request === undefined ? {} : { req: { ...request, model } }), cmp: agreement };
 }
 
 /** Creates the sample of a mirrored request whose twin never arrived, or was not measured. */

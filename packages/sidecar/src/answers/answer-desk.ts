@@ -1,11 +1,21 @@
 import {
+  type AnswerForm,
   type AnswerMeasures,
   type AnswerReader,
   createFormReader,
   unreadAnswer,
 } from "@umbra/openai/answers";
 import type { Lane } from "@umbra/shadow";
-import { RingReader, type RingRecord, recordKind } from "./byte-ring.ts";
+import { lastPiece, RingReader, type RingRecord, recordKind } from "./byte-ring.ts";
+import { ComparisonDesk } from "./comparison-desk.ts";
+import {
+  type BegunComparison,
+  type ComparedLeg,
+  type ComparedTwin,
+  type ComparisonSettings,
+  parseRecord,
+} from "./comparison-messages.ts";
+import { type ComparisonRates, createComparisonRates } from "./comparison-rates.ts";
 import type { Inbox } from "./inbox.ts";
 import { type AnswersRead, formOf } from "./reader-messages.ts";
 import type { WorkShare } from "./work-share.ts";
@@ -16,6 +26,10 @@ export interface AnswerDesk {
   work(): boolean;
   /** True while answers are running or unread. */
   readonly isWaiting: boolean;
+  /** Memory of the answers that wait for their comparison, in bytes. */
+  readonly comparedBytes: number;
+  /** Number of comparisons that are not over. */
+  readonly comparisons: number;
 }
 
 export interface AnswerDeskOptions {
@@ -27,6 +41,8 @@ export interface AnswerDeskOptions {
   readonly onRead: (read: AnswersRead) => void;
   /** Memory limit for unfinished lines and bodies of one lane, in bytes; 64 MiB when absent. */
   readonly maxHeldBytes?: number;
+  /** Time budget for comparing answers; a fifth of a core when absent. */
+  readonly rates?: ComparisonRates;
 }
 
 /**
@@ -45,6 +61,8 @@ interface Leg {
   heldBytes: number;
   /** The measurements so far, if it is given up. */
   measures: AnswerMeasures;
+  /** Undefined if it is not compared. */
+  readonly compared: ComparedLeg | undefined;
 }
 
 class Desk implements AnswerDesk {
@@ -58,10 +76,17 @@ class Desk implements AnswerDesk {
   readonly #maxHeldBytes: number;
   #ended: AnswersRead["ended"][number][] = [];
   #givenUp: number[] = [];
+  readonly #comparisons: ComparisonDesk;
+  #compared: ComparedTwin[] = [];
 
   constructor(options: AnswerDeskOptions) {
     const { primary, shadow } = options.inbox.rings;
+    const { now, rates = createComparisonRates({ share: 0.2, now, seed: randomSeed() }) } = options;
     this.#options = options;
+    this.#comparisons = new ComparisonDesk({
+      ...{ rates, now },
+      onCompared: (compared) => this.#compared.push(compared),
+    });
     this.#rings = { primary: new RingReader(primary), shadow: new RingReader(shadow) };
     this.#maxHeldBytes = options.maxHeldBytes ?? 64 * 1024 * 1024;
   }
@@ -70,6 +95,14 @@ class Desk implements AnswerDesk {
     const { primary, shadow } = this.#legs;
     if (primary.size > 0 || shadow.size > 0) return true;
     return !this.#rings.primary.isEmpty || !this.#rings.shadow.isEmpty;
+  }
+
+  get comparedBytes(): number {
+    return this.#comparisons.heldBytes;
+  }
+
+  get comparisons(): number {
+    return this.#comparisons.size;
   }
 
   work(): boolean {
@@ -100,20 +133,37 @@ class Desk implements AnswerDesk {
 
   #take(lane: Lane, { kind, leg, atMs, bytes }: RingRecord): void {
     switch (kind) {
-      case recordKind.open: {
-        const reader = createFormReader(formOf(atMs));
-        this.#legs[lane].set(leg, { reader, heldBytes: 0, measures: unreadAnswer });
+      case recordKind.open:
+        this.#open(lane, leg, formOf(atMs), bytes);
         break;
-      }
       case recordKind.data:
         this.#push(lane, leg, bytes, atMs);
         break;
       case recordKind.end:
         this.#end(lane, leg);
         break;
+      case recordKind.settings:
+        this.#comparisons.addSettings(leg, parseRecord<ComparisonSettings>(bytes));
+        break;
+      case recordKind.compare:
+        this.#comparisons.begin(leg, parseRecord<BegunComparison>(bytes));
+        break;
+      case recordKind.request:
+        this.#comparisons.addRequest(leg, bytes, { isLast: atMs === lastPiece });
+        break;
+      case recordKind.drop:
+        this.#comparisons.drop(leg);
+        break;
       case recordKind.skip:
         break;
     }
+  }
+
+  #open(lane: Lane, leg: number, form: AnswerForm, bytes: Uint8Array): void {
+    const compared = bytes.length === 0 ? undefined : parseRecord<ComparedLeg>(bytes);
+    const onJson = compared === undefined ? undefined : this.#comparisons.collect(compared);
+    const reader = createFormReader(form, onJson);
+    this.#legs[lane].set(leg, { reader, heldBytes: 0, measures: unreadAnswer, compared });
   }
 
   #push(lane: Lane, number: number, bytes: Uint8Array, atMs: number): void {
@@ -131,8 +181,18 @@ class Desk implements AnswerDesk {
     const legs = this.#legs[lane];
     const leg = legs.get(number);
     legs.delete(number);
-    if (leg !== undefined) this.#finish(lane, leg, false);
+    if (leg !== undefined) {
+      this.#finish(lane, leg, false);
+      this.#compare(leg);
+    }
     this.#ended.push({ leg: number, measures: leg?.measures ?? unreadAnswer });
+  }
+
+  #compare({ compared, measures }: Leg): void {
+    if (compared === undefined) return;
+    const { isGivenUp, isMalformed, hasError } = measures;
+    const isUsable = !isGivenUp && !isMalformed && !hasError;
+    this.#comparisons.end(compared, isUsable ? "usable" : "failed");
   }
 
   #finish(lane: Lane, leg: Leg, isGivenUp: boolean): void {
@@ -152,10 +212,16 @@ class Desk implements AnswerDesk {
   }
 
   #tell(): void {
-    this.#options.onRead({ ended: this.#ended, givenUp: this.#givenUp });
+    const [ended, givenUp, compared] = [this.#ended, this.#givenUp, this.#compared];
+    this.#options.onRead({ ended, givenUp, ...(compared.length === 0 ? {} : { compared }) });
+    this.#compared = [];
     this.#ended = [];
     this.#givenUp = [];
   }
+}
+
+function randomSeed(): number {
+  return Math.floor(Math.random() * 2 ** 32);
 }
 
 /** Returns false if `read` throws: an error in one answer must not affect others, so that answer counts as not read. */

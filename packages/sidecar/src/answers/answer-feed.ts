@@ -7,10 +7,13 @@ import {
 } from "@umbra/openai/answers";
 import type { AnswerReading, Lane } from "@umbra/shadow";
 import type { AnswerLink, LinkedAnswer } from "./answer-link.ts";
+import type { ComparedLeg } from "./comparison-messages.ts";
 
 export interface AnswerFeedOptions {
   /** Undefined while no reading thread runs. */
   readonly link: AnswerLink | undefined;
+  /** Absent: it is not compared with another. */
+  readonly compared?: ComparedLeg | undefined;
   /** Called once if the answer will not be read to its end. */
   readonly onUnread: (lane: Lane) => void;
 }
@@ -19,6 +22,7 @@ export interface AnswerFeedOptions {
 export class AnswerFeed implements AnswerReading, LinkedAnswer {
   readonly form: AnswerForm;
   readonly lane: Lane;
+  readonly compared: ComparedLeg | undefined;
   leg: number | undefined = undefined;
   endedMs: number | undefined = undefined;
   readonly #link: AnswerLink | undefined;
@@ -27,10 +31,11 @@ export class AnswerFeed implements AnswerReading, LinkedAnswer {
   #isStopped = false;
   #onMeasures: ((measures: AnswerMeasures) => void) | undefined = undefined;
 
-  constructor(form: AnswerForm, lane: Lane, { link, onUnread }: AnswerFeedOptions) {
+  constructor(form: AnswerForm, lane: Lane, { link, compared, onUnread }: AnswerFeedOptions) {
     this.form = form;
     this.lane = lane;
     this.#link = link;
+    this.compared = compared;
     this.#onUnread = onUnread;
   }
 

@@ -2,6 +2,8 @@ import type { Worker } from "node:worker_threads";
 import { type AnswerForm, type AnswerMeasures, unreadAnswer } from "@umbra/openai/answers";
 import type { Lane } from "@umbra/shadow";
 import { maxRecordBytes, RingWriter, recordKind } from "./byte-ring.ts";
+import { ComparisonLink } from "./comparison-link.ts";
+import { type ComparedLeg, encoded } from "./comparison-messages.ts";
 import { type Inbox, inboxState, maxLegs, stateWord, turnsWord } from "./inbox.ts";
 import { type AnswersRead, formNumber } from "./reader-messages.ts";
 
@@ -9,6 +11,8 @@ import { type AnswersRead, formNumber } from "./reader-messages.ts";
 export interface LinkedAnswer {
   readonly form: AnswerForm;
   readonly lane: Lane;
+  /** Undefined if it is not compared with another. */
+  readonly compared: ComparedLeg | undefined;
   /** Its number on the link, assigned with its first bytes. */
   leg: number | undefined;
   /** When its end was sent; undefined before. */
@@ -40,6 +44,7 @@ export class AnswerLink {
   #stillSweeps = 0;
   #onSettled: (() => void) | undefined = undefined;
   isOpen = true;
+  readonly comparisons: ComparisonLink;
 
   constructor(worker: Worker, { control, rings }: Inbox, options: AnswerLinkOptions) {
     this.#worker = worker;
@@ -49,6 +54,12 @@ export class AnswerLink {
       primary: new RingWriter(rings.primary, maxLegs),
       shadow: new RingWriter(rings.shadow, maxLegs),
     };
+    this.comparisons = new ComparisonLink((number, kind, value, bytes) => {
+      const writer = this.#writers.primary;
+      const hasRoom = this.isOpen && writer.write(number, kind, value, bytes);
+      this.#wakeFor(writer);
+      return hasRoom;
+    });
     worker.on("message", (read: AnswersRead) => this.#take(read));
   }
 
@@ -128,7 +139,8 @@ export class AnswerLink {
   #begin(feed: LinkedAnswer, writer: RingWriter): number | undefined {
     if (!this.isOpen || this.#open[feed.lane] >= maxLegs) return undefined;
     const leg = (this.#lastLeg + 1) | 0;
-    if (!writer.write(leg, recordKind.open, formNumber(feed.form))) return undefined;
+    const about = feed.compared === undefined ? undefined : encoded(feed.compared);
+    if (!writer.write(leg, recordKind.open, formNumber(feed.form), about)) return undefined;
     this.#lastLeg = leg;
     this.#open[feed.lane]++;
     this.#feeds.set(leg, feed);
@@ -144,7 +156,8 @@ export class AnswerLink {
     Atomics.notify(this.#control, stateWord);
   }
 
-  #take({ ended, givenUp }: AnswersRead): void {
+  #take({ ended, givenUp, compared = [] }: AnswersRead): void {
+    this.comparisons.take(compared);
     for (const leg of givenUp) this.#feeds.get(leg)?.stop();
     for (const { leg, measures } of ended) {
       const feed = this.#feeds.get(leg);

@@ -3,13 +3,24 @@ import type { AnswerForm } from "@umbra/openai/answers";
 import type { AnswerReading, Lane, ReadAnswer } from "@umbra/shadow";
 import { AnswerFeed } from "./answer-feed.ts";
 import { AnswerLink } from "./answer-link.ts";
+import type { RequestToCompare } from "./comparison-link.ts";
 import { createInbox, type Inbox } from "./inbox.ts";
+import { type AnswerComparison, notCompared } from "./request-comparison.ts";
 
 /** The thread that reads observed answers, as seen from the picking thread. */
 export interface AnswerThread {
   readonly read: ReadAnswer;
+  /** Begins to compare the answers of a request. */
+  compare(request: RequestToCompare): ComparedReading;
   /** Waits up to a second for results, then ends the thread. */
   close(): Promise<void>;
+}
+
+/** Reads the answers of one request, and compares them. */
+export interface ComparedReading {
+  readonly comparison: AnswerComparison;
+  /** How to read the answer of the primary, or of the mirror's twin. */
+  readerOf(mirror: string | undefined): ReadAnswer;
 }
 
 export interface AnswerThreadOptions {
@@ -57,6 +68,21 @@ class ReadingThread implements AnswerThread {
 
   readonly read: ReadAnswer = (form: AnswerForm, lane: Lane): AnswerReading =>
     new AnswerFeed(form, lane, { link: this.#link, onUnread: this.#options.onUnread });
+
+  compare(request: RequestToCompare): ComparedReading {
+    const link = this.#link;
+    const comparison =
+      link === undefined ? notCompared(request.mirrors, "time") : link.comparisons.begin(request);
+    const { onUnread } = this.#options;
+    return {
+      comparison,
+      readerOf: (mirror) => (form, lane) => {
+        // After a restart of the thread, answers of before are not compared.
+        const compared = link === this.#link ? comparison.legOf(mirror) : undefined;
+        return new AnswerFeed(form, lane, { link: this.#link, compared, onUnread });
+      },
+    };
+  }
 
   async close(): Promise<void> {
     this.#isClosed = true;

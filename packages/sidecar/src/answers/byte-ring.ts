@@ -4,8 +4,20 @@
 //   header: leg (4 bytes) │ kind (1), offset (1), length (2) │ arrival (8)
 // A record never wraps: a record of kind `skip` fills the rest of the memory before the wrap.
 
-/** The kinds of records. `skip` is internal to the ring. */
-export const recordKind = { skip: 0, open: 1, data: 2, end: 3 } as const;
+/**
+ * The kinds of records. `skip` is internal to the ring. `open`, `data` and `end` are about one answer. The others are about
+ * comparing answers: how they are compared, that one begins, a piece of its request, and that nothing more is expected.
+ */
+export const recordKind = {
+  skip: 0,
+  open: 1,
+  data: 2,
+  end: 3,
+  settings: 4,
+  compare: 5,
+  request: 6,
+  drop: 7,
+} as const;
 export type RecordKind = (typeof recordKind)[keyof typeof recordKind];
 
 /** One record. Its bytes are valid until the next one is read. */
@@ -21,6 +33,8 @@ const unitBytes = 16;
 const headWord = 0;
 const tailWord = 16;
 const frontBytes = 128;
+/** In place of a time: the last piece of a request. */
+export const lastPiece: number = 1;
 /** Maximum size of one record. */
 export const maxRecordBytes: number = 16 * 1024;
 

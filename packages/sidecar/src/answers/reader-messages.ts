@@ -1,4 +1,5 @@
 import type { AnswerForm, AnswerMeasures } from "@umbra/openai/answers";
+import type { ComparedTwin } from "./comparison-messages.ts";
 
 /** Results of the reading thread since its last message. Numbers and names, never text. */
 export interface AnswersRead {
@@ -6,6 +7,8 @@ export interface AnswersRead {
   readonly ended: readonly { readonly leg: number; readonly measures: AnswerMeasures }[];
   /** Legs that were given up: send nothing more for them. */
   readonly givenUp: readonly number[];
+  /** Results of comparisons. An answer's are here at the latest when it has ended. */
+  readonly compared?: readonly ComparedTwin[];
 }
 
 const codings: readonly AnswerForm["coding"][] = ["identity", "gzip", "deflate"];

@@ -136,7 +136,7 @@ class JudgedMirrors implements Evaluations {
   paired({ primary, shadow }: Pair, mirror: string, request: EvaluatedRequest): void {
     this.#add(request.gateOf(mirror), (gate) =>
       shadow.pool === gate.candidate
-        ? pairSample(this.#frame(gate, primary), primary, shadow)
+        ? pairSample(this.#frame(gate, primary), primary, shadow, request.comparisonOf?.(mirror))
         : // An older Envoy sent the twin to the mirror's former pool.
           lostSample(this.#frame(gate, primary), primary, "unmeasured"),
     );

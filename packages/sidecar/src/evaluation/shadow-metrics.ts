@@ -12,6 +12,7 @@ import { createLabelValues } from "../metrics/label-values.ts";
 import type { MirrorGate } from "../mirror/mirror-gate.ts";
 import type { MirrorRegistry } from "../mirror/mirror-registry.ts";
 import type { EvaluatedRequest } from "./evaluated-request.ts";
+import { createOutputMetrics } from "./output-metrics.ts";
 
 export interface ShadowMetricsOptions {
   readonly metrics: Exposition;
@@ -52,6 +53,7 @@ export function createShadowMetrics(options: ShadowMetricsOptions): ShadowMetric
   const { metrics, mirrors } = options;
   const tables = tablesOf(metrics);
   const { ttft, tpot, e2e, logRatio, requests, pairs, tokens, finishes } = tables;
+  const outputs = createOutputMetrics(metrics);
   // A model server can write anything, so limit the values.
   const reasons = createLabelValues(["none", "stop", "length", "tool_calls", "content_filter"], 32);
   addGateMetrics(options);
@@ -81,6 +83,9 @@ export function createShadowMetrics(options: ShadowMetricsOptions): ShadowMetric
       leg(candidate, shadow);
       const isCut = isCensored(primary.class) || isCensored(shadow.class);
       pairs.at(candidate, isCut ? "censored" : "paired").value++;
+      if (primary.class === "ok" && shadow.class === "ok") {
+        outputs.compared(candidate, request.comparisonOf?.(mirror));
+      }
       const ratio = (shadow.ttftMs ?? 0) / (primary.ttftMs ?? 0);
       if (ratio > 0 && Number.isFinite(ratio)) logRatio.at(candidate).observe(Math.log(ratio));
     },
@@ -94,7 +99,7 @@ export function createShadowMetrics(options: ShadowMetricsOptions): ShadowMetric
     },
     forgetGone() {
       const known = new Set(mirrors.gates.map(({ candidate }) => candidate));
-      for (const table of Object.values(tables)) {
+      for (const table of [...Object.values(tables), ...outputs.tables]) {
         table.forget(([candidate = ""]) => !known.has(candidate));
       }
     },

@@ -1,11 +1,14 @@
 import {
   decodeMirrors,
+  defaultOutputs,
   laneClusterName,
   type Mirror,
   mirrorToHeader,
+  type OutputPolicy,
   type Topology,
 } from "@umbra/envoy-config";
 import { isCensored, type Leg } from "@umbra/shadow";
+import type { ComparisonSettings } from "../answers/comparison-messages.ts";
 import type { RequestObserver } from "../decision/request-observer.ts";
 import { gatesFor } from "./gates-for.ts";
 import type { MirrorGate, TwinEnd } from "./mirror-gate.ts";
@@ -18,6 +21,8 @@ export interface GatedMirror {
   readonly header: { readonly name: string; readonly value: string };
   /** True if its requests are measured and evaluated. */
   readonly isEvaluated: boolean;
+  /** How answers are compared; undefined if they are not. */
+  readonly comparison: ComparisonSettings | undefined;
 }
 
 /** A twin that its mirror controller counts. */
@@ -139,7 +144,11 @@ class Mirrors implements MirrorRegistry {
     const current = new Map<string, GatedMirror>();
     for (const [mirror, gate] of gates) {
       const header = { name: mirrorToHeader(mirror), value: laneClusterName(mirror.name) };
-      current.set(mirror.name, { mirror, gate, header, isEvaluated: judged.has(gate) });
+      const isEvaluated = judged.has(gate);
+      const comparison = isEvaluated
+        ? comparisonSettings(mirror.evaluation.outputs ?? defaultOutputs)
+        : undefined;
+      current.set(mirror.name, { mirror, gate, header, isEvaluated, comparison });
     }
     for (const [name, gated] of this.#current) this.#leaving.set(name, gated);
     for (const name of current.keys()) {
@@ -191,6 +200,11 @@ class Mirrors implements MirrorRegistry {
   over({ twins }: TwinsOfRequest): void {
     for (const twin of twins) this.finished(twin);
   }
+}
+
+function comparisonSettings(outputs: OutputPolicy): ComparisonSettings | undefined {
+  const { mode, similarity, ...settings } = outputs;
+  return mode === "off" ? undefined : { ...settings, hasSimilarity: similarity === "chrf" };
 }
 
 /** A route's mirrors to one pool may differ by rule. Those with a policy are evaluated and come first. */

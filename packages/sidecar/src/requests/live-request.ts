@@ -1,5 +1,12 @@
 import type { Lease, PoolState } from "@umbra/scheduler";
-import type { LegRecorder, LegStart, Pairing, UnmirroredFor } from "@umbra/shadow";
+import type {
+  LegRecorder,
+  LegStart,
+  Pairing,
+  SampleComparison,
+  UnmirroredFor,
+} from "@umbra/shadow";
+import type { ComparedReading } from "../answers/answer-thread.ts";
 import type { Texts } from "../capture/captures.ts";
 import type { RequestAccount } from "../decision/request-account.ts";
 import type { MirrorGate } from "../mirror/mirror-gate.ts";
@@ -80,6 +87,8 @@ export class LiveRequest extends LiveLeg implements TabledRequest {
   pairing: Pairing | undefined = undefined;
   /** Texts kept for captures. */
   texts: Texts | undefined = undefined;
+  /** Compares its answers; undefined if they are not compared. */
+  compared: ComparedReading | undefined = undefined;
   /** Number of open streams. */
   streams = 1;
   /** When it was sent, if it has twins. */
@@ -114,6 +123,11 @@ export class LiveRequest extends LiveLeg implements TabledRequest {
 
   twinIn(mirror: string): LiveTwin | undefined {
     return this.twins.find((twin) => twin.mirror === mirror);
+  }
+
+  /** What the answers of the primary and of the mirror's twin say, once both have ended. */
+  comparisonOf(mirror: string): SampleComparison | undefined {
+    return this.compared?.comparison.outcomeOf(mirror);
   }
 
   /** The mirror's controller when the request was picked. */

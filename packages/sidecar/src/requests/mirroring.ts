@@ -1,4 +1,5 @@
 import type { HeaderEntry } from "@umbra/envoy-config";
+import type { ComparisonSettings } from "../answers/comparison-messages.ts";
 import { pseudonym } from "../mirror/keyed-hash.ts";
 import type { MirrorRegistry } from "../mirror/mirror-registry.ts";
 import type { RequestView } from "../mirror/request-view.ts";
@@ -16,6 +17,10 @@ export interface Mirroring {
   readonly session: string | undefined;
   /** True if its answer is measured through an observe stream. */
   readonly isMeasured: boolean;
+  /** Those of the evaluated mirrors whose answers are compared. */
+  readonly compared: readonly string[];
+  /** How; undefined if none is. */
+  readonly comparison: ComparisonSettings | undefined;
 }
 
 export interface MirroringOptions {
@@ -35,6 +40,8 @@ export const notMirrored: Mirroring = {
   unmirrored: [],
   session: undefined,
   isMeasured: false,
+  compared: [],
+  comparison: undefined,
 };
 
 /** Paths of requests whose answers are measured. */
@@ -64,7 +71,9 @@ export function decideMirroring(
   const unmirrored: Unmirrored[] = [];
   let session: string | undefined;
   let measuredPercent = 0;
-  for (const { mirror, gate, header, isEvaluated } of gated) {
+  const compared: string[] = [];
+  let settings: ComparisonSettings | undefined;
+  for (const { mirror, gate, header, isEvaluated, comparison } of gated) {
     const decision = gate.decide(request);
     if (decision.kind === "ineligible") continue;
     session ??= decision.session;
@@ -75,6 +84,10 @@ export function decideMirroring(
     if (!isEvaluated) continue;
     if (decision.kind === "mirrored") {
       mirrors.push(mirror.name);
+      if (comparison === undefined) continue;
+      compared.push(mirror.name);
+      // The answer of the primary is collected once, so the first mirror decides how.
+      settings ??= comparison;
     } else {
       unmirrored.push({ mirror: mirror.name, drop: decision.drop, gate });
       measuredPercent = Math.max(measuredPercent, gate.mirror.evaluation.observeUnmirroredPercent);
@@ -89,5 +102,8 @@ export function decideMirroring(
     }
   }
   const hashed = session === undefined ? undefined : pseudonym(secret, session);
-  return { headers, twins, mirrors, unmirrored, session: hashed, isMeasured };
+  return {
+    ...{ headers, twins, mirrors, unmirrored, session: hashed, isMeasured, compared },
+    comparison: settings,
+  };
 }

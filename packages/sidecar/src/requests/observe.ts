@@ -180,6 +180,7 @@ class Observed implements ObserveExchange {
       lane: isPrimary ? "primary" : "shadow",
       pool: this.#pool,
       timeoutMs: isPrimary ? undefined : timeoutOf(this.#mirror),
+      readAnswer: request.compared?.readerOf(this.#mirror),
     });
     if (leg === undefined) this.#options.onOverload(this.#lane);
     return leg;

@@ -1,4 +1,5 @@
 import type { BodyDecoder } from "@umbra/openai/decode";
+import type { AnswerReadingThread } from "../answers/answer-reading.ts";
 import type { Captures } from "../capture/captures.ts";
 import type { OpenAccount } from "../decision/request-account.ts";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
@@ -15,6 +16,8 @@ export interface PickOptions {
   readonly mirroring: MirroringOptions;
   /** Absent unless texts are captured. */
   readonly captures: Captures | undefined;
+  /** Begins to compare the answers of a mirrored request. */
+  readonly compare: AnswerReadingThread["compare"];
   readonly maxBodyBytes: number;
   /** Maximum waiting time of a request, in ms, limited by the gateway. */
   readonly maxWaitMs: number;

@@ -1,6 +1,8 @@
 import type { HeaderEntry } from "@umbra/envoy-config";
 import type { Decision, Headers, PendingDecision } from "@umbra/ext-proc";
 import type { FlowQueue } from "@umbra/scheduler/flow";
+import type { ComparedReading } from "../answers/answer-thread.ts";
+import { comparedBody } from "../answers/compared-body.ts";
 import { unknownModel } from "../decision/refusals.ts";
 import type { RequestView } from "../mirror/request-view.ts";
 import type { ServedPool } from "../pools/served-pool.ts";
@@ -84,6 +86,7 @@ export class PrimaryPick extends Picking {
     this.live.measured = this.#measured(request, endpoint, made);
     if (made.mirrors.length > 0 && request.body !== undefined) {
       this.live.texts = captures?.hold(request.body);
+      this.live.compared = this.#compare(request.body, request, made);
     }
     return headers;
   }
@@ -92,6 +95,15 @@ export class PrimaryPick extends Picking {
     this.#leaving?.abort();
     this.#usedQueue?.poke();
     if (this.live !== undefined) this.options.live.primaryOver(this.live);
+  }
+
+  #compare(
+    body: Uint8Array,
+    { read }: ParsedRequest,
+    { compared: mirrors, comparison: settings }: Mirroring,
+  ): ComparedReading | undefined {
+    if (settings === undefined) return undefined;
+    return this.options.compare({ body: comparedBody(body, read.fields), mirrors, settings });
   }
 
   #measured(

@@ -1,0 +1,138 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import type { Sample } from "@umbra/shadow";
+import { post } from "./harness/client.ts";
+import { type Gateway, startGateway } from "./harness/gateway.ts";
+import {
+  addresses,
+  type ModelServer,
+  startModelServers,
+  stopModelServers,
+} from "./harness/model-servers.ts";
+import { policyScenario } from "./harness/resources.ts";
+import { until } from "./harness/until.ts";
+
+const policy = `  candidates:
+    - backendRef: {name: same}
+    - backendRef: {name: broken}
+    - backendRef: {name: again}
+      role: control
+  sampling: {percent: 100}
+  budget: {maxInFlight: 64, maxBodyBytes: 65536}
+  evaluation: {horizon: 30s, warmup: 1s, minPairs: 200, blockLengths: [500ms, 1s]}`;
+
+const noise = { textNoise: 0.3 };
+const lanes = {
+  primary: { ...noise, seed: 1 },
+  same: { ...noise, seed: 2 },
+  again: { ...noise, seed: 3 },
+  broken: { brokenToolCalls: 0.5, seed: 4 },
+};
+const requests = 300;
+const enoughPairs = 250;
+
+const tools = [
+  {
+    type: "function",
+    function: {
+      name: "get_weather",
+      parameters: { type: "object", required: ["city"], properties: { city: { type: "string" } } },
+    },
+  },
+];
+
+/** Every second request offers a tool; the others are greedy text. */
+function body(index: number): string {
+  return JSON.stringify({
+    model: "/model/llama2",
+    ...{ max_completion_tokens: 20, temperature: 0, stream: index % 3 !== 0 },
+    messages: [{ role: "user", content: "What is the weather like in Rome?" }],
+    ...(index % 2 === 0 ? { tools } : {}),
+  });
+}
+
+describe("answers compared on a real Envoy", () => {
+  const servers: Record<string, ModelServer[]> = {};
+  const folder = mkdtempSync(join(tmpdir(), "umbra-outputs-"));
+  const file = join(folder, "samples.ndjson");
+  let gateway: Gateway;
+  let samples: readonly Sample[] = [];
+
+  const of = (candidate: string) =>
+    samples.filter(
+      ({ candidate: pool, primary, shadow }) =>
+        pool === `default/${candidate}` && primary.class === "ok" && shadow?.class === "ok",
+    );
+  const readSamples = () =>
+    readFileSync(file, "utf8")
+      .split("\n")
+      .filter((line) => line.includes('"mirrored"'))
+      .map((line): Sample => JSON.parse(line) as Sample);
+
+  beforeAll(async () => {
+    for (const [name, options] of Object.entries(lanes)) {
+      servers[name] = await startModelServers(1, options);
+    }
+    const pools = Object.fromEntries(
+      Object.entries(servers).map(([name, lane]) => [name, addresses(lane)]),
+    );
+    const mirrors = ["same", "broken", "again"];
+    gateway = await startGateway({
+      resources: policyScenario({ backends: { primary: 1 }, mirrors, pools, policy }),
+      serveFlags: ["--samples", file],
+    });
+    for (let i = 0; i < requests; i++) {
+      expect((await post(gateway.origin, body(i))).status).toBe(200);
+    }
+    await until("the pairs are stored", async () => {
+      await gateway.json("/v1/report");
+      samples = readSamples();
+      // A busy machine may drop some twins.
+      return mirrors.every((name) => of(name).length >= enoughPairs);
+    });
+  }, 180_000);
+
+  afterAll(async () => {
+    await gateway?.stop();
+    await stopModelServers(Object.values(servers).flat());
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("every pair is compared, and its request is known", () => {
+    const all = ["same", "broken", "again"].flatMap(of);
+    expect(new Set(all.map(({ cmp }) => cmp?.why))).toEqual(new Set([null]));
+    const known = { decode: "greedy", script: "Latin", model: "/model/llama2" };
+    const requestOf = (shape: "text" | "tools") => all.find(({ req }) => req?.shape === shape)?.req;
+    expect(requestOf("text")).toEqual({ ...known, shape: "text", tools: 0 });
+    expect(requestOf("tools")).toEqual({ ...known, shape: "tools", tools: 1 });
+  });
+
+  test("the same model agrees with the primary as the primary agrees with itself", () => {
+    const exactShare = (candidate: string) => {
+      const texts = of(candidate).filter(({ req }) => req?.shape === "text");
+      return texts.filter(({ cmp }) => cmp?.exact === 1).length / texts.length;
+    };
+    // Both answers have no noise: 0.7 x 0.7.
+    expect(exactShare("again")).toBeGreaterThan(0.3);
+    expect(exactShare("again")).toBeLessThan(0.7);
+    expect(Math.abs(exactShare("same") - exactShare("again"))).toBeLessThan(0.2);
+  });
+
+  test("invalid arguments of tool calls are found", () => {
+    const called = of("broken").filter(({ req }) => req?.shape === "tools");
+    const bad = called.filter(({ shadow }) => shadow?.out?.toolBad === 1);
+    const badShare = bad.length / called.length;
+    expect(called.filter(({ primary }) => primary.out?.toolBad === 1)).toEqual([]);
+    expect(badShare).toBeGreaterThan(0.3);
+    expect(badShare).toBeLessThan(0.7);
+  });
+
+  test("no text of prompts or answers is in the samples", () => {
+    const written = readFileSync(file, "utf8");
+    for (const text of ["weather", "simulated model", "these words", "What is the"]) {
+      expect(written).not.toContain(text);
+    }
+  });
+});

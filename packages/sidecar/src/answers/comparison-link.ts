@@ -1,0 +1,86 @@
+import { lastPiece, maxRecordBytes, type RecordKind, recordKind } from "./byte-ring.ts";
+import type { ComparedBody } from "./compared-body.ts";
+import { type ComparedTwin, type ComparisonSettings, encoded } from "./comparison-messages.ts";
+import { type AnswerComparison, notCompared, RequestComparison } from "./request-comparison.ts";
+
+/** Writes a record to the reading thread. Returns false if there is no room for it. */
+export type WriteRecord = (
+  number: number,
+  kind: RecordKind,
+  value: number,
+  bytes?: Uint8Array,
+) => boolean;
+
+/** A request whose answers must be compared. */
+export interface RequestToCompare {
+  /** Undefined if what is needed of the body is too long. */
+  readonly body: ComparedBody | undefined;
+  /** Mirrors whose twins are compared. */
+  readonly mirrors: readonly string[];
+  readonly settings: ComparisonSettings;
+}
+
+/** Begins comparisons in the reading thread, and takes their results. */
+export class ComparisonLink {
+  readonly #write: WriteRecord;
+  /** Those that are not over. Each has an entry of the table of live requests, which is bounded. */
+  readonly #running = new Map<number, RequestComparison>();
+  readonly #settings = new WeakMap<ComparisonSettings, number>();
+  #lastSettings = 0;
+  #lastNumber = 0;
+
+  constructor(write: WriteRecord) {
+    this.#write = write;
+  }
+
+  begin({ body, mirrors, settings }: RequestToCompare): AnswerComparison {
+    if (body === undefined) return notCompared(mirrors, "memory");
+    const which = this.#settingsNumber(settings);
+    if (which === undefined) return notCompared(mirrors, "time");
+    const number = (this.#lastNumber + 1) | 0;
+    this.#lastNumber = number;
+    const { ruleBytes } = body;
+    const begun = encoded({ twins: mirrors.length, settings: which, ruleBytes });
+    if (!this.#write(number, recordKind.compare, 0, begun)) return notCompared(mirrors, "time");
+    if (!this.#writeBody(number, body.json)) {
+      this.#write(number, recordKind.drop, 0);
+      return notCompared(mirrors, "time");
+    }
+    const comparison = new RequestComparison(number, mirrors, (each) => this.#drop(each));
+    this.#running.set(number, comparison);
+    return comparison;
+  }
+
+  take(compared: readonly ComparedTwin[]): void {
+    for (const { comparison, twin, result } of compared) {
+      this.#running.get(comparison)?.settle(twin, result);
+    }
+  }
+
+  #writeBody(number: number, json: Uint8Array): boolean {
+    for (let at = 0; at < json.length; at += maxRecordBytes) {
+      const piece = json.subarray(at, at + maxRecordBytes);
+      const value = at + maxRecordBytes >= json.length ? lastPiece : 0;
+      if (!this.#write(number, recordKind.request, value, piece)) return false;
+    }
+    return true;
+  }
+
+  /** The thread removes it after some minutes if there is no room for the record. */
+  #drop(number: number): void {
+    if (this.#running.delete(number)) this.#write(number, recordKind.drop, 0);
+  }
+
+  /** Sends settings with the first request that has them. */
+  #settingsNumber(settings: ComparisonSettings): number | undefined {
+    const known = this.#settings.get(settings);
+    if (known !== undefined) return known;
+    const number = this.#lastSettings + 1;
+    const bytes = encoded(settings);
+    if (bytes.length > maxRecordBytes) return undefined;
+    if (!this.#write(number, recordKind.settings, 0, bytes)) return undefined;
+    this.#lastSettings = number;
+    this.#settings.set(settings, number);
+    return number;
+  }
+}

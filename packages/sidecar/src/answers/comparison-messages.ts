@@ -1,0 +1,50 @@
+import type { SampleComparison } from "@umbra/shadow";
+
+/** How answers are compared. Sent to the reading thread once. */
+export interface ComparisonSettings {
+  /** Bytes of text that are kept of each answer. */
+  readonly maxTextBytes: number;
+  /** Bytes that all answers together may take. */
+  readonly maxHeldBytes: number;
+  /** Whether a leading `<think>…</think>` is removed. */
+  readonly stripsReasoning: boolean;
+  readonly hasSimilarity: boolean;
+  /** Whether answers are checked against the schemas of their requests. */
+  readonly checksSchemas: boolean;
+  readonly refusalPhrases: readonly string[];
+}
+
+/** Begins the comparison of a request's answers. */
+export interface BegunComparison {
+  /** Number of twins. */
+  readonly twins: number;
+  /** Number of the settings on this link. */
+  readonly settings: number;
+  /** Bytes of the tools and the schema in the request's body. */
+  readonly ruleBytes: number;
+}
+
+/** Tells which answer of a compared request a leg is. */
+export interface ComparedLeg {
+  /** The comparison's number on the link. */
+  readonly comparison: number;
+  /** Index of the twin; undefined for the primary. */
+  readonly twin?: number;
+}
+
+/** The result for one twin. Numbers and names, never text. */
+export interface ComparedTwin {
+  readonly comparison: number;
+  readonly twin: number;
+  readonly result: SampleComparison;
+}
+
+/** Encodes a message for a record. */
+export function encoded(message: ComparisonSettings | BegunComparison | ComparedLeg): Uint8Array {
+  return Buffer.from(JSON.stringify(message));
+}
+
+/** Decodes a record's message, which the other side of the link has encoded. */
+export function parseRecord<Message>(bytes: Uint8Array): Message {
+  return JSON.parse(Buffer.from(bytes).toString("utf8")) as Message;
+}

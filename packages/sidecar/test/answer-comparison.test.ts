@@ -1,0 +1,199 @@
+import { describe, expect, test } from "@jest/globals";
+import { createComparisonRates } from "../src/answers/comparison-rates.ts";
+import { compared, comparing, event, numbers, stream } from "./compared-answers.ts";
+
+const weather = {
+  type: "function",
+  function: {
+    name: "get_weather",
+    parameters: { type: "object", required: ["city"], properties: { city: { type: "string" } } },
+  },
+};
+const calling = (args: string) =>
+  event({ tool_calls: [{ index: 0, function: { name: "get_weather", arguments: args } }] }) +
+  event({}, { finish_reason: "tool_calls" });
+
+describe("the answers of a pair", () => {
+  test("are compared once both have ended, whichever is first", () => {
+    for (const order of [
+      [undefined, "mirror-0"],
+      ["mirror-0", undefined],
+    ]) {
+      const is = comparing();
+      const comparison = is.begin({ temperature: 0 });
+      for (const mirror of order) {
+        is.answer(comparison, mirror, stream(mirror === undefined ? "one two" : "one six"));
+      }
+      is.work();
+      expect(comparison.outcomeOf("mirror-0")).toMatchObject({
+        request: { decode: "greedy", shape: "text", tools: 0, script: null },
+        primary: { cut: false, refusal: 0, loop: 0, calls: 0 },
+        shadow: { cut: false, refusal: 0 },
+        agreement: { exact: 0, lcp: 4, lcpShare: 0.571, why: null },
+      });
+      expect(is.desk.comparedBytes).toBe(0);
+    }
+  });
+
+  test("are known to be refusals, JSON, bad tool calls and in which script", () => {
+    const refused = compared(stream("Hello."), stream("I'm sorry, but I can't do that."));
+    expect(refused).toMatchObject({ primary: { refusal: 0 }, shadow: { refusal: 1 } });
+    const format = { response_format: { type: "json_object" } };
+    expect(compared(stream('{"a":1}'), stream("{"), format)).toMatchObject({
+      ...{ primary: { json: "valid" }, shadow: { json: "invalid" } },
+    });
+    const called = compared(calling('{"city":"Rome"}'), calling("{}"), { tools: [weather] });
+    expect(called).toMatchObject({
+      request: { shape: "tools", tools: 1 },
+      ...{ primary: { toolBad: 0, calls: 1 }, shadow: { toolBad: 1, calls: 1 } },
+      agreement: { tool: "same_names", toolF1: 0 },
+    });
+    const messages = [{ role: "user", content: "Please answer in English, as always." }];
+    const russian = "Это предложение на русском языке.";
+    expect(
+      compared(stream("This is a sentence in English."), stream(russian), { messages }),
+    ).toMatchObject({
+      request: { script: "Latin" },
+      ...{ primary: { script: "Latin" }, shadow: { script: "Cyrillic" } },
+    });
+  });
+
+  test("are compared with each twin of the request", () => {
+    const is = comparing();
+    const comparison = is.begin({}, 2);
+    is.answer(comparison, "mirror-1", stream("one"));
+    is.answer(comparison, undefined, stream("one"));
+    is.answer(comparison, "mirror-0", stream("two"));
+    is.work();
+    expect(comparison.outcomeOf("mirror-0")?.agreement.exact).toBe(0);
+    expect(comparison.outcomeOf("mirror-1")?.agreement.exact).toBe(1);
+    expect(is.desk.comparedBytes).toBe(0);
+  });
+
+  test("are not compared if one has failed, and nothing of the other stays", () => {
+    const is = comparing();
+    const comparison = is.begin();
+    is.answer(comparison, "mirror-0", stream("one"));
+    is.answer(comparison, undefined, `data: ${JSON.stringify({ error: { message: "no" } })}\n\n`);
+    is.work();
+    expect(is.messages.flatMap(({ compared: found = [] }) => found)).toEqual([]);
+    expect(is.desk.comparedBytes).toBe(0);
+  });
+
+  test("that contain audio are not compared, and the reason is known", () => {
+    const found = compared(event({ audio: { data: "UklG" } }), stream("a"));
+    expect(found).toEqual({
+      request: expect.anything(),
+      agreement: expect.objectContaining({ why: "media" }),
+    });
+  });
+
+  test.each([
+    { mirrorOfAnswer: "mirror-0", name: "the shadow's" },
+    { mirrorOfAnswer: undefined, name: "the primary's" },
+  ])("are not compared if $name can't be decoded", ({ mirrorOfAnswer }) => {
+    const is = comparing();
+    const comparison = is.begin();
+    is.answer(comparison, mirrorOfAnswer === undefined ? "mirror-0" : undefined, stream("a"));
+    is.work();
+    expect(comparison.outcomeOf("mirror-0")?.agreement.why).toBe("encoding");
+  });
+
+  test("are not looked at for a mirror that is not among them", () => {
+    expect(comparing().begin().outcomeOf("mirror-7")).toBeUndefined();
+  });
+});
+
+describe("memory of answers", () => {
+  test("is free again after 10,000 pairs, some of which never end", () => {
+    const is = comparing();
+    for (let i = 0; i < 10_000; i++) {
+      const comparison = is.begin({ tools: [weather] });
+      is.answer(comparison, undefined, stream("an answer of some words"));
+      if (i % 3 !== 0) is.answer(comparison, "mirror-0", stream("another answer of some words"));
+      is.work();
+      comparison.close();
+    }
+    is.work();
+    expect(is.desk.comparedBytes).toBe(0);
+    expect(is.desk.comparisons).toBe(0);
+  }, 120_000);
+
+  test("is bounded: the newest requests are given up, and older ones are compared", () => {
+    const is = comparing();
+    const settings = { ...numbers, maxHeldBytes: 300_000 };
+    const all = Array.from({ length: 20 }, () => is.begin({}, 1, settings));
+    const legs = all.map((comparison) => is.open(comparison, undefined));
+    for (const leg of legs) is.write(leg, stream("word ".repeat(10_000)));
+    expect(is.desk.comparedBytes).toBeLessThanOrEqual(300_000);
+    for (const leg of legs) is.end(leg);
+    for (const comparison of all) is.answer(comparison, "mirror-0", stream("word"));
+    is.work();
+    const whys = all.map((comparison) => comparison.outcomeOf("mirror-0")?.agreement.why);
+    expect(whys[0]).toBeNull();
+    expect(whys.at(-1)).toBe("memory");
+    expect(is.desk.comparedBytes).toBe(0);
+  });
+});
+
+describe("time for comparing", () => {
+  const share = { share: 0.2, seed: 1 };
+
+  test("is not limited while it is short", () => {
+    let nowMs = 0;
+    const rates = createComparisonRates({ ...share, now: () => nowMs });
+    for (let i = 0; i < 1_000; i++) {
+      nowMs += 100;
+      expect(rates.of(i)).toEqual({ isCompared: true, hasSimilarity: true });
+      rates.spent(15);
+    }
+  });
+
+  test.each([
+    { name: "similarity", cheapMs: 5, similarMs: 95 },
+    { name: "everything else", cheapMs: 100, similarMs: 1 },
+  ])("is at most a fifth of a core, if $name takes long", ({ cheapMs, similarMs }) => {
+    let nowMs = 0;
+    const rates = createComparisonRates({ ...share, now: () => nowMs });
+    let [spentMs, similar] = [0, 0];
+    for (let i = 0; i < 20_000; i++) {
+      nowMs += 20;
+      const { isCompared, hasSimilarity } = rates.of(i);
+      const ms = (isCompared ? cheapMs : 0) + (hasSimilarity ? similarMs : 0);
+      rates.spent(ms);
+      if (i < 4_000) continue;
+      spentMs += ms;
+      similar += Number(hasSimilarity);
+    }
+    expect(spentMs / (16_000 * 20)).toBeLessThan(0.25);
+    expect(similar).toBeGreaterThan(0);
+  });
+
+  test("leaves out the similarity of some pairs, and tells so by null", () => {
+    const is = comparing({
+      of: () => ({ isCompared: true, hasSimilarity: false }),
+      spent: () => undefined,
+    });
+    const comparison = is.begin();
+    is.answer(comparison, undefined, stream("a"));
+    is.answer(comparison, "mirror-0", stream("b"));
+    is.work();
+    expect(comparison.outcomeOf("mirror-0")?.agreement).toMatchObject({
+      sim: null,
+      exact: 0,
+      why: null,
+    });
+  });
+
+  test("leaves out whole pairs, and tells so", () => {
+    const is = comparing({
+      of: () => ({ isCompared: false, hasSimilarity: false }),
+      spent: () => undefined,
+    });
+    const comparison = is.begin();
+    is.answer(comparison, undefined, stream("a"));
+    is.answer(comparison, "mirror-0", stream("b"));
+    is.work();
+    expect(comparison.outcomeOf("mirror-0")?.agreement.why).toBe("time");
+  });
+});

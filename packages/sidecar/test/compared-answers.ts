@@ -1,0 +1,120 @@
+import { readRequest } from "@umbra/openai";
+import type { SampleComparison } from "@umbra/shadow";
+import { type AnswerDesk, createAnswerDesk } from "../src/answers/answer-desk.ts";
+import { RingWriter, recordKind } from "../src/answers/byte-ring.ts";
+import { comparedBody } from "../src/answers/compared-body.ts";
+import { ComparisonLink } from "../src/answers/comparison-link.ts";
+import { type ComparisonSettings, encoded } from "../src/answers/comparison-messages.ts";
+import type { ComparisonRates } from "../src/answers/comparison-rates.ts";
+import { createInbox, maxLegs } from "../src/answers/inbox.ts";
+import { type AnswersRead, formNumber } from "../src/answers/reader-messages.ts";
+import type { AnswerComparison } from "../src/answers/request-comparison.ts";
+import { createWorkShare } from "../src/answers/work-share.ts";
+
+export const numbers: ComparisonSettings = {
+  ...{ maxTextBytes: 65_536, maxHeldBytes: 67_108_864, stripsReasoning: true },
+  ...{ hasSimilarity: true, checksSchemas: true, refusalPhrases: [] },
+};
+
+/** An event of a stream of chat completions. */
+export const event = (delta: object, more: object = {}): string =>
+  `data: ${JSON.stringify({ id: "c", choices: [{ index: 0, delta, ...more }] })}\n\n`;
+
+/** A stream with this text. */
+export const stream = (content: string): string =>
+  `${event({ content })}${event({}, { finish_reason: "stop" })}data: [DONE]\n\n`;
+
+export interface Comparing {
+  readonly desk: AnswerDesk;
+  /** All that the desk has sent to the picking thread. */
+  readonly messages: readonly AnswersRead[];
+  begin(request?: object, twins?: number, settings?: ComparisonSettings): AnswerComparison;
+  /** Begins an answer: of the primary, or of a mirror's twin. Returns its number. */
+  open(comparison: AnswerComparison, mirror: string | undefined): number;
+  write(leg: number, bytes: string | Uint8Array): void;
+  end(leg: number): void;
+  /** A whole answer. */
+  answer(comparison: AnswerComparison, mirror: string | undefined, bytes: string): void;
+  work(): void;
+}
+
+const everything: ComparisonRates = {
+  of: () => ({ isCompared: true, hasSimilarity: true }),
+  spent: () => undefined,
+};
+
+/** The two sides of the link with the reading thread, in one thread. */
+export function comparing(rates: ComparisonRates = everything): Comparing {
+  const inbox = createInbox();
+  const messages: AnswersRead[] = [];
+  const desk = createAnswerDesk({
+    ...{ inbox, rates, shadowShare: createWorkShare(1, 1e9), now: () => performance.now() },
+    onRead(read) {
+      messages.push(read);
+      link.take(read.compared ?? []);
+    },
+  });
+  const writers = {
+    primary: new RingWriter(inbox.rings.primary, maxLegs),
+    shadow: new RingWriter(inbox.rings.shadow, maxLegs),
+  };
+  const link = new ComparisonLink((number, kind, value, bytes) =>
+    writers.primary.write(number, kind, value, bytes),
+  );
+  const lanes = new Map<number, RingWriter>();
+  let lastLeg = 0;
+  const work = () => {
+    while (desk.work());
+  };
+  const is: Comparing = {
+    ...{ desk, messages, work },
+    begin(request = {}, twins = 1, settings = numbers) {
+      const body = Buffer.from(JSON.stringify({ model: "m", ...request }));
+      const read = readRequest(body);
+      if (!read.ok) throw new Error(read.code);
+      const mirrors = Array.from({ length: twins }, (_, i) => `mirror-${i}`);
+      return link.begin({ body: comparedBody(body, read.fields), mirrors, settings });
+    },
+    open(comparison, mirror) {
+      const leg = ++lastLeg;
+      const writer = writers[mirror === undefined ? "primary" : "shadow"];
+      lanes.set(leg, writer);
+      const compared = comparison.legOf(mirror);
+      const form = formNumber({ isStream: true, coding: "identity" });
+      const about = compared === undefined ? undefined : encoded(compared);
+      writer.write(leg, recordKind.open, form, about);
+      return leg;
+    },
+    write(leg, bytes) {
+      const all = Buffer.from(bytes);
+      for (let at = 0; at < all.length; at += 8_192) {
+        lanes.get(leg)?.write(leg, recordKind.data, 0, all.subarray(at, at + 8_192));
+        work();
+      }
+    },
+    end(leg) {
+      lanes.get(leg)?.write(leg, recordKind.end, 0);
+      lanes.delete(leg);
+    },
+    answer(comparison, mirror, bytes) {
+      const leg = is.open(comparison, mirror);
+      is.write(leg, bytes);
+      is.end(leg);
+    },
+  };
+  return is;
+}
+
+/** Compares two streams; undefined if nothing came. */
+export function compared(
+  primary: string,
+  shadow: string,
+  request: object = {},
+): SampleComparison | undefined {
+  const is = comparing();
+  const comparison = is.begin(request);
+  is.answer(comparison, undefined, primary);
+  is.answer(comparison, "mirror-0", shadow);
+  is.work();
+  return comparison.outcomeOf("mirror-0");
+}
