@@ -50,6 +50,7 @@ function pairOf(gate: Scenario["gate"], drawn: Drawn): OutputPair {
   return {
     ...{ kind: undefined, isStream: true, promptBytes: null },
     ...{ atMs: i * 500, session, chars: [null, null], control: undefined, controlChars: null },
+    ...{ judged: undefined, controlJudged: undefined },
     promptTokens: [100, gate === "out.prompt" && second === 1 ? 90 : 100],
     request: { decode: "greedy", shape: "text", model: null, tools: null, script: null },
     primary: outputOf(gate, first),

@@ -14,6 +14,7 @@ export type {
   LaneLoad,
 } from "./judge/input.ts";
 export { configHash, judge } from "./judge/judge.ts";
+export type { JudgeTerms } from "./judge/judged-pairs.ts";
 export {
   type OutputGateId,
   type OutputGateSettings,
@@ -51,6 +52,7 @@ export { isReport } from "./report/is-report.ts";
 export { type LabelsRead, type ReportLabels, readLabels } from "./report/labels.ts";
 export type * from "./report/over-time.ts";
 export type * from "./report/report-cost.ts";
+export type * from "./report/report-judge.ts";
 export type * from "./report/report-outputs.ts";
 export type * from "./report/segment.ts";
 export type * from "./report/shadow-report.ts";
@@ -59,6 +61,7 @@ export {
   evaluationLine,
   parseEvaluationLine,
 } from "./samples/evaluation-line.ts";
+export type { JudgeFailure, SampleJudged } from "./samples/judged-fields.ts";
 export {
   agreementFields,
   outputFields,

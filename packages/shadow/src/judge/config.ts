@@ -1,3 +1,4 @@
+import type { JudgeTerms } from "./judged-pairs.ts";
 import { type OutputGateSettings, outputGateIds } from "./output-config.ts";
 import { type SegmentSettings, segmentKinds } from "./segment-settings.ts";
 
@@ -96,6 +97,8 @@ export interface OutputSettings {
   readonly gates?: OutputGateSettings;
   /** How kinds of requests are compared, by latency and errors too. */
   readonly segments?: Partial<SegmentSettings>;
+  /** A model that compares answers; none when absent. */
+  readonly judge?: JudgeTerms;
 }
 
 /** Settings a user can give; the others have the values of `defaultEvaluation`. */
@@ -154,6 +157,7 @@ function outputSettings({ gates = {}, outputs = {} }: EvaluationSettings) {
   });
   const own = {
     ...(given.length === 0 ? {} : { gates: Object.fromEntries(given) }),
+    ...(outputs.judge === undefined ? {} : { judge: outputs.judge }),
     ...(outputs.segments === undefined ? {} : { segments: inOrder(outputs.segments) }),
   };
   return Object.keys(own).length === 0 ? {} : { outputs: own };

@@ -10,6 +10,8 @@ import type {
 import type { ValidityCheck } from "../report/shadow-report.ts";
 import type { SampleAgreement, SampleOutput } from "../samples/output-fields.ts";
 import { quantile, sorted } from "../statistics/quantile.ts";
+import { checkJudge, describeJudge } from "./describe-judge.ts";
+import type { JudgeTerms } from "./judged-pairs.ts";
 import type { OutputPair, OutputPairs } from "./output-pairs.ts";
 import { hasRareFences, isBadJson, isOther } from "./output-values.ts";
 
@@ -17,9 +19,11 @@ import { hasRareFences, isBadJson, isOther } from "./output-values.ts";
 export function describeOutputs(
   outputs: OutputPairs | undefined,
   controlPool: string | undefined,
+  judge?: JudgeTerms,
 ): ReportOutputs | null {
   if (outputs === undefined) return null;
   const { pairs, ok, skipped } = outputs;
+  const judged = describeJudge(pairs, judge);
   const triples = pairs.filter(({ floor }) => floor !== undefined).length;
   return {
     compared: pairs.length,
@@ -32,6 +36,7 @@ export function describeOutputs(
     tools: toolsOf(pairs),
     divergence: divergenceOf(pairs),
     logprob: logprobOf(pairs),
+    ...(judged === undefined ? {} : { judge: judged }),
   };
 }
 
@@ -157,9 +162,16 @@ function logprobOf(pairs: readonly OutputPair[]): OutputLogprob | null {
 const leastRepeated = 0.2;
 const minRepeats = 50;
 
-/** Checks whether the primary agrees with itself, where a control lane tells. */
-export function checkOutputs(outputs: OutputPairs | undefined): readonly ValidityCheck[] {
+/** Checks whether the primary agrees with itself, where a control lane tells, and whether a judge model can be trusted. */
+export function checkOutputs(
+  outputs: OutputPairs | undefined,
+  at: { readonly isFinal: boolean },
+): readonly ValidityCheck[] {
   if (outputs === undefined) return [];
+  return [...checkFloor(outputs), ...checkJudge(outputs.pairs, at)];
+}
+
+function checkFloor(outputs: OutputPairs): readonly ValidityCheck[] {
   const repeats = outputs.pairs.flatMap(({ request, floor }) =>
     request.decode === "greedy" && floor !== undefined ? [floor.exact] : [],
   );

@@ -5,6 +5,8 @@ import { normalQuantile } from "../statistics/normal.ts";
 import { quantile, sorted } from "../statistics/quantile.ts";
 import type { EvaluationConfig, GateId } from "./config.ts";
 import { etaOf, type GateContext, smallestDetectable, widerNext } from "./gate-result.ts";
+import { judgeGate } from "./judge-gate.ts";
+import { type JudgeTerms, judgedPairs } from "./judged-pairs.ts";
 import { type OutputTerms, requiredOutputGates } from "./output-config.ts";
 import { judgeOutputs } from "./output-gate.ts";
 import type { OutputPairs } from "./output-pairs.ts";
@@ -30,9 +32,13 @@ interface OutputInput {
 export function termsOf({
   config: { isSameModel, outputs: settings },
   hasFloor = false,
-}: Pick<GateContext, "config"> & OutputInput): OutputTerms {
-  const gates = settings?.gates;
-  return { isSameModel, hasFloor, ...(gates === undefined ? {} : { gates }) };
+}: Pick<GateContext, "config"> & OutputInput): OutputTerms & { readonly judge?: JudgeTerms } {
+  const { gates, judge } = settings ?? {};
+  return {
+    ...{ isSameModel, hasFloor },
+    ...(gates === undefined ? {} : { gates }),
+    ...(judge === undefined ? {} : { judge }),
+  };
 }
 
 /** Judges every gate for which there is traffic, or one alone with the error that it has among them. */
@@ -63,7 +69,12 @@ export function judgeGates(
   const others = judgeOutputs(outputs, ofOutputs).map(({ gate, share }) =>
     context.isFinal ? leftOut(gate, share) : gate,
   );
-  return [...gates, ...others].map(overAlready);
+  const { judge } = terms;
+  const ofJudge =
+    judge === undefined
+      ? []
+      : [judgeGate(judgedPairs(outputs.pairs), { ...ofOutputs, terms: judge })];
+  return [...gates, ...others, ...ofJudge].map(overAlready);
 }
 
 /** Before the planned end only required gates decide, and no tails. */

@@ -64,7 +64,7 @@ export function judgePart(input: EvaluationInput, only?: Part): ShadowReport {
   const segments = isFull ? judgeSegments(table, { ...context, terms: termsOf(context) }) : [];
   const check = isFull ? checkValidity : checkAlways;
   const sound = check({ table, part, facts, config, isFinal: hasEnded });
-  const validity = [...sound, ...checkOutputs(part.outputs)];
+  const validity = [...sound, ...checkOutputs(part.outputs, { isFinal: hasEnded })];
   const judged = verdictOf({
     ...{ gates, validity, isFinal, pairs, isBudgetSpent, hasEnded, waitsFor, stage },
     ...{ config, load: evaluation.load, at: evaluation.ended_at },
@@ -93,7 +93,7 @@ export function judgePart(input: EvaluationInput, only?: Part): ShadowReport {
     errors: { matrix: classesOf(described), mcnemar_p: discordanceP(described, config) },
     finish_reasons: { matrix: matrixOf(described, (lane, i) => lane.finish[i] ?? "") },
     tokens: describeTokens(described),
-    outputs: describeOutputs(part.outputs, facts.control?.pool),
+    outputs: describeOutputs(part.outputs, facts.control?.pool, config.outputs?.judge),
     strata: describeStrata(described),
     timeline: timelineOf(described, part.startedAtMs, config),
     plots: describePlots(described),

@@ -45,6 +45,8 @@ export interface OutputTerms {
   /** A control lane tells how far the primary agrees with itself. */
   readonly hasFloor: boolean;
   readonly gates?: OutputGateSettings;
+  /** A judge model is asked, and its gate is required unless this is false. */
+  readonly judge?: { readonly required?: boolean };
 }
 
 /** How much worse the shadow may be under a gate, 0 to 1. */
@@ -76,5 +78,7 @@ export function isRequiredGate(
 
 /** Number of required output gates, which share the error of a wrong FAIL. */
 export function requiredOutputGates(terms: OutputTerms): number {
-  return outputGateIds.filter((id) => isRequiredGate(id, terms)).length;
+  const { judge } = terms;
+  const judges = judge === undefined || judge.required === false ? 0 : 1;
+  return judges + outputGateIds.filter((id) => isRequiredGate(id, terms)).length;
 }

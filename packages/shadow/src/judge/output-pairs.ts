@@ -1,4 +1,5 @@
 import type { RequestKind } from "../measure/request-kind.ts";
+import type { SampleJudged } from "../samples/judged-fields.ts";
 import type {
   SampleAgreement,
   SampleOutput,
@@ -29,6 +30,9 @@ export interface OutputPair {
   readonly control: SampleOutput | undefined;
   /** Its length in code points; null if unknown. */
   readonly controlChars: number | null;
+  /** Verdict of the judge model on the shadow's answer, and on the control's, next to the primary's. */
+  readonly judged: SampleJudged | undefined;
+  readonly controlJudged: SampleJudged | undefined;
   /** Code points of both answers; null if unknown. */
   readonly chars: Lengths;
   /** Tokens of the prompt as each lane counts them: equal if both make the same text of the messages. */
@@ -53,6 +57,7 @@ const unknownRequest: SampleRequest = {
 export interface ControlAnswer {
   readonly leg: SampleLeg;
   readonly agreement: SampleAgreement | undefined;
+  readonly judged: SampleJudged | undefined;
 }
 
 /** Collects the pairs of which a sample says what the answers are like. */
@@ -73,6 +78,7 @@ export class OutputBuilder {
       ...{ primary: primary.out, shadow: shadow.out, agreement: cmp },
       ...{ floor: again?.agreement, control: again?.leg.out },
       controlChars: again?.leg.outChars ?? null,
+      ...{ judged: sample.judged, controlJudged: again?.judged },
       ...{ kind: request ?? undefined, isStream: primary.stream === true },
       promptBytes: primary.promptBytes,
       chars: [primary.outChars, shadow.outChars],

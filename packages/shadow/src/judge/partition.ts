@@ -136,10 +136,10 @@ function addPrimary(to: Primaries, { t0, mirrored, drop, session, primary }: Sam
 
 function controlAnswers(control: Iterable<Sample>): ReadonlyMap<string, ControlAnswer> {
   const answers = new Map<string, ControlAnswer>();
-  for (const { id, shadow, cmp } of control) {
+  for (const { id, shadow, cmp, judged } of control) {
     if (shadow === null) continue;
     const isCompared = shadow.class === "ok" && cmp?.why === null;
-    answers.set(id, { leg: shadow, agreement: isCompared ? cmp : undefined });
+    answers.set(id, { leg: shadow, agreement: isCompared ? cmp : undefined, judged });
   }
   return answers;
 }

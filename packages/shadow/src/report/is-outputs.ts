@@ -43,6 +43,14 @@ const agreement = objectOf({
   ...{ lcp_p50: isNumber, sim: isNumber, sim_floor: isNumberOrNull },
 });
 
+const judge = objectOf({
+  ...{ pairs: isNumber, calls: isNumber, prompt_tokens: isNumber, completion_tokens: isNumber },
+  ...{ cost_usd: isNumberOrNull, win: isNumberOrNull, tie: isNumberOrNull, loss: isNumberOrNull },
+  ...{ mu: isNumberOrNull, lower: isNumberOrNull, upper: isNumberOrNull },
+  ...{ consistency: isNumberOrNull, first_place: isNumberOrNull, mu_same_length: isNumberOrNull },
+  ...{ control_mu: isNumberOrNull, not_judged: isShares },
+});
+
 const outputs = objectOf({
   ...{ compared: isNumber, coverage: isNumber, skipped: isShares, cut: isNumber },
   floor: orNull(objectOf({ pool: isText, triples: isNumber })),
@@ -53,6 +61,7 @@ const outputs = objectOf({
   logprob: orNull(
     objectOf({ n: isNumber, abs: isNumberOrNull, diff: isNumberOrNull, near_tie: isNumberOrNull }),
   ),
+  judge: orAbsent(judge),
 });
 
 /** True if the JSON has every number that the renderings of outputs read. */

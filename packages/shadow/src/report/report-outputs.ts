@@ -1,3 +1,5 @@
+import type { ReportJudge } from "./report-judge.ts";
+
 /** What the answers of both lanes say, in numbers. Described; the gates `out.*` judge it. */
 export interface ReportOutputs {
   /** Pairs whose answers were compared, and their share of the pairs whose legs are both ok. */
@@ -21,6 +23,8 @@ export interface ReportOutputs {
   /** Share of pairs whose texts differ before a number of code points. */
   readonly divergence: readonly (readonly [chars: number, share: number])[];
   readonly logprob: OutputLogprob | null;
+  /** Absent if no judge model was asked. */
+  readonly judge?: ReportJudge;
 }
 
 /** Answers of the control lane, which tell how far the primary agrees with itself. */

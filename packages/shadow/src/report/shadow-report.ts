@@ -245,7 +245,8 @@ export interface GateReason {
  * interval contains the margin. `cut_short`: so many clients disconnected before an answer could be timed that its tail
  * is unknown (`has` is their share). `rare_traffic`: so few requests are of this kind that the verdict does not wait
  * for them. `no_floor`: no control lane tells how far the primary agrees with itself. `low_coverage`: too few answers
- * could be compared (`has` is their share).
+ * could be compared (`has` is their share). `judge_errors`, `judge_inconsistent`: the judge model gave too few verdicts, or
+ * other ones in the other order (`has` is the share).
  */
 export type GateReasonCode =
   | "too_few_pairs"
@@ -255,7 +256,9 @@ export type GateReasonCode =
   | "cut_short"
   | "rare_traffic"
   | "no_floor"
-  | "low_coverage";
+  | "low_coverage"
+  | "judge_errors"
+  | "judge_inconsistent";
 
 export interface GateEvents {
   readonly primary: number;

@@ -5,6 +5,7 @@ import {
   gateIds,
   type OutputSettings,
 } from "../judge/config.ts";
+import type { JudgeTerms } from "../judge/judged-pairs.ts";
 import { outputGateIds } from "../judge/output-config.ts";
 import { segmentKinds } from "../judge/segment-settings.ts";
 import type { ClosedWhy } from "../report/shadow-report.ts";
@@ -85,7 +86,7 @@ function parseConfig(json: Json): EvaluationConfig | undefined {
   return evaluationConfig({
     ...{ alpha, horizonMs, minPairs, warmupMs, blockLengthsMs, slo },
     gates: { ...gates, ...parseOutputGates(json.outputs) },
-    outputs: parseSegments(json.outputs),
+    outputs: parseOutputs(json.outputs),
     ...(controlPercent === undefined ? {} : { controlPercent }),
     isSameModel: json.isSameModel === true,
     requiresAll: json.requiresAll === true,
@@ -139,10 +140,32 @@ function parseOutputGates(json: unknown): Readonly<Record<string, Partial<GateCo
   return gates;
 }
 
-/** How segments are compared, where that differs from the defaults; invalid settings are left out. */
+/** Settings about what the answers say that differ from the defaults; invalid ones are left out. */
+function parseOutputs(json: unknown): OutputSettings {
+  if (!isRecord(json)) return {};
+  const judge = parseJudge(json.judge);
+  return { ...(judge === undefined ? {} : { judge }), ...parseSegments(json.segments) };
+}
+
+function parseJudge(json: unknown): JudgeTerms | undefined {
+  if (!isRecord(json) || !isRecord(json.sample)) return undefined;
+  const margin = within(json.margin, 0, 1);
+  const [near, far] = [within(json.sample.near, 1e-6, 1), within(json.sample.far, 1e-6, 1)];
+  if (margin === undefined || near === undefined || far === undefined) return undefined;
+  const price = isRecord(json.pricePerMTokens) ? json.pricePerMTokens : {};
+  const [prompt, completion] = [within(price.prompt, 0, 1e6), within(price.completion, 0, 1e6)];
+  return {
+    ...{ margin, sample: { near, far } },
+    ...(typeof json.required === "boolean" ? { required: json.required } : {}),
+    ...(prompt === undefined || completion === undefined
+      ? {}
+      : { pricePerMTokens: { prompt, completion } }),
+  };
+}
+
 function parseSegments(json: unknown): OutputSettings {
-  if (!isRecord(json) || !isRecord(json.segments)) return {};
-  const { by, minPairs, q, effect } = json.segments;
+  if (!isRecord(json)) return {};
+  const { by, minPairs, q, effect } = json;
   const least = within(minPairs, 1, 1e9);
   const share = within(q, 1e-6, 1);
   const segments = {

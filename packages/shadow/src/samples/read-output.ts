@@ -4,6 +4,7 @@ import { schemaStates } from "../compare/schema-check.ts";
 import { scripts } from "../compare/script.ts";
 import { toolLevels } from "../compare/tool-calls.ts";
 import { requestShapes } from "../measure/request-kind.ts";
+import { judgeFailures, type SampleJudged } from "./judged-fields.ts";
 import {
   type SampleAgreement,
   type SampleOutput,
@@ -56,6 +57,26 @@ export function parseAgreementFields(json: Json): SampleAgreement {
     why: null,
   };
 }
+
+/** Reads the verdict of a judge. Undefined if it makes no sense. */
+export function parseJudgedFields(json: Json): SampleJudged | undefined {
+  const pi = share(json.pi);
+  if (pi === null || pi === 0) return undefined;
+  const tokens = {
+    promptTokens: wholeNumber(json.promptTokens),
+    completionTokens: wholeNumber(json.completionTokens),
+  };
+  const [ab, ba] = [named(verdicts, json.ab), named(verdicts, json.ba)];
+  const w = weights.find((each) => each === json.w);
+  const why = named(judgeFailures, json.why);
+  if (why !== null || w === undefined || ab === null || ba === null) {
+    return { w: null, ab: null, ba: null, pi, ...tokens, why: why ?? "other" };
+  }
+  return { w, ab, ba, pi, ...tokens, why: null };
+}
+
+const weights = [0, 0.5, 1] as const;
+const verdicts = ["A", "B", "tie"] as const;
 
 const maxModelLength = 128;
 /** More than any difference of log probabilities that a server prints. */

@@ -1,6 +1,11 @@
 import { type LegClass, legClasses } from "../measure/leg.ts";
 import { type RequestKind, requestShapes } from "../measure/request-kind.ts";
-import { parseAgreementFields, parseOutputFields, parseRequestFields } from "./read-output.ts";
+import {
+  parseAgreementFields,
+  parseJudgedFields,
+  parseOutputFields,
+  parseRequestFields,
+} from "./read-output.ts";
 import { type DropReason, dropReasons, type Sample, type SampleLeg } from "./sample.ts";
 
 /** One line of a samples file. */
@@ -51,6 +56,7 @@ export function parseSample(line: string): SampleLine {
       ...(isRecord(json.request) ? { request: parseKind(json.request) } : {}),
       ...(isRecord(json.req) ? { req: parseRequestFields(json.req) } : {}),
       ...(isRecord(json.cmp) ? { cmp: parseAgreementFields(json.cmp) } : {}),
+      ...parseJudged(json.judged),
     },
   };
 }
@@ -102,6 +108,11 @@ function parseLeg(json: unknown): SampleLeg | undefined {
     ...(json.cut === undefined ? {} : { cut: number(json.cut) }),
     ...parseOutput(json.out),
   };
+}
+
+function parseJudged(json: unknown): Pick<Sample, "judged"> {
+  const judged = isRecord(json) ? parseJudgedFields(json) : undefined;
+  return judged === undefined ? {} : { judged };
 }
 
 function parseOutput(json: unknown): Pick<SampleLeg, "out"> {

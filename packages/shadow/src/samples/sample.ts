@@ -1,5 +1,6 @@
 import type { LegClass } from "../measure/leg.ts";
 import type { RequestKind } from "../measure/request-kind.ts";
+import type { SampleJudged } from "./judged-fields.ts";
 import type { SampleAgreement, SampleOutput, SampleRequest } from "./output-fields.ts";
 
 /**
@@ -36,6 +37,8 @@ export interface Sample {
   readonly req?: SampleRequest;
   /** Agreement of the shadow's answer with the primary's; absent if answers were not looked at. */
   readonly cmp?: SampleAgreement;
+  /** Verdict of a judge model on both answers; absent if the pair was not drawn for it. */
+  readonly judged?: SampleJudged;
 }
 
 /** What one lane did with the request. Times in ms from that lane's own dispatch. */
