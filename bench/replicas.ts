@@ -1,5 +1,5 @@
-// 1, 2 and 4 replicas that pick in one simulated pool, with and without telling each other, on a virtual clock: the
-// same seeds print the same bytes. Exits 1 if 2 or 4 replicas that exchange reports have a p99 of the time to first
+// 1, 2 and 4 peers that pick in one simulated pool, with and without telling each other, on a virtual clock: the
+// same seeds print the same bytes. Exits 1 if 2 or 4 peers that exchange reports have a p99 of the time to first
 // token above 1.10 times that of one.
 // `npm run bench:replicas [-- --seeds 5 --seconds 330 --every 50 --only chat,bursts]`
 import { parseArgs } from "node:util";
@@ -17,7 +17,7 @@ const { values } = parseArgs({
 });
 const exchange: Exchange = { everyMs: Number(values.every), delayMs: 2 };
 const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => i + 1);
-/** Highest allowed p99 of several replicas divided by that of one. */
+/** Highest allowed p99 of several peers divided by that of one. */
 const bar = 1.1;
 
 /** Means over the seeds. */
@@ -38,10 +38,10 @@ function outcomeOf(workload: Workload, count: number, exchanging: Exchange | und
   };
 }
 
-const columns = ["workload", "replicas", "exchange", "TTFT p50", "p99", "p99 ratio", "prefix hits"];
+const columns = ["workload", "pickers", "exchange", "TTFT p50", "p99", "p99 ratio", "prefix hits"];
 const line = (cells: readonly string[]) => `${cells.map((cell) => cell.padEnd(11)).join("")}\n`;
 process.stdout.write(
-  `TTFT in ms, means of ${seeds.length} seeds; ratio: to one replica; reports every ${exchange.everyMs} ms\n`,
+  `TTFT in ms, means of ${seeds.length} seeds; ratio: to one picker; reports every ${exchange.everyMs} ms\n`,
 );
 process.stdout.write(line(columns));
 let missed = 0;

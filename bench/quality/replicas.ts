@@ -1,9 +1,9 @@
 import { createPool, type PoolState } from "@umbra/scheduler";
 import { type Policy, pickedFrom, type World } from "./policies.ts";
 
-/** How replicas tell each other; undefined: they don't. */
+/** How peers tell each other; undefined: they don't. */
 export interface Exchange {
-  /** Time between two reports of a replica, in ms. */
+  /** Time between two reports of a peer, in ms. */
   readonly everyMs: number;
   /** Time until a report arrives, in ms. */
   readonly delayMs: number;
@@ -17,7 +17,7 @@ export function replicated(count: number, exchange: Exchange | undefined): Polic
     create(world) {
       const { now, random, addresses } = world;
       const replicas = Array.from({ length: count }, (_, i) => {
-        const pool = createPool({ name: `replica ${i}`, now, random, promptSeed: 1 });
+        const pool = createPool({ name: `picker ${i}`, now, random, promptSeed: 1 });
         pool.setEndpoints(addresses);
         return pool;
       });
