@@ -80,4 +80,11 @@ export {
 } from "./samples/pair-sample.ts";
 export { parseSample, type SampleLine } from "./samples/read-samples.ts";
 export type { DropReason, Sample, SampleLeg } from "./samples/sample.ts";
-export { createSampleStore, type SampleStore } from "./samples/sample-store.ts";
+export {
+  createSampleStore,
+  type LeftOut,
+  type SampleStore,
+  type StoredSample,
+  twinOf,
+} from "./samples/sample-store.ts";
+export { isKept, type KeptShares, parseKeptShares } from "./samples/thinning.ts";

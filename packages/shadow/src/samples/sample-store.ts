@@ -1,15 +1,16 @@
 import { legClasses } from "../measure/leg.ts";
 import { type RequestKind, requestShapes } from "../measure/request-kind.ts";
 import { dropReasons, type Sample, type SampleLeg } from "./sample.ts";
-import { createThinning } from "./thinning.ts";
+import { createThinning, type KeptShares } from "./thinning.ts";
 
 /**
- * Stores samples in bounded memory: columns of numbers, about 230 bytes per sample. A full store removes every second
+ * Stores samples in bounded memory: columns of numbers, about 240 bytes per sample. A full store removes every second
  * sample, chosen by a hash of its id. The choice does not depend on content, and the start of the run is kept, so
  * analyses at any time stay valid.
  */
 export interface SampleStore {
-  add(sample: Sample): void;
+  /** `serial`: larger than those of the samples before it; the next whole number when absent. */
+  add(sample: Sample, serial?: number): void;
   readonly size: number;
   /** Number of samples that were removed. */
   readonly evicted: number;
@@ -17,6 +18,17 @@ export interface SampleStore {
   readonly evictedPairs: LeftOut;
   /** Iterates over the samples, oldest first. Each is created when it is read. */
   all(): IterableIterator<Sample>;
+  /** Iterates over the samples with a larger serial, in the order of their serials. */
+  after(serial: number): IterableIterator<StoredSample>;
+  /** Which samples are kept. */
+  readonly kept: KeptShares;
+  /** Keeps no more samples than a store with these shares does. */
+  thinTo(shares: KeptShares): void;
+}
+
+export interface StoredSample {
+  readonly serial: number;
+  readonly sample: Sample;
 }
 
 /** Mirrored requests that were left out to save memory, by the outcome of their twins. */
@@ -27,8 +39,8 @@ export interface LeftOut {
   readonly unmeasured: number;
 }
 
-/** How a mirrored request's twin ended. */
-function twinOf({ shadow, unsent, unmeasured }: Sample): keyof LeftOut {
+/** Returns how a mirrored request's twin ended. */
+export function twinOf({ shadow, unsent, unmeasured }: Sample): keyof LeftOut {
   if (shadow !== null) return "paired";
   if (unmeasured === true) return "unmeasured";
   return unsent === true ? "unsent" : "lost";
@@ -61,6 +73,7 @@ const maxNames = 255;
 const maxEndpoints = 2 * rowsPerChunk;
 
 interface Chunk {
+  readonly serials: Float64Array;
   readonly ids: string[];
   readonly sessions: (string | null)[];
   readonly t0: Float64Array;
@@ -95,22 +108,33 @@ export function createSampleStore(
     if (sample.mirrored || sample.shadow !== null) evictedPairs[twinOf(sample)]++;
   }
 
-  function keep(sample: Sample): void {
+  let newest = 0;
+
+  function keep({ sample, serial }: StoredSample): void {
     if (!thinning.keeps(sample)) {
       evict(sample);
       return;
     }
-    rows.add(sample);
+    rows.add(sample, serial);
     thinning.count(sample);
   }
 
   return {
-    add(sample) {
+    add(sample, serial = newest + 1) {
+      newest = serial;
       if (rows.size >= most) {
         thinning.halve();
         for (const each of rows.drain()) keep(each);
       }
-      keep(sample);
+      keep({ sample, serial });
+    },
+    after: (serial) => rows.after(serial),
+    get kept() {
+      return thinning.kept;
+    },
+    thinTo(shares) {
+      if (!thinning.thinTo(shares)) return;
+      for (const each of rows.drain()) keep(each);
     },
     get size() {
       return rows.size;
@@ -150,16 +174,21 @@ function createRows({ route, candidate }: Pick<Sample, "route" | "candidate">) {
     };
   }
 
-  function* rowsOf(of: readonly Chunk[]) {
+  function* rowsOf(of: readonly Chunk[], afterSerial: number): IterableIterator<StoredSample> {
     for (const chunk of of) {
-      for (let row = 0; row < chunk.rows; row++) yield readRow(chunk, row);
+      if ((chunk.serials[chunk.rows - 1] ?? 0) <= afterSerial) continue;
+      for (let row = 0; row < chunk.rows; row++) {
+        const serial = chunk.serials[row] ?? 0;
+        if (serial > afterSerial) yield { serial, sample: readRow(chunk, row) };
+      }
     }
   }
 
   return {
-    add(sample: Sample): void {
+    add(sample: Sample, serial: number): void {
       const chunk = newestChunk();
       const row = writeRow(chunk, sample);
+      chunk.serials[row] = serial;
       kinds.write(chunk, row, sample.request);
       legs.write(chunk, row * 2, sample.primary);
       if (sample.shadow !== null) legs.write(chunk, row * 2 + 1, sample.shadow);
@@ -168,13 +197,18 @@ function createRows({ route, candidate }: Pick<Sample, "route" | "candidate">) {
     get size() {
       return size;
     },
-    all: () => rowsOf(chunks),
+    all: () => samplesOf(rowsOf(chunks, Number.NEGATIVE_INFINITY)),
+    after: (serial: number) => rowsOf(chunks, serial),
     /** Iterates over all rows, oldest first. New rows may be added meanwhile. */
     drain() {
       size = 0;
-      return rowsOf(chunks.splice(0));
+      return rowsOf(chunks.splice(0), Number.NEGATIVE_INFINITY);
     },
   };
+}
+
+function* samplesOf(rows: Iterable<StoredSample>): IterableIterator<Sample> {
+  for (const { sample } of rows) yield sample;
 }
 
 /** Writes all fields but the legs. Returns the row. */
@@ -281,6 +315,7 @@ function known(value = Number.NaN): number | null {
 
 function createChunk(): Chunk {
   return {
+    serials: new Float64Array(rowsPerChunk),
     ids: [],
     sessions: [],
     t0: new Float64Array(rowsPerChunk),

@@ -7,6 +7,45 @@ export interface Thinning {
   count(sample: Sample): void;
   /** Decides to remove every second sample of the larger kind. The remaining samples must be counted again. */
   halve(): void;
+  readonly kept: KeptShares;
+  /**
+   * Keeps no more than these shares. Returns true if samples have to be removed: the remaining samples must be counted
+   * again.
+   */
+  thinTo(shares: KeptShares): boolean;
+}
+
+/**
+ * Which samples are kept, by kind: 1 of so many, a power of two. Stores with equal shares keep the same requests,
+ * however these were split among them.
+ */
+export interface KeptShares {
+  readonly drawn: number;
+  readonly undrawn: number;
+}
+
+/** Largest power of two of a share. */
+const maxOneOf = 2 ** 31;
+
+/** Parses shares of any origin; undefined unless both are powers of two. */
+export function parseKeptShares(json: unknown): KeptShares | undefined {
+  if (typeof json !== "object" || json === null) return undefined;
+  const { drawn, undrawn } = json as Readonly<Record<string, unknown>>;
+  return isShare(drawn) && isShare(undrawn) ? { drawn, undrawn } : undefined;
+}
+
+function isShare(value: unknown): value is number {
+  return (
+    typeof value === "number" &&
+    value <= maxOneOf &&
+    value >= 1 &&
+    Number.isInteger(Math.log2(value))
+  );
+}
+
+/** Returns true if a store that keeps these shares keeps the sample. */
+export function isKept(sample: Sample, shares: KeptShares): boolean {
+  return (hashOf(sample.id) & (shares[kindOf(sample)] - 1)) === 0;
 }
 
 /**
@@ -14,17 +53,27 @@ export interface Thinning {
  * because one kind may be ten times as frequent.
  */
 export function createThinning(): Thinning {
-  const masks = { drawn: 0, undrawn: 0 };
+  const kept = { drawn: 1, undrawn: 1 };
   let counts = { drawn: 0, undrawn: 0 };
   return {
-    keeps: (sample) => (hashOf(sample.id) & masks[kindOf(sample)]) === 0,
+    keeps: (sample) => isKept(sample, kept),
     count(sample) {
       counts[kindOf(sample)]++;
     },
     halve() {
       const larger = counts.drawn >= counts.undrawn ? "drawn" : "undrawn";
-      masks[larger] = masks[larger] * 2 + 1;
+      kept[larger] *= 2;
       counts = { drawn: 0, undrawn: 0 };
+    },
+    get kept() {
+      return { ...kept };
+    },
+    thinTo({ drawn, undrawn }) {
+      if (drawn <= kept.drawn && undrawn <= kept.undrawn) return false;
+      kept.drawn = Math.max(kept.drawn, drawn);
+      kept.undrawn = Math.max(kept.undrawn, undrawn);
+      counts = { drawn: 0, undrawn: 0 };
+      return true;
     },
   };
 }

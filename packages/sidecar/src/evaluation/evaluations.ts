@@ -26,7 +26,13 @@ import {
   type RunningEvaluations,
 } from "./running-evaluations.ts";
 import { checkSamplesFile } from "./samples-file.ts";
-import type { Analysis, EvaluationNow, Trouble } from "./worker-messages.ts";
+import type {
+  Analysis,
+  EvaluationNow,
+  PoolingAnswers,
+  PoolingCall,
+  Trouble,
+} from "./worker-messages.ts";
 
 /** Converts recorded pairs into samples, and runs the thread that evaluates them. */
 export interface Evaluations extends RecorderObserver<EvaluatedRequest> {
@@ -45,6 +51,8 @@ export interface Evaluations extends RecorderObserver<EvaluatedRequest> {
   readonly latest: Analysis;
   /** Watching enables the rendering of pages for each analysis. */
   watch(isWatched: boolean): void;
+  /** Asks about samples that peers exchange; undefined if nothing is evaluated. Rejects if the thread has ended. */
+  ask<Call extends PoolingCall>(about: Call): Promise<PoolingAnswers[Call["call"]] | undefined>;
   close(): Promise<void>;
 }
 
@@ -168,6 +176,12 @@ class JudgedMirrors implements Evaluations {
 
   watch(isWatched: boolean): void {
     this.#thread?.watch(isWatched);
+  }
+
+  async ask<Call extends PoolingCall>(
+    about: Call,
+  ): Promise<PoolingAnswers[Call["call"]] | undefined> {
+    return await this.#thread?.ask(about);
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,8 @@ import type {
   EvaluationNow,
   EvaluationSetup,
   FromWorker,
+  PoolingAnswers,
+  PoolingCall,
   ToWorker,
   Trouble,
   WorkerSetup,
@@ -25,6 +27,8 @@ export interface JudgeThread {
   reports(): Promise<readonly ShadowReport[]>;
   /** Watching enables pages with each analysis. */
   watch(isWatched: boolean): void;
+  /** Asks about samples that peers exchange. Rejects if the thread ended or needs longer than a minute. */
+  ask<Call extends PoolingCall>(about: Call): Promise<PoolingAnswers[Call["call"]]>;
   close(): Promise<void>;
 }
 
@@ -61,9 +65,9 @@ class WorkerThread implements JudgeThread {
   #isTaking = false;
   #batch: { key: string; sample: Sample }[] = [];
   #hasLost = false;
-  /** Requested reports: those to send, and all by number. */
+  /** Requested reports that are not sent yet, and all that waits for an answer, by number. */
   #requested: number[] = [];
-  readonly #waiting = new Map<number, (reports: readonly ShadowReport[] | Error) => void>();
+  readonly #waiting = new Map<number, (outcome: unknown) => void>();
   #lastId = 0;
 
   constructor(options: JudgeThreadOptions) {
@@ -108,20 +112,30 @@ class WorkerThread implements JudgeThread {
   }
 
   reports(): Promise<readonly ShadowReport[]> {
+    return this.#answerTo<readonly ShadowReport[]>((id) => {
+      this.#requested.push(id);
+      this.#flush();
+    });
+  }
+
+  ask<Call extends PoolingCall>(about: Call): Promise<PoolingAnswers[Call["call"]]> {
+    return this.#answerTo((id) => this.#send({ kind: "ask", id, about }));
+  }
+
+  #answerTo<Answer>(send: (id: number) => void): Promise<Answer> {
     if (this.#isEnded) return Promise.reject(stopped());
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      const settle = (outcome: readonly ShadowReport[] | Error) => {
+      const settle = (outcome: unknown) => {
         clearTimeout(timer);
         this.#waiting.delete(id);
         if (outcome instanceof Error) reject(outcome);
-        else resolve(outcome);
+        else resolve(outcome as Answer);
       };
       const late = new Error("the evaluation did not answer within a minute");
       const timer = setTimeout(() => settle(late), reportTimeoutMs).unref();
       this.#waiting.set(id, settle);
-      this.#requested.push(id);
-      this.#flush();
+      send(id);
     });
   }
 
@@ -157,6 +171,9 @@ class WorkerThread implements JudgeThread {
         break;
       case "trouble":
         this.#options.onTrouble(message);
+        break;
+      case "answer":
+        this.#waiting.get(message.id)?.(message.answer);
         break;
       case "closed":
         break;

@@ -8,9 +8,12 @@ import {
   keep,
   newEvaluation,
   noteEnding,
+  nowOf,
   openBeforeEnd,
   sampleCount,
 } from "./one-evaluation.ts";
+import { judgedSamples } from "./pooled-samples.ts";
+import { createSamplePooling, type SamplePooling } from "./sample-pooling.ts";
 import { openSamplesFile, type SamplesFile, type WantedEvaluation } from "./samples-file.ts";
 import type { EvaluationNow, EvaluationSetup, WorkerSetup } from "./worker-messages.ts";
 
@@ -26,6 +29,8 @@ export interface Judging {
   end(key: string, atMs: number, last?: EvaluationNow): void;
   /** The last reports of closed evaluations, newest first; a new array when they have changed. */
   readonly closedReports: readonly ShadowReport[];
+  /** Samples given to peers, and taken from them. */
+  readonly pooling: SamplePooling;
   close(): void;
 }
 
@@ -57,6 +62,8 @@ class StoredEvaluations implements Judging {
   readonly #running = new Map<string, Evaluation>();
   readonly #closed: ClosedEvaluations;
   closedReports: readonly ShadowReport[] = [];
+  readonly pooling: SamplePooling;
+  #serial = 0;
   #isFullTold = false;
   /** Undefined if no samples are written. */
   #file: SamplesFile | undefined;
@@ -68,6 +75,10 @@ class StoredEvaluations implements Judging {
     for (const each of setup.evaluations) {
       this.#running.set(each.key, newEvaluation(each, setup.capacity));
     }
+    this.pooling = createSamplePooling(this.#running, {
+      capacity: setup.capacity,
+      onStart: (evaluation, t0) => this.#start(evaluation, t0),
+    });
     this.#closed = createClosedEvaluations((evaluation, atMs) => {
       evaluation.report = this.#evaluate(evaluation, atMs);
       evaluation.seen = sampleCount(evaluation);
@@ -133,7 +144,7 @@ class StoredEvaluations implements Judging {
       if (evaluation === undefined) continue;
       evaluation.startedAtMs = startedAtMs;
       evaluation.report = report;
-      for (const sample of samples) evaluation.store.add(sample);
+      for (const sample of samples) evaluation.store.add(sample, ++this.#serial);
     }
     return opened;
   }
@@ -162,7 +173,7 @@ class StoredEvaluations implements Judging {
     if (evaluation === undefined || own.length === 0) return;
     const first = own.reduce((least, { t0 }) => Math.min(least, t0), Number.POSITIVE_INFINITY);
     this.#start(evaluation, first);
-    for (const sample of own) keep(evaluation, sample);
+    for (const sample of own) keep(evaluation, sample, ++this.#serial);
   }
 
   /** Answers arrive in any order: an evaluation starts when its first request was sent, not answered. */
@@ -206,23 +217,27 @@ class StoredEvaluations implements Judging {
   }
 
   #evaluate(evaluation: Evaluation, analyzedAtMs: number): ShadowReport {
-    const { setup: own, store, now, report: earlier } = evaluation;
+    const { setup: own, store, report: earlier } = evaluation;
+    const now = nowOf(evaluation);
+    const { samples, leftOut } = judgedSamples(store, evaluation.pooled);
     // Nothing has started before the first request.
     const startedAtMs = evaluation.startedAtMs ?? analyzedAtMs;
     noteEnding(evaluation, analyzedAtMs);
     const control = this.#controlOf(evaluation);
-    const limits = [...(now?.limitsHit ?? [])];
+    const limits = [...(now?.limitsHit ?? []), ...this.pooling.missing];
     if (store.evicted > 0) limits.push(`${store.evicted} samples were dropped: memory is full`);
     const report = judge({
-      samples: store.all(),
+      samples,
       config: own.config,
-      ...(control === undefined ? {} : { control: control.store.all() }),
+      ...(control === undefined
+        ? {}
+        : { control: judgedSamples(control.store, control.pooled).samples }),
       facts: {
         route: own.route,
         startedAtMs,
         nowMs: analyzedAtMs,
         limitsHit: limits,
-        leftOut: store.evictedPairs,
+        leftOut,
         openBeforeEnd: openBeforeEnd(evaluation, analyzedAtMs),
         ...(earlier === undefined ? {} : { earlier }),
         ...(control?.now === undefined ? {} : { control: control.now.candidate }),

@@ -9,12 +9,16 @@ import {
   stageAfter,
 } from "@umbra/shadow";
 import { defined } from "@umbra/shadow/defined";
+import { mergedNow } from "./merged-now.ts";
+import type { PooledSamples } from "./pooled-samples.ts";
 import type { EvaluationNow, EvaluationSetup } from "./worker-messages.ts";
 
 /** One evaluation with its samples. */
 export interface Evaluation {
   readonly setup: EvaluationSetup;
   readonly store: SampleStore;
+  /** Samples of peers; undefined unless this one judges for all. */
+  pooled: PooledSamples | undefined;
   startedAtMs: number | undefined;
   now: EvaluationNow | undefined;
   report: ShadowReport | undefined;
@@ -40,6 +44,7 @@ export function newEvaluation(setup: EvaluationSetup, capacity: number): Evaluat
   return {
     setup,
     store: createSampleStore(setup, capacity),
+    pooled: undefined,
     startedAtMs: undefined,
     now: undefined,
     report: undefined,
@@ -56,9 +61,14 @@ export function hasBegunBy({ setup: { fromMs = 0 } }: Evaluation, t0: number): b
   return t0 >= fromMs;
 }
 
-/** Stores a sample of the evaluation. */
-export function keep(evaluation: Evaluation, sample: Sample): void {
-  evaluation.store.add(sample);
+/** Stores a sample of the evaluation. `serial`: larger than that of any sample before it. */
+export function keep(evaluation: Evaluation, sample: Sample, serial?: number): void {
+  evaluation.store.add(sample, serial);
+  countOutcome(evaluation, sample);
+}
+
+/** Counts a sample, this process's own or a peer's. */
+export function countOutcome(evaluation: Evaluation, sample: Sample): void {
   if (!sample.mirrored) return;
   evaluation.outcomes++;
   const { ending } = evaluation;
@@ -66,18 +76,29 @@ export function keep(evaluation: Evaluation, sample: Sample): void {
 }
 
 /** Number of samples so far, also of those that were dropped. */
-export function sampleCount({ store }: Evaluation): number {
-  return store.size + store.evicted;
+export function sampleCount({ store, pooled }: Evaluation): number {
+  const others = pooled === undefined ? 0 : pooled.store.size + pooled.store.evicted;
+  return store.size + store.evicted + others;
+}
+
+/** What is known at this moment, together with what peers know. */
+export function nowOf({ now, pooled }: Evaluation): EvaluationNow | undefined {
+  if (now === undefined || pooled === undefined) return now;
+  return mergedNow(
+    now,
+    [...pooled.heads.values()].map(({ counts }) => counts),
+  );
 }
 
 /** Number of mirrored requests without an outcome. */
-export function openRequests({ now, outcomes }: Evaluation): number {
-  return Math.max(0, (now?.counts.dispatched ?? 0) - outcomes);
+export function openRequests(evaluation: Evaluation): number {
+  return Math.max(0, (nowOf(evaluation)?.counts.dispatched ?? 0) - evaluation.outcomes);
 }
 
 /** Once after the end of a stage: waits for all requests that were running at the last update. */
 export function noteEnding(evaluation: Evaluation, nowMs: number): void {
-  const { setup, startedAtMs, report, now, ending } = evaluation;
+  const { setup, startedAtMs, report, ending } = evaluation;
+  const now = nowOf(evaluation);
   const stage = stageAfter(report);
   if (startedAtMs === undefined || now === undefined || ending?.stage === stage) return;
   if (!isOver(nowMs - startedAtMs, setup.config, stage) && !now.isBudgetSpent) return;

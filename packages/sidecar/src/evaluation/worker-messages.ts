@@ -6,6 +6,7 @@ import type {
   ShadowReport,
 } from "@umbra/shadow";
 import type { Section } from "@umbra/shadow/html";
+import type { WantedPage } from "./sample-pooling.ts";
 
 /** One candidate of one route, which the worker evaluates. */
 export interface EvaluationSetup {
@@ -77,7 +78,31 @@ export type ToWorker =
   | { readonly kind: "look"; readonly id: number }
   /** Enables or disables pages with each analysis. Enabling starts an analysis immediately. */
   | { readonly kind: "watch"; readonly isWatched: boolean }
+  /** Asks about samples that peers exchange. Answered by `answer` with the same id. */
+  | { readonly kind: "ask"; readonly id: number; readonly about: PoolingCall }
   | { readonly kind: "close" };
+
+/** A call of `SamplePooling`. */
+export type PoolingCall =
+  | { readonly call: "page"; readonly evaluation: string; readonly after: number }
+  | { readonly call: "wanted"; readonly replica: string }
+  | {
+      readonly call: "take";
+      readonly replica: string;
+      readonly evaluation: string;
+      readonly page: string;
+    }
+  | { readonly call: "stop" }
+  | { readonly call: "setMissing"; readonly replicas: number };
+
+/** What each call returns. */
+export interface PoolingAnswers {
+  readonly page: string | undefined;
+  readonly wanted: readonly WantedPage[];
+  readonly take: "more" | "end" | "invalid";
+  readonly stop: undefined;
+  readonly setMissing: undefined;
+}
 
 export interface Trouble {
   readonly text: string;
@@ -92,4 +117,5 @@ export type FromWorker =
   /** A batch of samples was stored: the next one may be sent. */
   | { readonly kind: "taken" }
   | ({ readonly kind: "trouble" } & Trouble)
+  | { readonly kind: "answer"; readonly id: number; readonly answer: unknown }
   | { readonly kind: "closed" };

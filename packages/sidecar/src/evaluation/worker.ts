@@ -1,7 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { createJudging } from "./judging.ts";
 import { pagesOf } from "./report-pages.ts";
-import type { FromWorker, ToWorker, WorkerSetup } from "./worker-messages.ts";
+import type { FromWorker, PoolingCall, ToWorker, WorkerSetup } from "./worker-messages.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("this file is a worker's");
@@ -44,6 +44,9 @@ port.on("message", (message: ToWorker) => {
       isWatched = message.isWatched;
       if (isWatched) analyze();
       break;
+    case "ask":
+      send({ kind: "answer", id: message.id, answer: answerOf(message.about) });
+      break;
     case "close":
       clearInterval(analyzing);
       judging.close();
@@ -52,3 +55,19 @@ port.on("message", (message: ToWorker) => {
       break;
   }
 });
+
+function answerOf(about: PoolingCall): unknown {
+  const { pooling } = judging;
+  switch (about.call) {
+    case "page":
+      return pooling.page(about.evaluation, about.after);
+    case "wanted":
+      return pooling.wanted(about.replica);
+    case "take":
+      return pooling.take(about.replica, about.evaluation, about.page);
+    case "stop":
+      return pooling.stop();
+    case "setMissing":
+      return pooling.setMissing(about.replicas);
+  }
+}

@@ -47,6 +47,7 @@ export function createMirroredRun({ topology, pools = new Map(), samplesFile }: 
         begin: (next, last) => judging.begin(next, last),
         end: (key, atMs, last) => judging.end(key, atMs, last),
         watch: () => undefined,
+        ask: () => Promise.reject(new Error("this run has no peers")),
         close: async () => judging.close(),
         async reports() {
           judging.update(current());

@@ -1,0 +1,101 @@
+import {
+  createSampleStore,
+  isKept,
+  type KeptShares,
+  type LeftOut,
+  type Sample,
+  type SampleStore,
+  twinOf,
+} from "@umbra/shadow";
+import type { PageHead } from "./samples-page.ts";
+
+/** The samples of one evaluation that peers have measured, in bounded memory. */
+export interface PooledSamples {
+  readonly store: SampleStore;
+  /** What each peer says about the evaluation; also peers that have gone, whose samples stay. */
+  readonly heads: ReadonlyMap<string, PageHead>;
+  /** Serial of the last sample taken from a peer; 0 for a new one. */
+  cursorOf(replica: string): number;
+  /** Takes a page. Returns its samples that are new. */
+  take(replica: string, head: PageHead, samples: readonly Sample[]): readonly Sample[];
+}
+
+/** Most peers whose counts are kept: pods come and go. Those heard from longest ago are removed. */
+const maxReplicas = 256;
+
+export function createPooledSamples(
+  names: Pick<Sample, "route" | "candidate">,
+  capacity: number,
+): PooledSamples {
+  const store = createSampleStore(names, capacity);
+  const heads = new Map<string, PageHead>();
+  /** A peer that restarts with its samples file has another name and the same samples. */
+  let known = new Set<string>();
+
+  function isNew({ id, t0 }: Sample): boolean {
+    const before = known.size;
+    known.add(`${id} ${t0}`);
+    return known.size > before;
+  }
+
+  return {
+    store,
+    heads,
+    cursorOf: (replica) => heads.get(replica)?.next ?? 0,
+    take(replica, head, samples) {
+      heads.delete(replica);
+      heads.set(replica, head);
+      const [oldest] = heads.keys();
+      if (heads.size > maxReplicas && oldest !== undefined) heads.delete(oldest);
+      store.thinTo(head.kept);
+      const fresh = samples.filter(isNew);
+      for (const sample of fresh) store.add(sample);
+      // The store keeps to its size, and never takes back what it has left out.
+      if (known.size > 2 * capacity) {
+        known = new Set([...store.all()].map(({ id, t0 }) => `${id} ${t0}`));
+      }
+      return fresh;
+    },
+  };
+}
+
+/** The samples of an evaluation that are judged, and how many mirrored requests are not among them. */
+export interface JudgedSamples {
+  readonly samples: Iterable<Sample>;
+  readonly leftOut: LeftOut;
+}
+
+/**
+ * Own samples and those of peers together. If one of the stores was full, the others leave out the same
+ * requests, so that what is judged is a fair part of all.
+ */
+export function judgedSamples(own: SampleStore, pooled: PooledSamples | undefined): JudgedSamples {
+  if (pooled === undefined) return { samples: own.all(), leftOut: own.evictedPairs };
+  const shares = commonShares(own.kept, pooled.store.kept);
+  const samples: Sample[] = [];
+  const unequal = { paired: 0, lost: 0, unsent: 0, unmeasured: 0 };
+  for (const store of [own, pooled.store]) {
+    for (const sample of store.all()) {
+      if (isKept(sample, shares)) samples.push(sample);
+      else if (sample.mirrored) unequal[twinOf(sample)]++;
+    }
+  }
+  const told = [...pooled.heads.values()].map(({ leftOut }) => leftOut);
+  return {
+    samples,
+    leftOut: [own.evictedPairs, pooled.store.evictedPairs, unequal, ...told].reduce(sumOf),
+  };
+}
+
+function commonShares(a: KeptShares, b: KeptShares): KeptShares {
+  return { drawn: Math.max(a.drawn, b.drawn), undrawn: Math.max(a.undrawn, b.undrawn) };
+}
+
+function sumOf(a: LeftOut, b: LeftOut): LeftOut {
+  return {
+    paired: a.paired + b.paired,
+    lost: a.lost + b.lost,
+    unsent: a.unsent + b.unsent,
+    unmeasured: a.unmeasured + b.unmeasured,
+  };
+}
