@@ -66,7 +66,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     pairs: () => recorder.pairCount,
     isCompatible: options.compatMetrics ?? false,
   });
-  const secret = newSecret();
+  const secret = options.peers?.keys.samples ?? newSecret();
   const load = createLoadCount(pools, now);
   const captures = createCapturesOf(options, { secret, metrics });
   const evaluations = startJudging(options, { pools, mirrors, load, secret, captures, metrics });
@@ -274,6 +274,7 @@ function createPools(
     timeEvery: 64,
     onGone,
     ...(fallbacks === undefined ? {} : { fallbacks }),
+    ...(options.peers === undefined ? {} : { promptSeed: options.peers.keys.promptSeed }),
     onEvent(event) {
       metrics().poolTold(event);
       logPoolEvent(event, log);

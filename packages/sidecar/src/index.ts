@@ -18,6 +18,8 @@ export type { MetricFamily } from "./metrics/exposition.ts";
 export type { Budget } from "./mirror/budget.ts";
 export type { IneligibleReason } from "./mirror/eligibility.ts";
 export type { MirrorState } from "./mirror/mirror-gate.ts";
+export { type PeerKeys, readPeerKeys } from "./peers/peer-keys.ts";
+export type { PeersOptions } from "./peers/peers.ts";
 export type { GatewayOptions } from "./requests/gateway-stream.ts";
 export { type ReadKey, readEndpointKey } from "./scrape/endpoint-key.ts";
 export { type EndpointConnectOptions, endpointConnectOptions } from "./scrape/endpoint-trust.ts";

@@ -4,6 +4,7 @@ import type { AdsAddress } from "./configuration/ads-listener.ts";
 import type { RolloutListener } from "./configuration/configuration-rollout.ts";
 import type { FollowedKinds } from "./configuration/followed-kinds.ts";
 import type { StatusWrites } from "./configuration/status-writes.ts";
+import type { PeersOptions } from "./peers/peers.ts";
 import type { GatewayOptions } from "./requests/gateway-stream.ts";
 import type { CertificateSource } from "./tls/certificates.ts";
 
@@ -56,6 +57,8 @@ export interface SidecarOptions {
   readonly compatMetrics?: boolean;
   /** Creates spans for each request with the OpenTelemetry SDK that was loaded at start. */
   readonly traces?: boolean;
+  /** Peers of this sidecar, and how they find each other. Absent: there are none. */
+  readonly peers?: PeersOptions;
   /** Allows admin calls that change something from any address; without it, only from loopback. */
   readonly adminToken?: string;
 }

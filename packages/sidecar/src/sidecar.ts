@@ -26,6 +26,8 @@ import { PolicyVerdicts } from "./evaluation/policy-verdicts.ts";
 import type { MetricFamily } from "./metrics/exposition.ts";
 import { version } from "./metrics/process-metrics.ts";
 import { withOwnMemory } from "./own-memory.ts";
+import { addPeerMetrics } from "./peers/peer-metrics.ts";
+import { type Peers, startPeers } from "./peers/peers.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
 import { observeExchange } from "./requests/observe.ts";
 import { pickExchange } from "./requests/pick-exchange.ts";
@@ -45,6 +47,10 @@ export interface Sidecar {
   readonly probesAddress: string | undefined;
   /** Where ADS is served; undefined without `ads`. */
   readonly adsAddress: string | undefined;
+  /** Where peers connect; undefined without `peers`. */
+  readonly peersAddress: string | undefined;
+  /** Replaces the addresses of the peers; no effect without `peers`. */
+  setPeers(addresses: readonly string[]): void;
   /** The metrics of `/metrics`, except those of Node.js. */
   readonly metrics: readonly MetricFamily[];
   /** Changes what the sidecar serves, in steps, so that Envoy can follow in between. */
@@ -103,13 +109,14 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
   });
   const live = createLive(options, parts, serving);
   const opened: HttpServer[] = [];
-
+  const peers = createSidecarPeers(options, parts);
   const verdicts = new PolicyVerdicts();
 
   async function tearDown(graceMs: number): Promise<void> {
     for (const timer of timers) clearInterval(timer);
     certificates?.close();
     key?.close();
+    await peers.close();
     await closeStreams(server, pools, graceMs);
     // Last: an Envoy that is restarted meanwhile needs its configuration.
     await live.close();
@@ -121,14 +128,13 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
   try {
     const grpcAddress = await server.listen(options.grpc);
     const adsAddress = await live.listen();
+    await peers.start();
     const { admin, probes } = await openPages(options, parts, { readiness, live, opened });
     readiness.begin();
     log.info({ grpc: grpcAddress, admin: admin.address, pools: [...pools.keys()] }, "serving");
     return {
-      grpcAddress,
-      ...{ adminAddress: admin.address, probesAddress: probes?.address },
-      adsAddress,
-      apply: live.apply,
+      ...{ grpcAddress, adminAddress: admin.address, probesAddress: probes?.address, adsAddress },
+      ...{ peersAddress: peers.address(), setPeers: peers.setAddresses, apply: live.apply },
       verdicts: () => verdicts.update(parts.evaluations.latest.reports),
       ...{ metrics: metrics.exposition.families, faulted: metrics.faulted, serving },
       async close(graceMs, drainMs = 0) {
@@ -172,6 +178,28 @@ async function openPages(
   const probes = await serveRoutes(options.probes, probeRoutes(asked));
   opened.push(probes);
   return { admin, probes };
+}
+
+/** The peers, which start once this process serves. */
+function createSidecarPeers(
+  { peers: options, log }: SidecarOptions,
+  { pools, mirrors, evaluations, metrics }: SidecarParts,
+) {
+  let peers: Peers | undefined;
+  addPeerMetrics(metrics.exposition, () => peers);
+  return {
+    async start(): Promise<void> {
+      if (options === undefined) return;
+      peers = await startPeers(options, {
+        ...{ pools, now, random: Math.random, log },
+        ask: (about) => evaluations.ask(about),
+        onShare: (share) => mirrors.setBudgetShare(share),
+      });
+    },
+    address: () => peers?.address,
+    setAddresses: (addresses: readonly string[]) => peers?.setAddresses(addresses),
+    close: async () => peers?.close(),
+  };
 }
 
 function startTimers(parts: SidecarParts, gone: Gone): readonly NodeJS.Timeout[] {

@@ -220,6 +220,37 @@ describe("budget", () => {
     expect(budget.used).toMatchObject({ tokens: 1, duration: 1 });
   });
 
+  test.each([
+    { name: "requests in flight", limit: { maxInFlight: 10 } },
+    { name: "all requests", limit: { maxRequests: 10 } },
+  ])("$name of all processes together are the limit, which need not be divisible", ({ limit }) => {
+    const taken = [0, 1, 2].map((at) => {
+      const budget = createBudget(limit, () => 0);
+      budget.setShare({ of: 3, at });
+      return Array.from({ length: 20 }, () => budget.take(1)).filter((r) => r === undefined).length;
+    });
+    expect(taken).toEqual([4, 3, 3]);
+  });
+
+  test("a process without a part of a limit takes nothing, and all of it once the peers have gone", () => {
+    const budget = createBudget({ maxInFlight: 1, maxTokens: 1 }, () => 0);
+    budget.setShare({ of: 2, at: 1 });
+    expect(budget.take(1)).toBe("tokens");
+    budget.setShare({ of: 1, at: 0 });
+    expect(budget.take(1)).toBeUndefined();
+  });
+
+  test("the rate is divided", () => {
+    const clock = { ms: 0 };
+    const budget = createBudget({ maxRequestsPerSecond: 10 }, () => clock.ms);
+    budget.setShare({ of: 4, at: 3 });
+    clock.ms = 60_000;
+    let taken = 0;
+    for (; clock.ms < 120_000; clock.ms += 50) taken += Number(budget.take(1) === undefined);
+    expect(taken).toBeGreaterThanOrEqual(149);
+    expect(taken).toBeLessThanOrEqual(153);
+  });
+
   test("without limits there is always room", () => {
     const budget = createBudget(undefined, () => 0);
     expect(

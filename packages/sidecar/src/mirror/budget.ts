@@ -10,6 +10,8 @@ export interface Budget {
   spend(tokens: number): void;
   /** Replaces the limits. What is used stays used. */
   setLimits(limits: BudgetLimits | undefined): void;
+  /** Sets which part of all limits but time is this process's. */
+  setShare(share: BudgetShare): void;
   /** Starts the limits that end an evaluation again: requests, tokens and time. */
   restart(): void;
   readonly inFlight: number;
@@ -22,6 +24,18 @@ export interface Budget {
 /** An absent value means no limit. */
 export type BudgetLimits = { readonly [K in keyof MirrorBudget]?: MirrorBudget[K] | undefined };
 
+/** A process's part of a budget: `of` processes share it, and this one is number `at` of them, from 0 on. */
+export interface BudgetShare {
+  readonly of: number;
+  readonly at: number;
+}
+
+/** The parts of all processes together are the limit, which need not be divisible. */
+function partOf(limit: number | undefined, { of, at }: BudgetShare): number | undefined {
+  if (limit === undefined) return undefined;
+  return Math.floor(limit / of) + (at < limit % of ? 1 : 0);
+}
+
 const noLimit = Number.POSITIVE_INFINITY;
 
 /** Creates a budget. `now` is monotonic, in ms. The time starts with the first request. */
@@ -29,13 +43,14 @@ export function createBudget(given: BudgetLimits | undefined, now: () => number)
   let limits = given ?? {};
   let [inFlight, requests, tokens] = [0, 0, 0];
   let startedAt: number | undefined;
+  let share: BudgetShare = { of: 1, at: 0 };
   const rate = createRate(limits.maxRequestsPerSecond, now);
 
   function used() {
     const elapsedMs = startedAt === undefined ? 0 : now() - startedAt;
     return {
-      requests: shareOf(requests, limits.maxRequests),
-      tokens: shareOf(tokens, limits.maxTokens),
+      requests: shareOf(requests, partOf(limits.maxRequests, share)),
+      tokens: shareOf(tokens, partOf(limits.maxTokens, share)),
       duration: shareOf(elapsedMs, limits.maxDurationMs),
     };
   }
@@ -43,14 +58,15 @@ export function createBudget(given: BudgetLimits | undefined, now: () => number)
   return {
     take(bodyBytes) {
       startedAt ??= now();
-      const { maxBodyBytes = noLimit, maxInFlight = noLimit } = limits;
-      const share = used();
-      if (share.duration >= 1) return "duration";
-      if (share.requests >= 1) return "requests";
-      if (share.tokens >= 1) return "tokens";
+      const { maxBodyBytes = noLimit } = limits;
+      const maxInFlight = partOf(limits.maxInFlight, share) ?? noLimit;
+      const spent = used();
+      if (spent.duration >= 1) return "duration";
+      if (spent.requests >= 1) return "requests";
+      if (spent.tokens >= 1) return "tokens";
       if (bodyBytes > maxBodyBytes) return "size";
       if (inFlight >= maxInFlight) return "concurrency";
-      if (!rate.take()) return "rate";
+      if (!rate.take(share.of)) return "rate";
       inFlight++;
       requests++;
       return undefined;
@@ -65,6 +81,9 @@ export function createBudget(given: BudgetLimits | undefined, now: () => number)
       rate.change(next.maxRequestsPerSecond);
       limits = next;
     },
+    setShare(next) {
+      share = next;
+    },
     restart() {
       [requests, tokens] = [0, 0];
       startedAt = undefined;
@@ -76,7 +95,7 @@ export function createBudget(given: BudgetLimits | undefined, now: () => number)
       return used();
     },
     get isSpent() {
-      return Object.values(used()).some((share) => share >= 1);
+      return Object.values(used()).some((each) => each >= 1);
     },
   };
 }
@@ -87,10 +106,12 @@ function createRate(perSecond: number | undefined, now: () => number) {
   let rate = perSecond;
   let [level, filledAt] = [depthOf(rate ?? 0), now()];
   return {
-    take(): boolean {
+    /** `of`: how many processes share the rate. */
+    take(of: number): boolean {
       if (rate === undefined) return true;
       const nowMs = now();
-      level = Math.min(depthOf(rate), level + ((nowMs - filledAt) / 1_000) * rate);
+      const own = rate / of;
+      level = Math.min(depthOf(own), level + ((nowMs - filledAt) / 1_000) * own);
       filledAt = nowMs;
       if (level < 1) return false;
       level--;
@@ -104,7 +125,8 @@ function createRate(perSecond: number | undefined, now: () => number) {
   };
 }
 
-/** 0 without a limit. */
+/** 0 without a limit, 1 without a part of it. */
 function shareOf(value: number, limit: number | undefined): number {
+  if (limit === 0) return 1;
   return limit === undefined || value === 0 ? 0 : Math.min(1, value / limit);
 }

@@ -1,7 +1,7 @@
 import { type Mirror, resourceName } from "@umbra/envoy-config";
 import type { DropReason, FunnelCounts } from "@umbra/shadow";
 import { type Breaker, createBreaker } from "./breaker.ts";
-import { type Budget, type BudgetLimits, createBudget } from "./budget.ts";
+import { type Budget, type BudgetLimits, type BudgetShare, createBudget } from "./budget.ts";
 import { type IneligibleReason, ineligibleFor } from "./eligibility.ts";
 import { evaluationKey } from "./evaluation-key.ts";
 import { shareOf } from "./keyed-hash.ts";
@@ -30,6 +30,8 @@ export interface MirrorGate {
   change(mirror: Mirror, maxBodyBytes?: number): void;
   /** A new evaluation begins: its counts and the budget that ends an evaluation start at 0. */
   restart(): void;
+  /** Sets which part of its budget is this process's. */
+  setBudgetShare(share: BudgetShare): void;
   /** 0..1,000,000 */
   setShare(perMillion: number): void;
   /** `unjudged`: the evaluation thread ended. */
@@ -178,6 +180,10 @@ class CountingGate implements MirrorGate {
     this.#before = this.#countsSoFar();
     this.#startedAtMs = undefined;
     this.#budget.restart();
+  }
+
+  setBudgetShare(share: BudgetShare): void {
+    this.#budget.setShare(share);
   }
 
   setShare(share: number): void {

@@ -10,6 +10,7 @@ import {
 import { isCensored, type Leg } from "@umbra/shadow";
 import type { ComparisonSettings } from "../answers/comparison-messages.ts";
 import type { RequestObserver } from "../decision/request-observer.ts";
+import type { BudgetShare } from "./budget.ts";
 import { gatesFor } from "./gates-for.ts";
 import type { MirrorGate, TwinEnd } from "./mirror-gate.ts";
 
@@ -58,6 +59,8 @@ export interface MirrorRegistry extends RequestObserver<TwinsOfRequest> {
   /** Returns a mirror, even one that has left the topology, until it is removed. */
   get(mirror: string): GatedMirror | undefined;
   gateOf(mirror: string): MirrorGate | undefined;
+  /** Sets which part of every budget is this process's, also of mirrors that come later. */
+  setBudgetShare(share: BudgetShare): void;
   /** Notifies the twin's controller of its end, once. */
   finished(twin: CountedTwin, end?: TwinEnd): void;
   /** True if the mirror's requests are measured and evaluated. */
@@ -82,6 +85,7 @@ export function createMirrorRegistry(topology: Topology, now: () => number): Mir
 
 class Mirrors implements MirrorRegistry {
   readonly #now: () => number;
+  #budgetShare: BudgetShare = { of: 1, at: 0 };
   /** Mirrors of the topology begun last. */
   #current: ReadonlyMap<string, GatedMirror> = new Map();
   /** Mirrors that have left the topology, and that routes of Envoy may still name. */
@@ -137,8 +141,14 @@ class Mirrors implements MirrorRegistry {
     return this.get(mirror)?.isEvaluated === true;
   }
 
+  setBudgetShare(share: BudgetShare): void {
+    this.#budgetShare = share;
+    for (const gate of this.#gates) gate.setBudgetShare(share);
+  }
+
   begin(topology: Topology): void {
     const gates = gatesFor(topology, this.#gates, this.#now);
+    for (const gate of gates.values()) gate.setBudgetShare(this.#budgetShare);
     this.judged = judgedOf([...gates.values()]);
     const judged = new Set(this.judged.values());
     const current = new Map<string, GatedMirror>();

@@ -64,6 +64,8 @@ export interface ServedPoolOptions {
   readonly fallbacks?: number;
   /** Maximum time in a queue, in ms; absent: from the queue's configuration. */
   readonly maxWaitMs?: number;
+  /** Seed of the prompts' hashes, as in the scheduler: the same on all peers. */
+  readonly promptSeed?: number;
   /** Measure the plugins in 1 of this many picks, as in the scheduler. */
   readonly timeEvery?: number;
 }
