@@ -7,6 +7,7 @@ import {
   type CertificateSource,
   type FollowedKinds,
   type RolloutListener,
+  type Sidecar,
   startSidecar,
 } from "@umbra/sidecar";
 import type { Command } from "commander";
@@ -17,6 +18,7 @@ import { CommandError, UsageError } from "../errors.ts";
 import { hostPort } from "../flag-values.ts";
 import { commandOf } from "../flags.ts";
 import type { Io } from "../io.ts";
+import { followPeers } from "../kube/peer-addresses.ts";
 import type { StatusesInCluster } from "../kube/write-statuses.ts";
 import { containFaults } from "../process/contain-faults.ts";
 import {
@@ -34,14 +36,26 @@ import {
   gatewayOptions,
   type KnownPools,
 } from "../resources/gateway-flags.ts";
-import { type KubeFlags, kubeFlags } from "../resources/kube-flags.ts";
+import { type KubeFlags, kubeChoiceOf, kubeFlags } from "../resources/kube-flags.ts";
+import {
+  type PeersChoice,
+  type PeersFlags,
+  peersFlags,
+  peersOf,
+} from "../resources/peers-flags.ts";
 import { runFlags, type ServeFlags } from "../resources/run-flags.ts";
 import { type SidecarTlsFlags, sidecarTlsFlags } from "../resources/sidecar-flags.ts";
 import { type TopologyFlags, topologyFlags } from "../resources/topology-flags.ts";
 import { type ConfigurationApplier, createApplier } from "../serve/apply-updates.ts";
 import { openConfiguration } from "../serve/configuration-input.ts";
 
-type Flags = TopologyFlags & KubeFlags & GatewayFlags & ServeFlags & AdsFlags & SidecarTlsFlags;
+type Flags = TopologyFlags &
+  KubeFlags &
+  GatewayFlags &
+  ServeFlags &
+  AdsFlags &
+  PeersFlags &
+  SidecarTlsFlags;
 
 /** `umbra serve`: runs the sidecar until SIGINT or SIGTERM. */
 export function serveCommand(io: Io): Command {
@@ -56,7 +70,15 @@ export function serveCommand(io: Io): Command {
       "umbra serve -f examples/mirror --ads unix:/run/umbra/ads.sock",
       "umbra serve --kube --namespace inference --ads unix:/run/umbra/ads.sock",
     ],
-    flags: [topologyFlags, kubeFlags, gatewayFlags, runFlags, adsFlags, sidecarTlsFlags],
+    flags: [
+      topologyFlags,
+      kubeFlags,
+      gatewayFlags,
+      runFlags,
+      adsFlags,
+      peersFlags,
+      sidecarTlsFlags,
+    ],
   })
     .addOption(handOverOption())
     .action(async (flags: Flags & HandOverFlag) => {
@@ -68,6 +90,7 @@ export function serveCommand(io: Io): Command {
 
 async function serve(flags: Flags, handed: HandOver | undefined, io: Io): Promise<void> {
   const envoy = handed === undefined ? envoyOf(flags, io) : handed.envoy;
+  const peers = peersOf(flags, { hasKube: flags.kube === true });
   const log = createLog(flags);
   const complete = createSystemTrust(flags.systemCa, io);
   const applier = createApplier({ log, complete });
@@ -92,6 +115,7 @@ async function serve(flags: Flags, handed: HandOver | undefined, io: Io): Promis
       first,
       applier,
       ads: envoy?.ads,
+      peers,
       onRollout,
       namespaces,
       followedKinds,
@@ -125,6 +149,7 @@ interface Configured {
   readonly first: ConfigurationUpdate;
   readonly applier: ConfigurationApplier;
   readonly ads: AdsAddress | undefined;
+  readonly peers: PeersChoice | undefined;
   readonly onRollout: RolloutListener;
   readonly namespaces: KnownPools["followed"];
   readonly followedKinds: FollowedKinds | undefined;
@@ -138,7 +163,7 @@ interface Surroundings {
 }
 
 async function runSidecar(
-  { first, applier, ads, onRollout, namespaces, followedKinds, statuses }: Configured,
+  { first, applier, ads, peers, onRollout, namespaces, followedKinds, statuses }: Configured,
   { flags, log, io }: Surroundings,
 ): Promise<void> {
   const { topology } = first;
@@ -147,7 +172,7 @@ async function runSidecar(
     admin: hostPort(flags.admin, "--admin"),
     log,
     ...certificateSource(flags),
-    ...defined({ ads, followedKinds, statusWrites: statuses?.writes }),
+    ...defined({ ads, followedKinds, peers: peers?.options, statusWrites: statuses?.writes }),
     onRollout,
     ...gatewayOptions(flags, { pools: topology.pools, followed: namespaces }),
     ...sidecarOptions(flags),
@@ -156,6 +181,7 @@ async function runSidecar(
   });
   applier.begin(sidecar, first);
   statuses?.begin(sidecar);
+  const following = followPeersOf(peers, sidecar, { flags, log, io });
   const stopContaining = containFaults(process, {
     log,
     onFault: sidecar.faulted,
@@ -165,11 +191,27 @@ async function runSidecar(
   try {
     if (!io.signal.aborted) await once(io.signal, "abort");
     log.info("ending");
+    await following?.close();
     // Another process can write statuses while this one ends.
     await Promise.all([statuses?.close(), sidecar.close(flags.grace, flags.drain)]);
   } finally {
     stopContaining();
   }
+}
+
+/** Follows the addresses of the peers, if they are in a Service. */
+function followPeersOf(
+  peers: PeersChoice | undefined,
+  sidecar: Pick<Sidecar, "setPeers">,
+  { flags, log, io }: Surroundings,
+): { close(): Promise<void> } | undefined {
+  const choice = kubeChoiceOf(flags);
+  if (peers?.service === undefined || choice === undefined) return undefined;
+  return followPeers({
+    ...{ choice, env: io.env, service: peers.service },
+    onChange: sidecar.setPeers,
+    onProblem: (words) => log.warn(words),
+  });
 }
 
 function sidecarOptions(flags: ServeFlags) {

@@ -24,7 +24,7 @@ export interface KubeSourceOptions {
   readonly choice: KubeChoice;
   readonly kindsOf: KindsOf;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** True: a command reads once, so it waits for no other replica's lists. */
+  /** True: a command reads once, so it waits for no other peer's lists. */
   readonly isOnce?: boolean;
   readonly onProblem: (words: string) => void;
 }
@@ -81,7 +81,8 @@ export function openKube(options: KubeSourceOptions): KubeSource {
   };
 }
 
-function clientOf({ file }: KubeChoice, env: KubeSourceOptions["env"]): ApiClient {
+/** Throws CommandError when the kubeconfig can't be used. */
+export function clientOf({ file }: KubeChoice, env: KubeSourceOptions["env"]): ApiClient {
   try {
     return createApiClient(readAccess(file === undefined ? {} : { file }, env), `umbra/${version}`);
   } catch (cause) {
