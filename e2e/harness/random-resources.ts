@@ -211,7 +211,7 @@ function pathModifier(): fc.Arbitrary<object> {
   );
 }
 
-/** Filters of a rule that may stand together. */
+/** Filters of a rule that may be used together. */
 function filters(): fc.Arbitrary<object[]> {
   const rewrite = fc.record(
     { hostname: oddly("new.test", "x.y.test"), path: pathModifier() },
@@ -309,7 +309,7 @@ function backendRef(): fc.Arbitrary<object> {
   return fc.tuple(target(), own).map(([ref, more]) => ({ ...ref, ...more }));
 }
 
-/** Filters of one backend that may stand together: a redirect is by itself. */
+/** Filters of one backend that may be used together: a redirect is by itself. */
 function ownFilters(): fc.Arbitrary<object[]> {
   const others = filters().map((all) => all.filter((each) => !("cors" in each)));
   const serving = fc

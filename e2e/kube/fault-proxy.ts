@@ -16,7 +16,7 @@ export interface ListFault {
   readonly times: number;
 }
 
-/** Stands between clients and a real API server, sees their LISTs, and answers some of them with a fault. */
+/** Is between clients and a real API server, sees their LISTs, and answers some of them with a fault. */
 export class FaultProxy {
   readonly lists: SeenList[] = [];
   readonly #upstream: URL;

@@ -1,3 +1,5 @@
+import type { OutputSettings } from "@umbra/shadow/evaluation";
+
 /**
  * Settings of a mirror and its evaluation, from a ShadowPolicy or by default. Plain data, with all defaults filled in.
  */
@@ -104,7 +106,7 @@ export interface EvaluationPolicy {
 }
 
 /** How the texts of answers are compared. Only numbers and names of them are kept. */
-export interface OutputPolicy {
+export interface OutputPolicy extends OutputSettings {
   /** `off`: no text is looked at. */
   readonly mode: "off" | "numbers";
   /** Bytes of text held of each answer until its pair is compared. */

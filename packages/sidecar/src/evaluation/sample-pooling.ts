@@ -3,7 +3,7 @@ import { configHash } from "@umbra/shadow";
 import { countOutcome, type Evaluation, hasBegunBy } from "./one-evaluation.ts";
 import { createPooledSamples } from "./pooled-samples.ts";
 import { pageOf, parsePage } from "./samples-page.ts";
-import type { EvaluationSetup } from "./worker-messages.ts";
+import type { EvaluationSetup, WantedPage } from "./worker-messages.ts";
 
 /** Gives the samples of running evaluations to peers, and takes theirs while this one judges for all. */
 export interface SamplePooling {
@@ -19,13 +19,6 @@ export interface SamplePooling {
   setMissing(replicas: number): void;
   /** Words for the report; empty if nothing is missing. */
   readonly missing: readonly string[];
-}
-
-/** A page to ask for. */
-export interface WantedPage {
-  /** Names what is compared and how it is judged: only samples of equal evaluations may be judged together. */
-  readonly evaluation: string;
-  readonly after: number;
 }
 
 export interface SamplePoolingOptions {

@@ -6,7 +6,6 @@ import type {
   ShadowReport,
 } from "@umbra/shadow";
 import type { Section } from "@umbra/shadow/html";
-import type { WantedPage } from "./sample-pooling.ts";
 
 /** One candidate of one route, which the worker evaluates. */
 export interface EvaluationSetup {
@@ -81,6 +80,14 @@ export type ToWorker =
   /** Asks about samples that peers exchange. Answered by `answer` with the same id. */
   | { readonly kind: "ask"; readonly id: number; readonly about: PoolingCall }
   | { readonly kind: "close" };
+
+/** A page of samples to ask a peer for. */
+export interface WantedPage {
+  /** Names what is compared and how it is judged: only samples of equal evaluations may be judged together. */
+  readonly evaluation: string;
+  /** Serial of the last sample that is known. */
+  readonly after: number;
+}
 
 /** A call of `SamplePooling`. */
 export type PoolingCall =
