@@ -63,6 +63,7 @@ const badValues: Readonly<Record<string, readonly string[]>> = {
   "ip:port,…": lists,
   "samples=count": ["", "5", "samples=", "samples=0", "samples=-1", "samples=1.5", "samples=1e9"],
   "key=value": ["", "nonsense", "=value"],
+  "namespace/name": ["", "a", "a/", "/b", "a/b/c", "A/b"],
   name: names,
   pool: names,
   // Reading and writing these files is tested below.
@@ -210,6 +211,7 @@ describe("a flag with a right value", () => {
         "host:port": "127.0.0.1:1",
         address: "127.0.0.1:1",
         ip: "127.0.0.1",
+        "namespace/name": "a/b",
         name: "a",
         pool: "a",
       },
@@ -237,7 +239,7 @@ describe("a flag with a right value", () => {
       await root.parseAsync(["node", "umbra", ...each.words, ...line, `${each.flag}=${value}`]);
       const read: unknown = command?.opts()[each.option.attributeName()];
       const last: unknown =
-        Array.isArray(read) && ["name", "key=value"].includes(shapeOf(each.option))
+        Array.isArray(read) && ["name", "host:port", "key=value"].includes(shapeOf(each.option))
           ? read.at(-1)
           : read;
       const want: Readonly<Record<string, unknown>> = { "samples=count": 3, "seconds,…": [10, 20] };
