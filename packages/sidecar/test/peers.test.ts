@@ -5,6 +5,7 @@ import { createPool, type PoolState } from "@umbra/scheduler";
 import pino from "pino";
 import type { BudgetShare } from "../src/mirror/budget.ts";
 import { derivePeerKeys, type PeerKeys } from "../src/peers/peer-keys.ts";
+import { peerClientTls } from "../src/peers/peer-tls.ts";
 import { type Peers, startPeers } from "../src/peers/peers.ts";
 import type { PoolRegistry } from "../src/pools/pool-registry.ts";
 import { until } from "./until.ts";
@@ -139,6 +140,25 @@ describe("peers", () => {
     });
     session.destroy();
     expect(bytes).toBe(0);
+  });
+
+  test.each([
+    { path: "//", method: "GET", want: 400 },
+    { path: "/v1/other", method: "GET", want: 404 },
+    { path: "/v1/samples?after=-1", method: "GET", want: 400 },
+    { path: "/v1/samples?evaluation=none&after=0", method: "GET", want: 404 },
+    { path: "/v1/reports", method: "POST", want: 405 },
+  ])("$method $path of a peer is answered with $want", async ({ path, method, want }) => {
+    const a = await replica();
+    const session = connectPlain(`https://${a.peers.address}`, peerClientTls(keys));
+    const stream = session.request({ ":path": path, ":method": method });
+    stream.end();
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      stream.on("response", (headers) => resolve(headers[":status"]));
+      stream.on("error", reject);
+    });
+    session.destroy();
+    expect(status).toBe(want);
   });
 
   test("TLS 1.2 and certificates are refused", async () => {

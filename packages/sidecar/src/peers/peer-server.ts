@@ -61,8 +61,10 @@ export async function startPeerServer(options: PeerServerOptions): Promise<PeerS
   server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     stream.on("error", () => undefined);
     stream.resume();
-    const url = new URL(headers[":path"] ?? "/", "https://peer");
+    const path = headers[":path"] ?? "/";
+    const url = URL.canParse(path, "https://peer") ? new URL(path, "https://peer") : undefined;
     if (headers[":method"] !== "GET") refuse(stream, 405);
+    else if (url === undefined) refuse(stream, 400);
     else if (url.pathname === "/v1/reports") listenTo(stream);
     else if (url.pathname === "/v1/samples") void givePage(stream, url.searchParams, page);
     else refuse(stream, 404);
