@@ -5,9 +5,13 @@ import { join } from "node:path";
 export interface FileSystem {
   /** Follows links. Undefined if there is nothing. */
   readonly stat: (path: string) => FileFacts | undefined;
-  /** Names of a folder's entries. */
-  readonly list: (path: string) => readonly string[];
+  readonly list: (path: string) => readonly FolderEntry[];
   readonly read: (path: string) => Uint8Array;
+}
+
+export interface FolderEntry {
+  readonly name: string;
+  readonly isLink: boolean;
 }
 
 export interface FileFacts {
@@ -24,7 +28,11 @@ export const nodeFileSystem: FileSystem = {
     const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
     return stats === undefined ? undefined : factsOf(stats);
   },
-  list: (path) => readdirSync(path),
+  list: (path) =>
+    readdirSync(path, { withFileTypes: true }).map((entry) => ({
+      name: entry.name,
+      isLink: entry.isSymbolicLink(),
+    })),
   read: (path) => readFileSync(path),
 };
 
@@ -33,6 +41,8 @@ export interface FoundFiles {
   /** By path, in the order in which they are read. */
   readonly files: ReadonlyMap<string, FileFacts>;
   readonly folders: readonly string[];
+  /** Those of the files in folders that are links. */
+  readonly links: ReadonlySet<string>;
   /** Paths and parts of them that can't be read, with why. */
   readonly problems: ReadonlyMap<string, FileProblem>;
 }
@@ -64,6 +74,7 @@ export function findFiles(
 class Search implements FoundFiles {
   readonly files = new Map<string, FileFacts>();
   readonly folders: string[] = [];
+  readonly links = new Set<string>();
   readonly problems = new Map<string, FileProblem>();
   readonly #system: FileSystem;
 
@@ -96,12 +107,19 @@ class Search implements FoundFiles {
       return;
     }
     this.folders.push(path);
-    const names = this.#system.list(path).filter((name) => /\.(?:ya?ml|json)$/.test(name));
-    if (names.length === 0 && depth === 0) {
+    const entries = this.#system
+      .list(path)
+      .filter(({ name }) => /\.(?:ya?ml|json)$/.test(name))
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    if (entries.length === 0 && depth === 0) {
       const message = `the folder "${path}" contains no .yaml, .yml or .json file`;
       this.problems.set(path, { kind: "empty", message });
     }
-    for (const name of names.toSorted()) this.path(join(path, name), depth + 1);
+    for (const { name, isLink } of entries) {
+      const found = join(path, name);
+      this.path(found, depth + 1);
+      if (isLink && this.files.has(found)) this.links.add(found);
+    }
   }
 
   /** A name in a folder that leads nowhere was deleted meanwhile, or is a link without a target. */

@@ -1,4 +1,3 @@
-import { lstatSync } from "node:fs";
 import { dirname } from "node:path";
 import type { FoundFiles } from "./find-files.ts";
 import { createFolderWatch, type FolderWatch, type WatchFolder } from "./folder-watch.ts";
@@ -102,17 +101,17 @@ function hasChanges({ put, kept, removed }: FileChanges): boolean {
   return put.length > 0 || kept.length > 0 || removed.length > 0;
 }
 
-function foldersOf(paths: readonly string[], { files, folders }: FoundFiles): ReadonlySet<string> {
+function foldersOf(
+  paths: readonly string[],
+  { files, folders, links }: FoundFiles,
+): ReadonlySet<string> {
   const watched = new Set<string>(folders);
   const wayTo = (path: string) => {
     for (const folder of foldersOnTheWay(path)) watched.add(folder);
   };
-  for (const path of [...paths, ...folders]) tryTo(() => wayTo(path));
-  for (const file of files.keys()) {
-    // The watch of its folder covers a file that is no link.
-    tryTo(() => lstatSync(file).isSymbolicLink() && wayTo(file));
-    watched.add(dirname(file));
-  }
+  // The watch of its folder covers a file that is no link.
+  for (const path of [...paths, ...folders, ...links]) tryTo(() => wayTo(path));
+  for (const file of files.keys()) watched.add(dirname(file));
   return watched;
 }
 

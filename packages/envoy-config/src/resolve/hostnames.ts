@@ -12,9 +12,13 @@ export function intersectHostnames(listener: string, route: readonly string[]): 
 
 /** Lists a hostname and everything that covers it, most specific first: `a.b`, `*.b`, `*`. */
 export function wider(hostname: string): readonly string[] {
-  const labels = hostname.split(".").slice(1);
-  const wildcards = labels.map((_, index) => `*.${labels.slice(index).join(".")}`);
-  return [...new Set([hostname, ...wildcards, "*"])];
+  const all = [hostname];
+  for (let dot = hostname.indexOf("."); dot !== -1; dot = hostname.indexOf(".", dot + 1)) {
+    const wildcard = `*${hostname.slice(dot)}`;
+    if (wildcard !== hostname) all.push(wildcard);
+  }
+  if (hostname !== "*") all.push("*");
+  return all;
 }
 
 /** `*.example.com` covers any number of labels before it, but not `example.com` itself. `*` covers every name. */

@@ -40,8 +40,10 @@ type Question =
 /** All that a route may depend on of a pool. */
 type PoolAnswer = Unresolved | (RoutedPool & { readonly keepsCredentials: boolean });
 
+type MirrorOptions = MirrorResolver["options"];
+
 interface KnownRoute {
-  readonly mirrorOptions: MirrorResolver["options"];
+  readonly mirrorOptions: MirrorOptions;
   readonly questions: readonly Question[];
   readonly findings: readonly Finding[];
   readonly mirrors: readonly Mirror[];
@@ -50,17 +52,28 @@ interface KnownRoute {
 
 export function createKnownRoutes(resolve: Resolve): KnownRoutes {
   const known = new WeakMap<HttpRoute, KnownRoute>();
+  let options: { readonly given: MirrorOptions; readonly kept: MirrorOptions } | undefined;
+  /** Returns the same object while they are equal: each resolution has its own. */
+  const keptOptions = (given: MirrorOptions) => {
+    if (options?.given === given) return options.kept;
+    const kept =
+      options !== undefined && isDeepStrictEqual(options.kept, given) ? options.kept : given;
+    options = { given, kept };
+    return kept;
+  };
   return {
     resolve(from, resolvers, report) {
+      const mirrorOptions = keptOptions(resolvers.mirrors.options);
       const held = known.get(from);
-      const pools = held && servedPools(held, from, resolvers);
+      const isWithSame = held?.mirrorOptions === mirrorOptions;
+      const pools = isWithSame ? servedPools(held, from, resolvers) : undefined;
       if (held !== undefined && pools !== undefined) {
         for (const pool of pools) resolvers.pools.serve(pool);
         for (const mirror of held.mirrors) resolvers.mirrors.keep(mirror);
         for (const finding of held.findings) report(...finding);
         return held.routes;
       }
-      const made = recorded(resolve, from, resolvers);
+      const made = { ...recorded(resolve, from, resolvers), mirrorOptions };
       known.set(from, made);
       for (const finding of made.findings) report(...finding);
       return made.routes;
@@ -70,11 +83,10 @@ export function createKnownRoutes(resolve: Resolve): KnownRoutes {
 
 /** Asks again, in the same order. Returns the pools that the route serves; undefined at the first other answer. */
 function servedPools(
-  { mirrorOptions, questions }: KnownRoute,
+  { questions }: KnownRoute,
   from: HttpRoute,
-  { pools, policies, mirrors }: RuleResolvers,
+  { pools, policies }: RuleResolvers,
 ): readonly RoutedPool[] | undefined {
-  if (!isDeepStrictEqual(mirrorOptions, mirrors.options)) return undefined;
   const served: RoutedPool[] = [];
   for (const each of questions) {
     if (each.of === "policies") {
@@ -110,7 +122,11 @@ function isSameAnswer(
 }
 
 /** Resolves a route, and notes what it asks. */
-function recorded(resolve: Resolve, from: HttpRoute, resolvers: RuleResolvers): KnownRoute {
+function recorded(
+  resolve: Resolve,
+  from: HttpRoute,
+  resolvers: RuleResolvers,
+): Omit<KnownRoute, "mirrorOptions"> {
   const questions: Question[] = [];
   const findings: Finding[] = [];
   const names: string[] = [];
@@ -144,7 +160,6 @@ function recorded(resolve: Resolve, from: HttpRoute, resolvers: RuleResolvers): 
     (...finding) => void findings.push(finding),
   );
   return {
-    mirrorOptions: mirrors.options,
     ...{ questions, findings, routes },
     mirrors: names.flatMap((name) => mirrors.byName.get(name) ?? []),
   };

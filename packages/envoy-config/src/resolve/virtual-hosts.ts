@@ -43,11 +43,11 @@ export function virtualHosts(
   }
   const served = [...routesOf.keys()]
     // A listener without routes still keeps its requests from those with a wider hostname.
-    .filter((domain) => wider(domain).some((each) => attached.has(each)))
+    .filter((domain) => attached.has(domain) || wider(domain).some((each) => attached.has(each)))
     .toSorted(bySpecificity);
   return known.hosts(name, served, (domain) => {
     const routes = routesOf.get(domain);
-    return wider(domain).flatMap((hostname) => [routes?.get(hostname) ?? []]);
+    return wider(domain).map((hostname) => routes?.get(hostname) ?? []);
   });
 }
 
@@ -65,7 +65,7 @@ export function ownerOf(
   domain: string,
   listeners: Pick<ReadonlySet<string>, "has">,
 ): string | undefined {
-  return wider(domain).find((each) => listeners.has(each));
+  return listeners.has(domain) ? domain : wider(domain).find((each) => listeners.has(each));
 }
 
 function routesByHostname(listeners: readonly HostedRoutes[]): ByHostname {
