@@ -290,6 +290,49 @@ describe("statuses on a real API server", () => {
     expect((await statusAt(routeAt("chat"))).parents ?? []).toEqual([]);
   }, 120_000);
 
+  test("objects that are hard to serve get their conditions, and others are served", async () => {
+    await createAll();
+    const listeners = Array.from(
+      { length: 64 },
+      (_, at) => `{ name: l${at}, port: ${9_000 + at}, protocol: HTTP }`,
+    );
+    await createGateway(
+      `{ metadata: { name: many }, spec: { gatewayClassName: umbra, listeners: [${listeners.join(", ")}] } }`,
+    );
+    await createGateway(
+      "{ metadata: { name: strange }, spec: { gatewayClassName: nothing, listeners: [{ name: http, port: 80, protocol: HTTP }] } }",
+    );
+    const named = (name: string, more = "") => route.replace("name: chat", `name: ${name}${more}`);
+    const long = "n".repeat(253);
+    await createRoute(named(long));
+    await createRoute(
+      named("annotated", `, annotations: { example.com/text: ${"x".repeat(250_000)} }`),
+    );
+    const ref = "{ group: inference.networking.k8s.io, kind: InferencePool, name: llama }";
+    const rules = Array.from({ length: 16 }, (_, rule) => {
+      const matches = Array.from({ length: 8 }, (_, at) => `{ path: { value: /r${rule}/${at} } }`);
+      return `{ matches: [${matches.join(", ")}], backendRefs: [${ref}] }`;
+    });
+    await createRoute(
+      `{ metadata: { name: rules }, spec: { parentRefs: [{ name: gw }], rules: [${rules.join(", ")}] } }`,
+    );
+    const first = await startProcess();
+    const isAccepted = async (name: string) =>
+      shown((await statusAt(routeAt(name))).parents?.[0]).includes("Accepted=True Accepted");
+    for (const name of ["chat", long, "annotated", "rules"]) {
+      await until(`route ${name.slice(0, 20)} is accepted`, () => isAccepted(name), 30_000);
+    }
+    const many = () => statusAt(`${inside(gatewayPath, "gateways")}/many`);
+    await until("all listeners have a status", async () => (await many()).listeners?.length === 64);
+    const strange = await statusAt(`${inside(gatewayPath, "gateways")}/strange`);
+    expect(shown(strange).every((each) => each.includes("Unknown"))).toBe(true);
+    const written = await writesOf(first);
+    await createRoute(named("next"));
+    await until("the next route is accepted", () => isAccepted("next"));
+    // Of the route, and of its Gateway's listener: none was written again.
+    await until("the count is written", async () => (await writesOf(first)) === written + 2);
+  }, 120_000);
+
   /** Gives a user a ClusterRole. */
   async function allow(user: string, rules: readonly object[]): Promise<void> {
     const group = "rbac.authorization.k8s.io";

@@ -204,7 +204,7 @@ describe("values", () => {
     ],
     ["a namespace", "{name: g}", "{name: g, namespace: NAME}"],
     ["a listener", "name: http", "name: NAME"],
-  ])("that Kubernetes rejects for %s", (_name, from, to) => {
+  ])("that Kubernetes rejects for %s", (what, from, to) => {
     for (const name of [
       "a/b",
       '"a,b"',
@@ -217,7 +217,8 @@ describe("values", () => {
       "a_b",
       '"*"',
       `"${"a".repeat(254)}"`,
-      `"${"a".repeat(64)}"`,
+      // Only a namespace is one label.
+      ...(what === "a namespace" ? [`"${"a".repeat(64)}"`] : []),
     ]) {
       const text = gateway.replace(from, to.replace("NAME", name));
       expect(text).not.toBe(gateway);

@@ -72,11 +72,12 @@ function acceptedBy(attachments: readonly RouteAttachment[]): Condition | undefi
 /** Whether the route itself is accepted: not if all its rules are dropped, or if Envoy refuses it. */
 function ofRoute(route: HttpRoute, told: readonly Told[], refusal: string | undefined): Condition {
   if (refusal !== undefined) return condition("Accepted", "False", "UnsupportedValue", refusal);
-  const dropped = droppedRules(told);
+  const dropped = droppedRules(route, told);
   if (dropped.length === 0 || dropped.length < route.rules.length) return good("Accepted");
   const [first] = told.filter(dropsRule);
   const reason = first?.condition?.reason ?? "UnsupportedValue";
-  return condition("Accepted", "False", reason, first?.message);
+  const about = first ?? told.find(({ severity, rule }) => severity === "error" && rule);
+  return condition("Accepted", "False", reason, about?.message);
 }
 
 /** PartiallyInvalid, if some rules are dropped and others served. */
@@ -85,7 +86,7 @@ function partly(
   told: readonly Told[],
   accepted: Condition,
 ): readonly Condition[] {
-  const dropped = droppedRules(told);
+  const dropped = droppedRules(route, told);
   if (accepted.status !== "True" || dropped.length === 0) return [];
   const { type, status, reason, message } = partiallyInvalid(
     { kind: "HTTPRoute", ...route },
@@ -94,9 +95,13 @@ function partly(
   return [condition(type, status, reason, message)];
 }
 
-function droppedRules(told: readonly Told[]): readonly number[] {
+/** Rules that are not served as they are written. An API server without the newest checks lets through what can't be read. */
+function droppedRules({ rules }: HttpRoute, told: readonly Told[]): readonly number[] {
   const indexes = told.flatMap((each) => (dropsRule(each) ? (each.rule?.index ?? []) : []));
-  return [...new Set(indexes)].toSorted((a, b) => a - b);
+  const unread = rules.flatMap(({ isBroken, hasBrokenMatch }, index) =>
+    isBroken || hasBrokenMatch ? [index] : [],
+  );
+  return [...new Set([...indexes, ...unread])].toSorted((a, b) => a - b);
 }
 
 /** The parentRef as the route has it, with the API's defaults. */
