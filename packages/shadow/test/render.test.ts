@@ -41,7 +41,7 @@ const closed = ["schema", "status", "code", "kind", "look", "effect", "by", "met
 
 /** Fields of the report's type that may be null. */
 const nullable =
-  /(gates\.\d+\.(primary|shadow|estimate|interval|fail_interval|reason|decided_at|smallest_detectable|events|margin_low|blocks|block_s|lag1|e_value|e_needed|eta_s)|interval\.(lower|upper)|\.(has|needs|burst|load|swings|final)|(primary|shadow)\.(mean|p\d\d|max|tokens_per_s|tokens_per_s_per_replica|goodput_per_s)|ratios\.p\d\d|\.(engine|replicas|running|cs_lo|cs_hi|value|limits|mcnemar_p|prompt_ratio|same_tokenizer|sampling)|(strata\.\d+|p\d\d)\.(lower|upper)|next\.eta_s|limits\.\d|(exact|sim)_floor|(shadow|primary)\.(refusal|loop)|(json|tool|script)_bad|chars_p50|near_tie|logprob\.(abs|diff)|outputs\.(floor|tools|logprob))$/;
+  /(gates\.\d+\.(primary|shadow|estimate|estimate_all|interval|fail_interval|reason|decided_at|smallest_detectable|events|margin_low|blocks|block_s|lag1|e_value|e_needed|eta_s)|interval\.(lower|upper)|\.(has|needs|burst|load|swings|final)|(primary|shadow)\.(mean|p\d\d|max|tokens_per_s|tokens_per_s_per_replica|goodput_per_s)|ratios\.p\d\d|\.(engine|replicas|running|cs_lo|cs_hi|value|limits|mcnemar_p|prompt_ratio|same_tokenizer|sampling)|(strata\.\d+|p\d\d)\.(lower|upper)|next\.eta_s|limits\.\d|(exact|sim)_floor|(shadow|primary|control)\.(refusal|loop)|(json|tool|script)_bad|chars_p50|near_tie|logprob\.(abs|diff)|outputs\.(floor|tools|logprob)|judge\.(cost_usd|win|tie|loss|mu|lower|upper|consistency|first_place|mu_same_length|control_mu))$/;
 
 /** A report of its own each time. */
 function reportOf(name: (typeof names)[number]): ShadowReport {

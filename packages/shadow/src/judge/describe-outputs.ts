@@ -23,8 +23,9 @@ export function describeOutputs(
 ): ReportOutputs | null {
   if (outputs === undefined) return null;
   const { pairs, ok, skipped } = outputs;
+  const floors = pairs.flatMap(({ floor }) => floor ?? []);
   const judged = describeJudge(pairs, judge);
-  const triples = pairs.filter(({ floor }) => floor !== undefined).length;
+  const triples = floors.length;
   return {
     compared: pairs.length,
     coverage: ok === 0 ? 1 : pairs.length / ok,
@@ -34,7 +35,8 @@ export function describeOutputs(
     agreement: agreements(pairs),
     lanes: lanesOf(pairs),
     tools: toolsOf(pairs),
-    divergence: divergenceOf(pairs),
+    divergence: divergenceOf(pairs.map(({ agreement }) => agreement)),
+    ...(floors.length === 0 ? {} : { divergence_floor: divergenceOf(floors) }),
     logprob: logprobOf(pairs),
     ...(judged === undefined ? {} : { judge: judged }),
   };
@@ -135,10 +137,10 @@ function toolsOf(pairs: readonly OutputPair[]): OutputTools | null {
 
 const divergenceChars = [16, 64, 256, 1_024, 4_096] as const;
 
-function divergenceOf(pairs: readonly OutputPair[]): ReportOutputs["divergence"] {
-  const compared = pairs.filter(({ agreement: { lcp } }) => lcp !== null);
+function divergenceOf(agreements: readonly SampleAgreement[]): ReportOutputs["divergence"] {
+  const compared = agreements.filter(({ lcp }) => lcp !== null);
   if (compared.length === 0) return [];
-  const partedAt = compared.flatMap(({ agreement: { lcp, lcpShare } }) =>
+  const partedAt = compared.flatMap(({ lcp, lcpShare }) =>
     lcp === null || lcpShare === 1 ? [] : [lcp],
   );
   return divergenceChars.map((chars) => [

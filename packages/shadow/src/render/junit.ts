@@ -6,7 +6,9 @@ import { behaviourRows, costRows, costSentences } from "./cost-words.ts";
 import { gateRows, gateValues, statusNote, statusWord } from "./gate-words.ts";
 import { headlineOf } from "./headline.ts";
 import { text as escaped } from "./html/escape.ts";
-import { outputRows, outputSentences } from "./output-words.ts";
+import { judgeSentences } from "./judge-words.ts";
+import { outputTable } from "./output-table.ts";
+import { outputSentences } from "./output-words.ts";
 import { funnelSteps, lanesOf, lossesOf, lossWords, runFacts } from "./run-words.ts";
 import { eventWords } from "./segment-rows.ts";
 
@@ -60,13 +62,23 @@ function output(report: ShadowReport): readonly string[] {
       .map(([name, n]) => `${name} ${n}`)
       .join(", "),
     ...lossesOf(funnel).map(lossWords),
-    ...[...behaviourRows(report), ...costRows(report), ...outputRows(report)].map(
+    ...[...behaviourRows(report), ...costRows(report)].map(
       ([what, primary, shadow]) => `${what}: ${primary}, shadow ${shadow}`,
     ),
+    ...outputLines(report),
     ...costSentences(report),
     ...outputSentences(report),
+    ...judgeSentences(report),
     ...over_time.events.map(eventWords),
   ];
+}
+
+/** `refusals: primary 2.04 %, shadow 1.63 %, change -0.42 pp, interval -1.48 pp to +0.65 pp` */
+function outputLines(report: ShadowReport): readonly string[] {
+  const { columns, rows } = outputTable(report) ?? { columns: [], rows: [] };
+  return rows.map(
+    ([what, ...cells]) => `${what}: ${cells.map((cell, i) => `${columns[i]} ${cell}`).join(", ")}`,
+  );
 }
 
 interface Case {

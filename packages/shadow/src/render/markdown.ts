@@ -8,7 +8,9 @@ import { milliseconds, shownMetrics, unknown } from "./format.ts";
 import { gateRows, gateValues, levelWords, statusNote, statusWord } from "./gate-words.ts";
 import { headlineOf } from "./headline.ts";
 import { plainLink } from "./html/escape.ts";
-import { outputRows, outputSentences } from "./output-words.ts";
+import { judgeSentences } from "./judge-words.ts";
+import { outputTable } from "./output-table.ts";
+import { outputSentences } from "./output-words.ts";
 import { funnelSteps, lanesOf, lossesOf, lossWords, runFacts } from "./run-words.ts";
 import { eventWords, segmentRows } from "./segment-rows.ts";
 
@@ -40,7 +42,7 @@ export function renderReportMarkdown(
     sidesTable(report),
     list(costSentences(report)),
     outputsTable(report),
-    list(outputSentences(report)),
+    list([...outputSentences(report), ...judgeSentences(report)]),
     list(report.over_time.events.map(eventWords)),
     list([
       funnelSteps(report.funnel)
@@ -168,11 +170,12 @@ function sidesTable(report: ShadowReport): string {
 }
 
 function outputsTable(report: ShadowReport): string {
-  const rows = outputRows(report);
-  if (rows.length === 0) return "";
+  const found = outputTable(report);
+  if (found === undefined) return "";
+  const { columns, rows } = found;
   return [
-    "| what is wrong with the answers | primary | shadow | change |",
-    "|---|--:|--:|--:|",
+    `| what is wrong with the answers | ${columns.join(" | ")} |`,
+    `|---|${columns.map(() => "--:|").join("")}`,
     ...rows.map((each) => row(each)),
   ].join("\n");
 }

@@ -16,7 +16,9 @@ import {
 } from "./gate-words.ts";
 import { headlineOf } from "./headline.ts";
 import { intervalBar, intervalScale } from "./interval-bar.ts";
-import { outputRows, outputSentences } from "./output-words.ts";
+import { judgeSentences } from "./judge-words.ts";
+import { outputTable } from "./output-table.ts";
+import { outputSentences } from "./output-words.ts";
 import { funnelSteps, lanesOf, lossesOf, lossWords, runFacts } from "./run-words.ts";
 import { eventWords, segmentRows } from "./segment-rows.ts";
 import { broken, plainTable } from "./text-table.ts";
@@ -52,7 +54,7 @@ export function renderReportText(report: ShadowReport, options: TextOptions): st
     ...sides(costRows(report), "cost, at the load seen"),
     ...prose(costSentences(report).map((line) => ` cost  ${printable(line)}`)),
     "",
-    ...sides(outputRows(report), "what is wrong with the answers"),
+    ...outputsTable(report),
     ...outputLines(report, prose),
     ...segmentsTable(report, paint),
     ...prose(report.over_time.events.map((event) => ` event  ${printable(eventWords(event))}`)),
@@ -149,11 +151,30 @@ function sides(rows: readonly SideRow[], title: string): readonly string[] {
   return [...plainTable([title, "primary", "shadow", "change"], "lrrr", cells), ""];
 }
 
+function outputsTable(report: ShadowReport): readonly string[] {
+  const found = outputTable(report);
+  if (found === undefined) return [];
+  const { columns, rows } = found;
+  const align = `l${"r".repeat(columns.length - 1)}l`;
+  const title = "what is wrong with the answers";
+  return [
+    ...plainTable(
+      [title, ...columns],
+      align,
+      rows.map((row) => row.map(printable)),
+    ),
+    "",
+  ];
+}
+
 function outputLines(
   report: ShadowReport,
   prose: (lines: readonly string[]) => readonly string[],
 ): readonly string[] {
-  const lines = outputSentences(report).map((line) => ` outputs  ${printable(line)}`);
+  const lines = [
+    ...outputSentences(report).map((line) => ` outputs  ${printable(line)}`),
+    ...judgeSentences(report).map((line) => ` judge  ${printable(line)}`),
+  ];
   return lines.length === 0 ? [] : [...prose(lines), ""];
 }
 

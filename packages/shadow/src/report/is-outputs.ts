@@ -58,6 +58,7 @@ const outputs = objectOf({
   lanes: objectOf({ primary: laneOutputs, shadow: laneOutputs, control: orAbsent(laneOutputs) }),
   tools: orNull(objectOf({ n: isNumber, levels: listOf(pairOf(isText, isNumber)) })),
   divergence: listOf(pairOf(isNumber, isNumber)),
+  divergence_floor: orAbsent(listOf(pairOf(isNumber, isNumber))),
   logprob: orNull(
     objectOf({ n: isNumber, abs: isNumberOrNull, diff: isNumberOrNull, near_tie: isNumberOrNull }),
   ),

@@ -22,6 +22,8 @@ export interface ReportOutputs {
   readonly tools: OutputTools | null;
   /** Share of pairs whose texts differ before a number of code points. */
   readonly divergence: readonly (readonly [chars: number, share: number])[];
+  /** The same of the control's texts, over the requests that it answered too; absent without any. */
+  readonly divergence_floor?: readonly (readonly [chars: number, share: number])[];
   readonly logprob: OutputLogprob | null;
   /** Absent if no judge model was asked. */
   readonly judge?: ReportJudge;

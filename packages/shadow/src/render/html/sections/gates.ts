@@ -1,4 +1,4 @@
-import type { ShadowReport } from "../../../report/shadow-report.ts";
+import type { GateResult, ShadowReport } from "../../../report/shadow-report.ts";
 import { count, number, unknown } from "../../format.ts";
 import {
   type GateRow,
@@ -51,13 +51,6 @@ function row(each: GateRow): readonly Cell[] {
     gate.blocks === null || gate.block_s === null
       ? ""
       : `<small>${count(gate.blocks)} × ${number(gate.block_s)} s</small>`;
-  const { interval: bounds, fail_interval: wide } = gate;
-  const picture = forest({
-    ...{ kind: gate.kind, estimate: gate.estimate, status: gate.status, wide },
-    ...{ lower: bounds?.lower ?? null, upper: bounds?.upper ?? null },
-    ...{ margin: gate.margin, marginLow: gate.margin_low },
-    label: `${gate.id}: ${estimate === unknown ? "no estimate yet" : `${estimate}, interval ${interval === unknown ? "not known yet" : interval}`}, margin ${margin}, ${gateSigns[gate.status].word}`,
-  });
   return [
     `${unbroken(gate.id)}${gate.required ? "" : advisory}`,
     wrapped(
@@ -66,11 +59,23 @@ function row(each: GateRow): readonly Cell[] {
     primary,
     shadow,
     { html: estimate, className: "strong" },
-    { html: picture, className: "l plot" },
+    { html: gateForest(gate), className: "l plot" },
     { html: unbroken(interval), className: "c range" },
     { html: unbroken(margin), className: "range" },
     `${count(gate.n)}${blocks}`,
   ];
+}
+
+/** Draws a gate's intervals against its margin. */
+export function gateForest(gate: GateResult): string {
+  const { interval: bounds, fail_interval: wide } = gate;
+  const { estimate, interval, margin } = gateValues(gate);
+  return forest({
+    ...{ kind: gate.kind, estimate: gate.estimate, status: gate.status, wide },
+    ...{ lower: bounds?.lower ?? null, upper: bounds?.upper ?? null },
+    ...{ margin: gate.margin, marginLow: gate.margin_low },
+    label: `${gate.id}: ${estimate === unknown ? "no estimate yet" : `${estimate}, interval ${interval === unknown ? "not known yet" : interval}`}, margin ${margin}, ${gateSigns[gate.status].word}`,
+  });
 }
 
 const advisory = ' <span class="advisory">advisory</span>';
