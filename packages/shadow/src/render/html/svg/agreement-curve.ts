@@ -11,7 +11,7 @@ export interface AgreementCurveOptions {
 }
 
 /**
- * Draws the share of pairs that still agree after so many characters as steps, of the shadow and of the control with the
+ * Draws as steps the share of pairs that still agree, by characters: of the shadow and of the control with the
  * primary. Undefined with too few steps.
  */
 export function agreementCurve({ shadow, control }: AgreementCurveOptions): string | undefined {
