@@ -6,6 +6,7 @@ import {
   type AdsAddress,
   type CertificateSource,
   type FollowedKinds,
+  type PeersOptions,
   type RolloutListener,
   type Sidecar,
   startSidecar,
@@ -172,7 +173,8 @@ async function runSidecar(
     admin: hostPort(flags.admin, "--admin"),
     log,
     ...certificateSource(flags),
-    ...defined({ ads, followedKinds, peers: peers?.options, statusWrites: statuses?.writes }),
+    ...defined({ ads, followedKinds, peers: judgingPeers(peers, flags, statuses) }),
+    ...defined({ statusWrites: statuses?.writes }),
     onRollout,
     ...gatewayOptions(flags, { pools: topology.pools, followed: namespaces }),
     ...sidecarOptions(flags),
@@ -197,6 +199,17 @@ async function runSidecar(
   } finally {
     stopContaining();
   }
+}
+
+/** The holder of the Lease judges for all, or the sidecar with `--judge`. */
+function judgingPeers(
+  peers: PeersChoice | undefined,
+  { judge }: PeersFlags,
+  statuses: StatusesInCluster | undefined,
+): PeersOptions | undefined {
+  if (peers === undefined) return undefined;
+  const isJudge = () => judge === true || statuses?.writes().isHolder === true;
+  return { ...peers.options, isJudge };
 }
 
 /** Follows the addresses of the peers, if they are in a Service. */

@@ -44,7 +44,7 @@ export const peersFlags: FlagTable<PeersFlags> = {
   },
   judge: {
     flag: "--judge",
-    help: "judge the samples of all peers together; only one of them may",
+    help: "judge the samples of all peers together; only one of them may, and with --kube the holder of the Lease does without this flag",
     of,
   },
 };
@@ -57,7 +57,7 @@ export interface PeersService {
 
 /** The peers of this sidecar. */
 export interface PeersChoice {
-  readonly options: PeersOptions;
+  readonly options: Omit<PeersOptions, "isJudge">;
   /** Where their addresses come from instead. */
   readonly service: PeersService | undefined;
 }
@@ -93,7 +93,6 @@ export function peersOf(
       listen: hostPort(peersListen, "--peers-listen"),
       keys: keysIn(peerSecretFile),
       addresses: peers,
-      isJudge: () => flags.judge === true,
     },
     service: peersService === undefined ? undefined : serviceOf(peersService),
   };
