@@ -143,22 +143,22 @@ describe("peers", () => {
   });
 
   test.each([
-    { path: "//", method: "GET", want: 400 },
-    { path: "/v1/other", method: "GET", want: 404 },
-    { path: "/v1/samples?after=-1", method: "GET", want: 400 },
-    { path: "/v1/samples?evaluation=none&after=0", method: "GET", want: 404 },
-    { path: "/v1/reports", method: "POST", want: 405 },
-  ])("$method $path of a peer is answered with $want", async ({ path, method, want }) => {
+    { name: "another method", headers: { ":method": "POST", ":path": "/v1/reports" }, status: 405 },
+    { name: "another path", headers: { ":path": "/v1/secrets" }, status: 404 },
+    { name: "a path that is none", headers: { ":path": "//" }, status: 400 },
+    { name: "a cursor that is none", headers: { ":path": "/v1/samples?after=-1" }, status: 400 },
+    { name: "an unknown evaluation", headers: { ":path": "/v1/samples?after=0" }, status: 404 },
+  ])("a peer that asks with $name gets $status", async ({ headers, status }) => {
     const a = await replica();
     const session = connectPlain(`https://${a.peers.address}`, peerClientTls(keys));
-    const stream = session.request({ ":path": path, ":method": method });
-    stream.end();
-    const status = await new Promise<number | undefined>((resolve, reject) => {
-      stream.on("response", (headers) => resolve(headers[":status"]));
+    const got = await new Promise<number | undefined>((resolve, reject) => {
+      session.on("error", reject);
+      const stream = session.request(headers);
+      stream.on("response", (answer) => resolve(answer[":status"]));
       stream.on("error", reject);
     });
     session.destroy();
-    expect(status).toBe(want);
+    expect(got).toBe(status);
   });
 
   test("TLS 1.2 and certificates are refused", async () => {

@@ -156,7 +156,7 @@ class Link implements PeerLink {
 
   #expectWithin(ms: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#session?.destroy(), ms);
+    this.#timer = setTimeout(() => this.#session?.destroy(), ms).unref();
   }
 
   #ended(session: ClientHttp2Session): void {

@@ -53,8 +53,10 @@ export interface PeersParts {
 
 /** Most addresses; further ones are ignored. */
 const maxAddresses = 64;
-/** Time between two reports, in ms. */
-const reportEveryMs = 25;
+/** Shortest time between two reports, in ms: a prompt of a few hundred tokens is computed in some 40 ms. */
+const reportEveryMs = 10;
+/** Largest share of a core that reports may take: large pools report less often. */
+const reportShare = 0.02;
 /** Longest time without a report, in ms. */
 const heartbeatMs = 250;
 
@@ -76,6 +78,7 @@ class ConnectedPeers implements Peers {
   #server: PeerServer | undefined = undefined;
   #pulling: SamplePulling | undefined = undefined;
   #reporting: NodeJS.Timeout | undefined = undefined;
+  #isClosed = false;
   #lastLine = "";
   #saidMs = Number.NEGATIVE_INFINITY;
   #share: BudgetShare = { of: 1, at: 0 };
@@ -105,7 +108,7 @@ class ConnectedPeers implements Peers {
       page: (evaluation, after) => ask({ call: "page", evaluation, after }),
     });
     this.setAddresses(addresses);
-    this.#reporting = setInterval(() => this.#tick(), reportEveryMs).unref();
+    this.#reportAfter(reportEveryMs);
     this.#pulling = startSamplePulling({
       ...{ ask, now, isJudge, links: () => this.links },
       onPage: (outcome) => {
@@ -133,7 +136,8 @@ class ConnectedPeers implements Peers {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#reporting);
+    this.#isClosed = true;
+    clearTimeout(this.#reporting);
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
     await this.#pulling?.close();
@@ -166,7 +170,16 @@ class ConnectedPeers implements Peers {
     }
   }
 
-  #tick(): void {
+  #reportAfter(ms: number): void {
+    this.#reporting = setTimeout(() => {
+      const startedMs = performance.now();
+      this.#report();
+      const tookMs = performance.now() - startedMs;
+      if (!this.#isClosed) this.#reportAfter(Math.max(reportEveryMs, tookMs / reportShare));
+    }, ms).unref();
+  }
+
+  #report(): void {
     this.#updateShare();
     const server = this.#server;
     if (server?.hasListeners !== true) return;
