@@ -14,23 +14,33 @@ import { parseArgs } from "node:util";
 import { findKubeProgram } from "./kube-test-program.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const source = join(root, "e2e", "conformance", "suites");
+const suites = join(root, "e2e", "conformance", "suites");
 const programs = join(root, ".cache", "conformance");
 
-/** Each suite, and who picks for the pools of the second. */
+/** Each run: a suite, whose folder of `e2e/conformance/suites` is a Go module, and who picks for InferencePools. */
 const runs = {
-  "gateway-api": ["--suite", "gateway-api", "--picker", "umbra"],
-  "inference-extension-lwepp": ["--suite", "inference-extension", "--picker", "lwepp"],
-  "inference-extension-umbra": ["--suite", "inference-extension", "--picker", "umbra"],
+  "gateway-api": { suite: "gateway-api", picker: "umbra" },
+  "inference-extension-lwepp": { suite: "inference-extension", picker: "lwepp" },
+  "inference-extension-umbra": { suite: "inference-extension", picker: "umbra" },
 };
 
-/** What is built, and from which package. */
+/** What is built, in which module and from which package. */
 const builds = {
-  "echo-basic": "sigs.k8s.io/gateway-api/conformance/echo-basic",
-  "gateway-api.test": "./gatewayapi",
-  "inference-extension.test": "./inferenceextension",
-  lwepp: "./lwepp",
-  relay: "./relay",
+  "echo-basic": ["gateway-api", "sigs.k8s.io/gateway-api/conformance/echo-basic"],
+  "gateway-api.test": ["gateway-api", "."],
+  "inference-extension.test": ["inference-extension", "."],
+  lwepp: ["inference-extension", "./lwepp"],
+  relay: ["inference-extension", "./relay"],
+};
+
+/** Modules with the definitions of a suite's resources, and where they are in them. */
+const gatewayApi = ["sigs.k8s.io/gateway-api", "config/crd/experimental"];
+const definitions = {
+  "gateway-api": [gatewayApi],
+  "inference-extension": [
+    gatewayApi,
+    ["sigs.k8s.io/gateway-api-inference-extension", "config/crd/bases"],
+  ],
 };
 
 const { values } = parseArgs({
@@ -70,40 +80,43 @@ function prepare() {
   const setup = [join(root, "scripts", "setup.mjs")];
   if (spawnSync(process.execPath, setup, { stdio: "inherit" }).status !== 0) return false;
   mkdirSync(programs, { recursive: true });
-  return Object.entries(builds).every(([name, from]) => build(name, from));
+  return Object.entries(builds).every(([name, [suite, from]]) => build(name, suite, from));
 }
 
-function build(name, from) {
+function build(name, suite, from) {
   const output = join(programs, name);
   if (existsSync(output)) return true;
   process.stdout.write(`test:conformance: building ${name}, once\n`);
   const command = name.endsWith(".test") ? ["test", "-c"] : ["build"];
   const args = [...command, "-trimpath", "-ldflags=-s -w", "-o", output, from];
   const env = { ...process.env, CGO_ENABLED: "0" };
-  return spawnSync("go", args, { cwd: source, stdio: "inherit", env }).status === 0;
+  const options = { cwd: join(suites, suite), stdio: "inherit", env };
+  return spawnSync("go", args, options).status === 0;
 }
 
-/** Folder of a Go module, which is downloaded when it is not there. */
-function moduleFolder(name) {
+/** Folder of the version of a Go module that a suite uses; it is downloaded when it is not there. */
+function moduleFolder(suite, name) {
+  const cwd = join(suites, suite);
+  spawnSync("go", ["mod", "download", name], { cwd, stdio: "inherit" });
   const args = ["list", "-m", "-f", "{{.Dir}}", name];
-  spawnSync("go", ["mod", "download", name], { cwd: source, stdio: "inherit" });
-  return spawnSync("go", args, { cwd: source, encoding: "utf8" }).stdout.trim();
+  return spawnSync("go", args, { cwd, encoding: "utf8" }).stdout.trim();
 }
 
 async function runAll(program) {
-  const definitions = [
-    join(moduleFolder("sigs.k8s.io/gateway-api"), "config/crd/experimental"),
-    join(moduleFolder("sigs.k8s.io/gateway-api-inference-extension"), "config/crd/bases"),
-  ];
   const { version } = JSON.parse(readFileSync(join(root, "packages/cli/package.json"), "utf8"));
   let failures = 0;
   for (const name of values.run) {
+    const { suite, picker } = runs[name];
+    const folders = definitions[suite].map(([module, folder]) =>
+      join(moduleFolder(suite, module), folder),
+    );
     const output = join(programs, "runs", name);
     rmSync(output, { recursive: true, force: true });
     process.stdout.write(`test:conformance: ${name}\n`);
     const status = await runApart(program, [
-      ...[...runs[name], "--programs", programs, "--version", `v${version}`, "--output", output],
-      ...definitions.flatMap((folder) => ["--definitions", folder]),
+      ...["--suite", suite, "--picker", picker, "--programs", programs, "--output", output],
+      ...["--version", `v${version}`],
+      ...folders.flatMap((folder) => ["--definitions", folder]),
       ...(values.test === undefined ? [] : ["--test", values.test]),
     ]);
     if (status !== 0) failures++;

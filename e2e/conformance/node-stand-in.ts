@@ -4,6 +4,7 @@ import { join } from "node:path";
 import {
   type ApiClient,
   isKubernetesError,
+  type KubernetesSource,
   startKubernetes,
   type WatchedKind,
 } from "@umbra/kubernetes";
@@ -36,6 +37,7 @@ export class NodeStandIn {
   readonly #pods = new Map<string, Pod>();
   readonly #running = new Map<string, RunningPod>();
   readonly #logs: Server;
+  #source: KubernetesSource | undefined;
   #isDirty = false;
   #isWorking = false;
 
@@ -66,11 +68,14 @@ export class NodeStandIn {
       },
       onProblem: ({ message }) => options.onProblem(message),
     });
+    node.#source = source;
     await until("the node follows pods", () => source.isSynced);
     return node;
   }
 
-  close(): void {
+  /** Ends all pods; their objects stay. */
+  async close(): Promise<void> {
+    await this.#source?.close();
     this.#logs.close();
     for (const pod of this.#running.values()) pod.stop();
   }

@@ -38,6 +38,7 @@ function umbraCommand({ args = [] }: Container): readonly string[] {
   const [pool, namespace] = [flag("--pool-name"), flag("--pool-namespace")];
   return [
     ...[process.execPath, umbra, "serve", "--kube", "--namespace", namespace, "--pool", pool],
-    ...["--grpc", `127.0.0.1:${umbraPort}`],
+    // Six of them scrape servers that have no metrics.
+    ...["--grpc", `127.0.0.1:${umbraPort}`, "--scrape-interval", "800"],
   ];
 }

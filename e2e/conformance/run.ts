@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { ApiClient, JsonObject } from "@umbra/kubernetes";
 import { until } from "../harness/until.ts";
+import { installDefinitions } from "../kube/definitions.ts";
 import { KubeServer } from "../kube/kube-server.ts";
-import { installDefinitions } from "./definitions.ts";
 import { NodeStandIn } from "./node-stand-in.ts";
 import { nodeAddress, PodNetwork } from "./pod-network.ts";
 import { type PickerName, podPrograms } from "./pod-programs.ts";
@@ -124,7 +124,7 @@ async function main(): Promise<number> {
     copyFileSync(join(kube.folder, `${part}.log`), join(output, `${part}.log`));
   printSummary(run);
   print(`picks of the tested gateway's Umbra: ${await gateway.picks()}`);
-  node.close();
+  await node.close();
   await gateway.stop();
   await client.close();
   await kube.close();

@@ -1,5 +1,5 @@
 // The lightweight endpoint picker of the Gateway API Inference Extension v1.6.0, as its conformance suite runs it: its own
-// options, its own view of the pool and its own picks. Only its replies on the stream are mended, see stream.go.
+// options, its own view of the pool and its own picks. Only its replies on the stream are fixed, see stream.go.
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 	"sigs.k8s.io/gateway-api-inference-extension/pkg/lwepp/datastore"
 	"sigs.k8s.io/gateway-api-inference-extension/pkg/lwepp/handlers"
 	"sigs.k8s.io/gateway-api-inference-extension/pkg/lwepp/server"
-	"umbra.dev/conformance/selfsigned"
+	"umbra.dev/inference-extension/selfsigned"
 )
 
 func main() {
@@ -80,7 +80,7 @@ func picks(store datastore.Datastore, port int) manager.Runnable {
 			return err
 		}
 		srv := grpc.NewServer(grpc.Creds(credentials.NewTLS(config)))
-		extproc.RegisterExternalProcessorServer(srv, mended{handlers.NewStreamingServer(store)})
+		extproc.RegisterExternalProcessorServer(srv, fixed{handlers.NewStreamingServer(store)})
 		go func() {
 			<-ctx.Done()
 			srv.Stop()

@@ -7,24 +7,24 @@ import (
 // Largest piece of a body in one reply: what Envoy takes.
 const maxPiece = 60 << 10
 
-// mended is a picker whose replies to bodies are as FULL_DUPLEX_STREAMED wants them. Those of lwepp v1.6.0 are the plain
+// fixed is a picker whose replies to bodies are as FULL_DUPLEX_STREAMED wants them. Those of lwepp v1.6.0 are the plain
 // ones of other modes, which Envoy refuses ("Spurious response message"), and come before the reply to the headers.
-type mended struct {
+type fixed struct {
 	extproc.ExternalProcessorServer
 }
 
-func (m mended) Process(stream extproc.ExternalProcessor_ProcessServer) error {
-	return m.ExternalProcessorServer.Process(&mendedStream{ExternalProcessor_ProcessServer: stream})
+func (m fixed) Process(stream extproc.ExternalProcessor_ProcessServer) error {
+	return m.ExternalProcessorServer.Process(&fixedStream{ExternalProcessor_ProcessServer: stream})
 }
 
-type mendedStream struct {
+type fixedStream struct {
 	extproc.ExternalProcessor_ProcessServer
 	// What came last of either body, and all of the request's so far.
 	last    *extproc.HttpBody
 	request []byte
 }
 
-func (m *mendedStream) Recv() (*extproc.ProcessingRequest, error) {
+func (m *fixedStream) Recv() (*extproc.ProcessingRequest, error) {
 	message, err := m.ExternalProcessor_ProcessServer.Recv()
 	if err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func (m *mendedStream) Recv() (*extproc.ProcessingRequest, error) {
 	return message, nil
 }
 
-func (m *mendedStream) Send(reply *extproc.ProcessingResponse) error {
+func (m *fixedStream) Send(reply *extproc.ProcessingResponse) error {
 	switch reply.Response.(type) {
 	case *extproc.ProcessingResponse_RequestBody:
 		// The reply to the headers comes at the end of the body.
@@ -58,7 +58,7 @@ func (m *mendedStream) Send(reply *extproc.ProcessingResponse) error {
 	}
 }
 
-func (m *mendedStream) sendPieces(
+func (m *fixedStream) sendPieces(
 	body []byte,
 	isEnd bool,
 	reply func(*extproc.BodyResponse) *extproc.ProcessingResponse,

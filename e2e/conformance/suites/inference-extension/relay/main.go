@@ -20,7 +20,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/types/known/structpb"
 
-	"umbra.dev/conformance/selfsigned"
+	"umbra.dev/inference-extension/selfsigned"
 )
 
 const (
