@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import type { Leg } from "@umbra/shadow";
+import { type Leg, type SampleComparison, skippedAgreement } from "@umbra/shadow";
 import { type Captures, createCaptures, type Texts } from "../src/capture/captures.ts";
 
 function capturing() {
@@ -55,6 +55,41 @@ test("a capture has the request and both answers, and is written once per reques
     primary: { class: "ok", answer: "one answer" },
     shadow: { class: "timeout", answer: "other" },
   });
+});
+
+test("the pairs that are kept are those that say the most different things", () => {
+  const { folder, captures } = capturing();
+  const said = (sim: number, toolF1: number | null = null) =>
+    ({ agreement: { ...skippedAgreement("other"), sim, toolF1, why: null } }) as SampleComparison;
+  const all: readonly (readonly [SampleComparison, slownessMs: number])[] = [
+    ...[0.99, 0.9, 1, 0.2, 0.999, 0.7, 1, 0.95].map((sim) => [said(sim), 1] as const),
+    [said(1, 0.5), 1],
+    [said(1), 1e12],
+  ];
+  for (const [found, slownessMs] of all) {
+    const texts = captures.hold(Buffer.from("{}"));
+    const legs = { primary: leg("primary"), shadow: { ...leg("shadow"), class: "ok" as const } };
+    captures.paired?.(
+      {
+        requestId: `${all.findIndex(([each]) => each === found)}`,
+        primary: { ...legs.primary, e2eMs: 1 },
+        shadow: { ...legs.shadow, e2eMs: slownessMs },
+      },
+      "m",
+      { texts, gateOf: () => ({ route: "default/r" }), comparisonOf: () => found },
+    );
+  }
+  const whys = readdirSync(folder).map(
+    (file) =>
+      (JSON.parse(readFileSync(join(folder, file), "utf8")) as { readonly why: string }).why,
+  );
+  expect(whys.toSorted()).toEqual([
+    "texts are similar to 0.2 (chrF)",
+    "texts are similar to 0.7 (chrF)",
+    "texts are similar to 0.9 (chrF)",
+    "texts are similar to 0.95 (chrF)",
+    "tool calls agree to 0.5 (F1)",
+  ]);
 });
 
 test("texts are limited, per request and by the number of requests", () => {

@@ -17,6 +17,7 @@ const maxAlternatives = 5;
 /** Estimated memory of an alternative or a tool call, in bytes. */
 const entryBytes = 64;
 const maxFinishLength = 32;
+const hashedLength = 4_096;
 
 /** Of the text; the parts of tool calls have their index, from 0 on. */
 const textPart = -1;
@@ -33,6 +34,8 @@ export class AnswerCollector implements AnswerParts {
   #finishReason: string | undefined = undefined;
   /** Of what is not kept; undefined as long as all is kept. */
   #rest: Hash | undefined = undefined;
+  /** The end of it, which is hashed in longer pieces: hashing each takes as long as reading it. */
+  #unhashed = "";
   /** The part of which the last piece was. */
   #lastPart = textPart;
   /** First half of a character of that part, whose second half is in the next piece. */
@@ -62,7 +65,7 @@ export class AnswerCollector implements AnswerParts {
       hasRefusal: this.#hasRefusal,
       ...(this.#finishReason === undefined ? {} : { finishReason: this.#finishReason }),
       ...(this.#tokens.length === 0 ? {} : { logprobs: this.#tokens }),
-      ...(this.#rest === undefined ? {} : { isCut: true, rest: this.#rest.copy().digest("hex") }),
+      ...(this.#rest === undefined ? {} : { isCut: true, rest: this.#rest.copy().update(this.#unhashed).digest("hex") }),
     };
   }
 
@@ -76,6 +79,7 @@ export class AnswerCollector implements AnswerParts {
     this.#calls.clear();
     this.#tokens = [];
     this.#rest = undefined;
+    this.#unhashed = "";
     [this.#heldCallBytes, this.#tokenBytes, this.#room] = [0, 0, 0];
   }
 
@@ -133,7 +137,7 @@ export class AnswerCollector implements AnswerParts {
   #keep(text: HeldText | undefined, part: number, piece: string): void {
     if (part !== this.#lastPart) {
       [this.#lastPart, this.#half] = [part, ""];
-      this.#rest?.update(`\0${part}\0`);
+      if (this.#rest !== undefined) this.#addToRest(`\0${part}\0`);
     }
     const whole = this.#wholeCharacters(piece);
     if (this.#rest !== undefined || text === undefined) {
@@ -155,7 +159,10 @@ export class AnswerCollector implements AnswerParts {
 
   #addToRest(piece: string): void {
     this.#rest ??= createHash("sha256").update(`\0${this.#lastPart}\0`);
-    this.#rest.update(piece);
+    this.#unhashed += piece;
+    if (this.#unhashed.length < hashedLength) return;
+    this.#rest.update(this.#unhashed);
+    this.#unhashed = "";
   }
 }
 

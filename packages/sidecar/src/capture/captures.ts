@@ -1,10 +1,10 @@
-import type { Leg } from "@umbra/shadow";
+import type { Leg, SampleComparison } from "@umbra/shadow";
 import type { RequestObserver } from "../decision/request-observer.ts";
 import { pseudonym } from "../mirror/keyed-hash.ts";
 import { type CaptureStoreOptions, openCaptureStore } from "./capture-store.ts";
 import { readableText } from "./readable-text.ts";
 
-/** Keeps the texts of the pairs that differ most. Only used with the option `--capture`. */
+/** Keeps the texts of the pairs that say the most different things. Only used with the option `--capture`. */
 export interface Captures extends RequestObserver<CapturedRequest> {
   /** Starts to hold the texts of a request. `body` is the primary's. Undefined if too many are held. */
   hold(body: Uint8Array): Texts | undefined;
@@ -16,6 +16,8 @@ export interface Captures extends RequestObserver<CapturedRequest> {
 export interface CapturedRequest {
   /** The mirror's controller. */
   gateOf(mirror: string): { readonly route: string } | undefined;
+  /** What the answers of a pair say; undefined if they are not compared. */
+  comparisonOf?(mirror: string): SampleComparison | undefined;
   /** Held until the first pair of the request, or until its end. */
   texts: Texts | undefined;
 }
@@ -82,12 +84,13 @@ export function createCaptures(options: CapturesOptions): Captures {
     paired({ requestId, primary, shadow }, mirror, request) {
       const texts = release(request);
       if (texts === undefined) return;
-      store.offer(scoreOf(primary, shadow), () => ({
+      const found = request.comparisonOf?.(mirror);
+      store.offer(scoreOf(primary, shadow, found), () => ({
         id: pseudonym(options.secret, requestId),
         at: new Date().toISOString(),
         route: request.gateOf(mirror)?.route ?? "",
         candidate: shadow.pool,
-        why: whyOf(primary, shadow),
+        why: whyOf(primary, shadow, found),
         request: readableText(texts.request.toString("utf8")),
         primary: { class: primary.class, answer: readableText(texts.answerOf(undefined)) },
         shadow: { class: shadow.class, answer: readableText(texts.answerOf(mirror)) },
@@ -101,15 +104,26 @@ export function createCaptures(options: CapturesOptions): Captures {
   };
 }
 
-/** Scores how much a pair differs: by its classes first, then by its times. */
-function scoreOf(primary: Leg, shadow: Leg): number {
+/** Scores how much a pair differs: by its classes first, then by what the answers say, then by their times. */
+function scoreOf(primary: Leg, shadow: Leg, found: SampleComparison | undefined): number {
   if (primary.class !== shadow.class) return 1_000;
   const ratio = (shadow.e2eMs ?? 0) / (primary.e2eMs ?? 0);
-  return ratio > 0 && Number.isFinite(ratio) ? Math.abs(Math.log(ratio)) : 0;
+  const times = ratio > 0 && Number.isFinite(ratio) ? Math.abs(Math.log(ratio)) : 0;
+  // Differences of what is said count in steps of a thousandth, which no difference of times makes up for.
+  return 100 * difference(found) + times / 1_000;
 }
 
-function whyOf(primary: Leg, shadow: Leg): string {
+/** 0 (the same, or not known) to 1. Answers with the same text may differ in their tool calls. */
+function difference(found: SampleComparison | undefined): number {
+  const { sim = null, toolF1 = null } = found?.agreement ?? {};
+  return Math.max(sim === null ? 0 : 1 - sim, toolF1 === null ? 0 : 1 - toolF1);
+}
+
+function whyOf(primary: Leg, shadow: Leg, found: SampleComparison | undefined): string {
   if (primary.class !== shadow.class)
     return `${primary.class} (primary) and ${shadow.class} (shadow)`;
+  const { sim = null, toolF1 = null } = found?.agreement ?? {};
+  if (toolF1 !== null && toolF1 < 1) return `tool calls agree to ${toolF1} (F1)`;
+  if (sim !== null && sim < 1) return `texts are similar to ${sim} (chrF)`;
   return `E2E ${primary.e2eMs?.toFixed(0) ?? "?"} ms (primary) and ${shadow.e2eMs?.toFixed(0) ?? "?"} ms (shadow)`;
 }
