@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Sample } from "@umbra/shadow";
+import fc from "fast-check";
 import { judgeSamples } from "../src/report/judge-samples.ts";
 
 const leg = {
@@ -36,5 +37,27 @@ describe("judgeSamples", () => {
     });
     expect(report?.evaluation.is_final).toBe(false);
     expect(report?.verdict.reasons.map(({ code }) => code)).toContain("not_ended");
+  });
+
+  test("the samples of several files give the same report as those of one, however they are split", () => {
+    const some = samples.slice(0, 500).map((each, i) => ({
+      ...each,
+      // Several are sent in the same millisecond.
+      t0: each.t0 - (i % 4) * 500,
+      shadow: { ...leg, ttft: 90 + ((i * 37) % 41) },
+    }));
+    const reportOf = (given: readonly Sample[]) =>
+      JSON.stringify(
+        judgeSamples(given, { settings: {}, topology: undefined, control: undefined }),
+      );
+    const want = reportOf(some);
+    fc.assert(
+      fc.property(fc.infiniteStream(fc.boolean()), (isFirst) => {
+        const owners = some.map(() => isFirst.next().value === true);
+        const [a, b] = [true, false].map((owner) => some.filter((_, i) => owners[i] === owner));
+        expect(reportOf([...(b ?? []), ...(a ?? [])])).toBe(want);
+      }),
+      { numRuns: 3 },
+    );
   });
 });

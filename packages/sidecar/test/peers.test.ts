@@ -145,8 +145,8 @@ describe("peers", () => {
   test.each([
     { name: "another method", headers: { ":method": "POST", ":path": "/v1/reports" }, status: 405 },
     { name: "another path", headers: { ":path": "/v1/secrets" }, status: 404 },
-    { name: "a malformed path", headers: { ":path": "//" }, status: 400 },
-    { name: "a malformed cursor", headers: { ":path": "/v1/samples?after=-1" }, status: 400 },
+    { name: "an invalid path", headers: { ":path": "//" }, status: 400 },
+    { name: "an invalid cursor", headers: { ":path": "/v1/samples?after=-1" }, status: 400 },
     { name: "an unknown evaluation", headers: { ":path": "/v1/samples?after=0" }, status: 404 },
   ])("a peer that asks with $name gets $status", async ({ headers, status }) => {
     const a = await replica();
