@@ -33,12 +33,16 @@ afterAll(async () => {
   await stopModelServers(servers);
 }, 60_000);
 
+/** A client stops by itself after this time. */
+const mostMs = 150_000;
+
 /** A client that sends to ready pods in turn, on connections that it keeps, as a Service's clients do. */
 class Clients {
   readonly seen: { readonly pod: number; readonly answer: Seen }[] = [];
   readonly #agent = new Agent({ connections: 64 });
   readonly #stopping = new AbortController();
   readonly #running: Promise<unknown>;
+  readonly #endMs = performance.now() + mostMs;
   #ready: number[] = [0, 1];
 
   constructor(perSecond: number) {
@@ -59,7 +63,7 @@ class Clients {
 
   /** Every second, like an EndpointSlice that follows probes with some delay. */
   async #watch(): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
+    while (!this.#stopping.signal.aborted && performance.now() < this.#endMs) {
       const areReady = await Promise.all(pods.map((pod) => pod.isReady()));
       this.#ready = [0, 1].filter((pod) => areReady[pod]);
       await sleep(500);
@@ -68,7 +72,7 @@ class Clients {
 
   async #send(everyMs: number): Promise<void> {
     const answers: Promise<Seen>[] = [];
-    while (!this.#stopping.signal.aborted) {
+    while (!this.#stopping.signal.aborted && performance.now() < this.#endMs) {
       const pod = this.#ready[answers.length % this.#ready.length];
       if (pod !== undefined) answers.push(this.one(pod, chat()));
       await sleep(everyMs);

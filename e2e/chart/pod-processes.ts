@@ -43,7 +43,8 @@ export interface PodProcesses {
 export async function startPod({ resources, times }: PodOptions): Promise<PodProcesses> {
   const objects = objectsOf(caseNamed("gateway"));
   const { pod, containers } = podOf(objects);
-  const [sidecar, envoy] = ["umbra", "envoy"].map((name) => containerNamed(containers, name));
+  const sidecar = containerNamed(containers, "umbra");
+  const envoy = containerNamed(containers, "envoy");
   const folder = mkdtempSync(join(tmpdir(), "umbra-pod-"));
   const [http = 0, admin = 0, probes = 0, stats = 0, envoyAdmin = 0] = await freePorts(5);
   const here = (text: string) =>

@@ -65,7 +65,9 @@ export class AnswerCollector implements AnswerParts {
       hasRefusal: this.#hasRefusal,
       ...(this.#finishReason === undefined ? {} : { finishReason: this.#finishReason }),
       ...(this.#tokens.length === 0 ? {} : { logprobs: this.#tokens }),
-      ...(this.#rest === undefined ? {} : { isCut: true, rest: this.#rest.copy().update(this.#unhashed).digest("hex") }),
+      ...(this.#rest === undefined
+        ? {}
+        : { isCut: true, rest: this.#rest.copy().update(this.#unhashed).digest("hex") }),
     };
   }
 
