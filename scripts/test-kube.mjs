@@ -1,6 +1,7 @@
 // Runs the tests that need a real API server. Its program holds etcd and kube-apiserver: `UMBRA_KUBETEST` names it, or it
 // is built with Go, which takes 5 to 20 minutes once. Without both, the tests are skipped, and that is printed.
-// `--long`: faults last as long as they may, 60 and 120 s.
+// They run in a network of their own, if this machine allows one, where pods can have addresses; tests that need pods are
+// skipped otherwise. `--long`: faults last as long as they may, 60 and 120 s.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,6 +9,8 @@ import { findKubeProgram } from "./kube-test-program.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const given = process.argv.slice(2);
+/** The first two bytes of the addresses of pods. */
+const podNetwork = "10.244";
 const isLong = given.includes("--long");
 
 const { program, reason } = findKubeProgram("test:kube");
@@ -15,19 +18,32 @@ if (program === undefined) {
   process.stdout.write(`test:kube: skipped: ${reason}\n`);
 } else {
   process.stdout.write(`test:kube: API server ${program}\n`);
+  const network = findNetwork();
+  if (network === undefined) process.stdout.write("test:kube: no network namespaces: no pods\n");
+  const [command = process.execPath, ...prefix] = network ?? [];
   const args = [join(root, "scripts", "test.mjs"), "--testMatch", "<rootDir>/e2e/kube/*.slow.ts"];
   const { status } = spawnSync(
-    process.execPath,
-    [...args, "--runInBand", ...given.filter((each) => each !== "--long")],
+    command,
+    [...prefix, ...args, "--runInBand", ...given.filter((each) => each !== "--long")],
     {
       cwd: root,
       stdio: "inherit",
       env: {
         ...process.env,
         UMBRA_KUBETEST: program,
+        ...(network === undefined ? {} : { UMBRA_KUBE_PODS: podNetwork }),
         ...(isLong ? { UMBRA_KUBE_LONG: "1" } : {}),
       },
     },
   );
   process.exitCode = status ?? 1;
+}
+
+/** The start of a command that runs in a network of its own, in which all pods' addresses are this machine's. */
+function findNetwork() {
+  const setUp = `ip link set lo up && ip route add local ${podNetwork}.0.0/16 dev lo`;
+  const inside = ["unshare", "--map-root-user", "--net", "sh", "-c", `${setUp} && exec "$@"`, "sh"];
+  const [program, ...args] = inside;
+  const isAllowed = spawnSync(program, [...args, "true"]).status === 0;
+  return isAllowed ? [...inside, process.execPath] : undefined;
 }

@@ -5,6 +5,8 @@ import { KubeServer } from "../../e2e/kube/kube-server.ts";
 
 /** How many requests are sent to the API server at the same time. */
 const concurrency = 16;
+/** Thousands of objects take a busy machine a while. */
+const maxWriteMs = 60_000;
 
 /** Pods of the shared pools. The pool of `probePod` has only that one. */
 export interface ClusterOptions {
@@ -113,7 +115,7 @@ export class Cluster {
   }
 
   async #post(path: string, body: JsonObject): Promise<void> {
-    await this.#client.request({ method: "POST", path, body });
+    await this.#client.request({ method: "POST", path, body, timeoutMs: maxWriteMs });
   }
 }
 

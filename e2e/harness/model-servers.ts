@@ -10,10 +10,16 @@ export interface ModelServer {
   readonly address: string;
 }
 
+/** Where model servers listen, if not at any port of loopback. */
+interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** Model servers that answer at once and know the scenario's model and adapters. */
 export async function startModelServers(
   count: number,
-  options: Partial<SimulatorOptions> = {},
+  { host = "127.0.0.1", port = 0, ...options }: Partial<SimulatorOptions & ListenAddress> = {},
 ): Promise<ModelServer[]> {
   return Promise.all(
     Array.from({ length: count }, async (_, index) => {
@@ -31,7 +37,7 @@ export async function startModelServers(
         seed: index,
         ...options,
       });
-      return { server, address: await server.listen(0, "127.0.0.1") };
+      return { server, address: await server.listen(port, host) };
     }),
   );
 }

@@ -12,6 +12,8 @@ const collection = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const modules = [
   ["sigs.k8s.io/gateway-api@v1.6.3", "config/crd/standard"],
   ["sigs.k8s.io/gateway-api-inference-extension@v1.6.0", "config/crd/bases"],
+  // InferenceModel, and InferencePool as it was before v1.
+  ["sigs.k8s.io/gateway-api-inference-extension@v0.5.1", "config/crd/bases"],
 ] as const;
 
 const own = fileURLToPath(new URL("../../deploy/crds", import.meta.url));
