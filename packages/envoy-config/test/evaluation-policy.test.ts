@@ -52,6 +52,35 @@ describe("the cost of an evaluation", () => {
   });
 });
 
+describe("how answers are compared", () => {
+  test("comes from the policy, and what it does not set has a default", () => {
+    const { mirror, found } = read(
+      "  evaluation: {outputs: {maxTextBytes: 2048, similarity: 'off', refusal: {phrases: [Tut mir leid]}}}",
+    );
+    expect(mirror?.evaluation.comparison).toEqual({
+      ...{ mode: "numbers", maxTextBytes: 2_048, maxHeldBytes: 67_108_864, stripsReasoning: true },
+      ...{ similarity: "off", checksSchemas: true, refusalPhrases: ["Tut mir leid"] },
+    });
+    expect(found).toEqual([]);
+  });
+
+  test.each([
+    { name: "an unknown mode", outputs: "mode: texts" },
+    { name: "less text than a page", outputs: "maxTextBytes: 10" },
+    { name: "more memory than a GiB", outputs: "maxHeldBytes: 2000000000" },
+    { name: "an empty phrase", outputs: "refusal: {phrases: ['']}" },
+  ])("must not be $name", ({ outputs }) => {
+    const { found } = read(`  evaluation: {outputs: {${outputs}}}`);
+    expect(found).toEqual([{ code: "UMB0104", severity: "error", hasLine: true }]);
+  });
+
+  test("can have other margins of its gates", () => {
+    const { mirror, found } = read("  evaluation: {gates: {out.refusal: {margin: 0.02}}}");
+    expect(mirror?.evaluation.gates).toEqual({ "out.refusal": { margin: 0.02 } });
+    expect(found).toEqual([]);
+  });
+});
+
 describe("the requirements of an evaluation", () => {
   test.each([
     { name: "the defaults", spec: "  sampling: {percent: 10}", want: [] },

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "@jest/globals";
-import { directTopology, type Mirror, type Topology } from "@umbra/envoy-config";
+import {
+  defaultComparison,
+  directTopology,
+  type EvaluationPolicy,
+  type Mirror,
+  type Topology,
+} from "@umbra/envoy-config";
 import { isCensored, type Leg } from "@umbra/shadow";
 import { legClasses } from "@umbra/shadow/internal";
 import type { RequestView } from "@umbra/sidecar/internal";
@@ -50,6 +56,28 @@ describe("the mirrors of a stream", () => {
 
   test.each(["", "gone"])("are empty for %j", (names) => {
     expect(registryOf({}).of(names)).toEqual([]);
+  });
+});
+
+describe("answers to a mirror's twins", () => {
+  const evaluated = (comparison: EvaluationPolicy["comparison"]) => ({
+    evaluation: {
+      observeUnmirroredPercent: 10,
+      ...(comparison === undefined ? {} : { comparison }),
+    },
+  });
+
+  test("are compared, unless the policy says otherwise", () => {
+    const [gated] = registryOf(evaluated(undefined)).of("m0");
+    expect(gated?.comparison).toEqual({
+      ...{ maxTextBytes: 65_536, maxHeldBytes: 67_108_864, stripsReasoning: true },
+      ...{ hasSimilarity: true, checksSchemas: true, refusalPhrases: [] },
+    });
+  });
+
+  test("are not looked at with mode `off`", () => {
+    const [gated] = registryOf(evaluated({ ...defaultComparison, mode: "off" })).of("m0");
+    expect(gated).toMatchObject({ isEvaluated: true, comparison: undefined });
   });
 });
 

@@ -1,11 +1,11 @@
 import { type Pair, renderReportText, type ShadowReport } from "@umbra/shadow";
 import type { Command } from "commander";
 import { checkLines } from "../checks-table.ts";
-import { type LaneServers, startLaneServers } from "../demo/lane-servers.ts";
+import { type LaneBehaviour, type LaneServers, startLaneServers } from "../demo/lane-servers.ts";
 import { type LaneSpread, roundRobin, spreadOf, spreadTable, sumOf } from "../demo/spread.ts";
 import { mixedTraffic } from "../demo/traffic.ts";
 import { obtainEnvoy } from "../envoy/find-envoy.ts";
-import { CommandError } from "../errors.ts";
+import { CommandError, UsageError } from "../errors.ts";
 import { commandOf } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { isReady, queryAdmin } from "../process/admin-client.ts";
@@ -30,6 +30,8 @@ const baseModel = "/model/llama2";
 
 /** How much slower the simulated candidate is than the primary, unless `--same` is given. */
 const slowdown = 1.3;
+/** Share of the candidate's tool calls whose arguments are invalid with `--broken-tools`. */
+const brokenToolCalls = 0.05;
 /** Sustained load can leave a gate undecided: then the demo sends more traffic. */
 const [moreSeconds, moreTurns] = [20, 2];
 /** Shorter runs have too few pairs for a verdict. */
@@ -49,13 +51,16 @@ export function demoCommand(io: Io): Command {
     summary: "run the reference scenario on this machine",
     description:
       "Starts simulated model servers, the sidecar and a real Envoy. Mirrors one request and then mixed traffic, evaluates the candidate, and checks the results. Uses free ports only.",
-    examples: ["umbra demo", "umbra demo --same"],
+    examples: ["umbra demo", "umbra demo --same", "umbra demo --broken-tools"],
     flags: [runFlags],
   }).action((flags: DemoFlags) => runDemo(flags, io));
 }
 
 async function runDemo(flags: DemoFlags, io: Io): Promise<void> {
   checkWritable(flags.html, "--html");
+  if (flags.same === true && flags.brokenTools === true) {
+    throw new UsageError("--same and --broken-tools exclude each other; use one of them");
+  }
   await obtainEnvoy(io);
   const children: Child[] = [];
   try {
@@ -72,17 +77,42 @@ interface Running {
   readonly admin: string;
 }
 
-async function runScenario(
-  { duration, same, html }: DemoFlags,
-  children: Child[],
-  io: Io,
-): Promise<void> {
+/** How the candidate differs from the primary, and the verdict it must get. */
+interface Candidate {
+  readonly words: string;
+  readonly behaviour: LaneBehaviour;
+  readonly hasTools: boolean;
+  readonly verdict: "PASS" | "FAIL";
+  /** The gate that must fail; undefined: any. */
+  readonly gate?: string;
+}
+
+function candidateOf({ same, brokenTools }: DemoFlags): Candidate {
+  if (same === true) {
+    return { words: "equally fast", behaviour: {}, hasTools: false, verdict: "PASS" };
+  }
+  if (brokenTools !== true) {
+    const behaviour = { timeScale: slowdown };
+    return { words: "30 % slower", behaviour, hasTools: false, verdict: "FAIL" };
+  }
+  const words = "equally fast, and 5 % of its tool calls are invalid";
+  return {
+    words,
+    behaviour: { brokenToolCalls },
+    hasTools: true,
+    verdict: "FAIL",
+    gate: "out.toolBad",
+  };
+}
+
+async function runScenario(flags: DemoFlags, children: Child[], io: Io): Promise<void> {
+  const { duration, html } = flags;
+  const candidate = candidateOf(flags);
   const say = (words: string) => io.stdout(`${words}\n`);
-  const speed = same === true ? "equally fast" : "30 % slower";
   say(
-    `Starting 3 primary and 3 shadow endpoints (simulated vLLM; the shadow's are ${speed}), the sidecar and Envoy …`,
+    `Starting 3 primary and 3 shadow endpoints (simulated vLLM; the shadow: ${candidate.words}), the sidecar and Envoy …`,
   );
-  const running = await start(same === true ? 1 : slowdown, children, io.signal);
+  const running = await start(candidate.behaviour, children, io.signal);
   const { lanes, target, admin } = running;
   say(`Ready: ${target.origin} (Host: ${host}), admin at http://${admin}\n`);
 
@@ -93,7 +123,7 @@ async function runScenario(
   say(
     `Sending mixed traffic for ${duration} s at 20 requests/s: base model and adapters, streaming and non-streaming`,
   );
-  const load = await sendUntilVerdict(running, duration, io);
+  const load = await sendUntilVerdict(running, { duration, hasTools: candidate.hasTools }, io);
   const pairs = await allPairs(admin, load.sent.length + 1, io.signal);
   const report = await verdictOf(admin, io.signal);
   say(`\n${renderReportText(report, { color: io.hasColour })}\n`);
@@ -108,17 +138,11 @@ async function runScenario(
     `Distribution of the picks, compared with round robin for the same requests\n${spreadTable(spread)}`,
   );
 
-  const expected = same === true ? "PASS" : "FAIL";
-  const isLongEnough = duration >= verdictAfterS;
   const last = [
     ...trafficChecks(load, pairs.length),
     ...spread.map(pickedCheck),
     ...spread.map(loadsCheck),
-    {
-      claim: `the candidate, ${speed}, is judged ${isLongEnough ? expected : "as far as such a short run allows"}`,
-      holds: !isLongEnough || report.verdict.status === expected,
-      seen: report.verdict.status,
-    },
+    verdictCheck(candidate, report, duration),
   ];
   say(checkLines(last, io));
   const broken = [...first, ...last].filter(({ holds }) => !holds).length;
@@ -126,13 +150,30 @@ async function runScenario(
   say("All checks passed.");
 }
 
+function verdictCheck(
+  { words, verdict, gate }: Candidate,
+  report: ShadowReport,
+  duration: number,
+): Check {
+  const isLongEnough = duration >= verdictAfterS;
+  const { status } = report.verdict;
+  const failed = report.gates.flatMap((each) => (each.status === "FAIL" ? [each.id] : []));
+  const isSo = status === verdict && (gate === undefined || failed.some((id) => id === gate));
+  const expected = gate === undefined ? verdict : `${verdict} by ${gate}`;
+  return {
+    claim: `the candidate, ${words}, is judged ${isLongEnough ? expected : "as far as such a short run allows"}`,
+    holds: !isLongEnough || isSo,
+    seen: [status, ...failed].join(" "),
+  };
+}
+
 async function start(
-  shadowTimeScale: number,
+  behaviour: LaneBehaviour,
   children: Child[],
   signal: AbortSignal,
 ): Promise<Running> {
   const [resources, policy] = [shippedFile("examples/mirror"), shippedFile("examples/demo")];
-  const lanes = await startLanes(resources, children, shadowTimeScale);
+  const lanes = await startLanes(resources, children, behaviour);
   const [http, grpc, adminPort, envoyAdmin] = await freePorts(4);
   const admin = `127.0.0.1:${adminPort}`;
   const up = startChild(
@@ -152,14 +193,15 @@ async function start(
 /** Sends more traffic if the first run ends without a verdict. */
 async function sendUntilVerdict(
   { target, admin }: Running,
-  duration: number,
+  { duration, hasTools }: { readonly duration: number; readonly hasTools: boolean },
   io: Io,
 ): Promise<Pick<LoadResult, "sent" | "skipped">> {
   const sent: SentRequest[] = [];
   let skipped = 0;
   for (let turn = 0; turn <= moreTurns; turn++) {
     const seconds = turn === 0 ? duration : moreSeconds;
-    const load = await mixedTraffic(target, seconds * 1_000, 7 + turn, io);
+    const traffic = { durationMs: seconds * 1_000, seed: 7 + turn, hasTools };
+    const load = await mixedTraffic(target, traffic, io);
     io.signal.throwIfAborted();
     sent.push(...load.sent);
     skipped += load.skipped;
@@ -222,11 +264,11 @@ interface Lanes {
 async function startLanes(
   resources: string,
   children: Child[],
-  shadowTimeScale: number,
+  behaviour: LaneBehaviour,
 ): Promise<Lanes> {
   const primary = await startLaneServers(resources, primaryName);
   children.push(primary.child);
-  const shadow = await startLaneServers(resources, shadowName, shadowTimeScale);
+  const shadow = await startLaneServers(resources, shadowName, behaviour);
   children.push(shadow.child);
   return { primary, shadow };
 }

@@ -9,13 +9,21 @@ export interface LaneServers {
   readonly requestLines: () => readonly string[];
 }
 
+/** How a lane's servers differ from those of the scenario. */
+export interface LaneBehaviour {
+  /** Factor for all times; 1 when absent. */
+  readonly timeScale?: number;
+  /** Share of tool calls with invalid arguments, 0 to 1; none when absent. */
+  readonly brokenToolCalls?: number;
+}
+
 const keptLines = 1_000;
 
 /** Starts a Deployment's simulated servers and waits for their addresses. */
 export async function startLaneServers(
   files: string,
   deployment: string,
-  timeScale = 1,
+  { timeScale = 1, brokenToolCalls = 0 }: LaneBehaviour = {},
 ): Promise<LaneServers> {
   const requestLines: string[] = [];
   let found: (endpoints: readonly string[]) => void = () => {};
@@ -26,6 +34,7 @@ export async function startLaneServers(
     ...ownCommand([
       ...["simulate", "-f", files, "--deployment", deployment],
       ...["--port", "0", "-o", "json", "--time-scale", String(timeScale)],
+      ...["--broken-tool-calls", String(brokenToolCalls)],
     ]),
     onLine: (line, from) => {
       if (from === "stdout") {

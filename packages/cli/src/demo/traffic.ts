@@ -14,16 +14,23 @@ const models: readonly string[] = [
   "tweet-summary-2",
 ];
 
+export interface DemoTraffic {
+  readonly durationMs: number;
+  /** The same seed produces the same traffic. */
+  readonly seed: number;
+  /** Whether every request offers a tool. */
+  readonly hasTools: boolean;
+}
+
 /** Mixed traffic: base model and adapters, short and long prompts, three quarters of it streaming. */
 export function mixedTraffic(
   target: ChatTarget,
-  durationMs: number,
-  seed: number,
+  { durationMs, seed, hasTools }: DemoTraffic,
   io: Io,
 ): Promise<LoadResult> {
   return openLoop({
     target,
-    mix: { models, promptTokens: 200, outputTokens: 20, streamRatio: 0.75 },
+    mix: { models, promptTokens: 200, outputTokens: 20, streamRatio: 0.75, hasTools },
     ratePerSecond: 20,
     durationMs,
     maxInFlight: 256,

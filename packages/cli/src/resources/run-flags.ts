@@ -51,6 +51,7 @@ export interface UpFlags extends RunFlags {
 export interface DemoFlags {
   readonly duration: number;
   readonly same?: true;
+  readonly brokenTools?: true;
   readonly html: string;
 }
 
@@ -176,7 +177,7 @@ export const runFlags: FlagTable<ServeFlags & UpFlags & DemoFlags> = {
   },
   capture: {
     flag: "--capture <samples=count>",
-    help: "keep this many redacted prompt and answer pairs on disk; without it no text is kept",
+    help: "keep this many redacted prompt and answer pairs on disk; without it no text is written",
     read: captureCount,
     of: both,
   },
@@ -237,6 +238,11 @@ export const runFlags: FlagTable<ServeFlags & UpFlags & DemoFlags> = {
   same: {
     flag: "--same",
     help: "make the candidate as fast as the primary, instead of 30 % slower",
+    of: { demo: undefined },
+  },
+  brokenTools: {
+    flag: "--broken-tools",
+    help: "make the candidate as fast as the primary, and the arguments of 5 % of its tool calls invalid",
     of: { demo: undefined },
   },
   html: {

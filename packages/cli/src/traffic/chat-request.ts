@@ -4,14 +4,31 @@ export interface ChatRequest {
   readonly promptTokens: number;
   readonly outputTokens: number;
   readonly isStream: boolean;
+  /** Whether it offers a tool; absent: it does not. */
+  readonly hasTools?: boolean;
 }
 
+/** The tool that is offered. */
+const weatherTool = {
+  type: "function",
+  function: {
+    name: "get_weather",
+    parameters: {
+      type: "object",
+      required: ["city"],
+      properties: { city: { type: "string" }, days: { type: "integer", minimum: 1 } },
+    },
+  },
+};
+
 /** Creates the body of a chat completion with a prompt of the requested length. */
-export function chatBody({ model, promptTokens, outputTokens, isStream }: ChatRequest): string {
+export function chatBody(request: ChatRequest): string {
+  const { model, promptTokens, outputTokens, isStream, hasTools = false } = request;
   return JSON.stringify({
     model,
     max_completion_tokens: outputTokens,
     temperature: 0,
+    ...(hasTools ? { tools: [weatherTool] } : {}),
     ...(isStream ? { stream: true, stream_options: { include_usage: true } } : {}),
     messages: [{ role: "user", content: "word ".repeat(Math.ceil((promptTokens * 4) / 5)).trim() }],
   });
@@ -26,6 +43,8 @@ export interface TrafficMix {
   readonly outputTokens: number;
   /** Share of requests that stream, 0 to 1. */
   readonly streamRatio: number;
+  /** Whether every request offers a tool; absent: none does. */
+  readonly hasTools?: boolean;
 }
 
 /** @param random uniform in [0, 1) */
@@ -35,6 +54,7 @@ export function drawRequest(mix: TrafficMix, random: () => number): ChatRequest 
     promptTokens: skewedLength(mix.promptTokens, random),
     outputTokens: skewedLength(mix.outputTokens, random),
     isStream: random() < mix.streamRatio,
+    ...(mix.hasTools === true ? { hasTools: true } : {}),
   };
 }
 

@@ -109,7 +109,7 @@ function scoreOf(primary: Leg, shadow: Leg, found: SampleComparison | undefined)
   if (primary.class !== shadow.class) return 1_000;
   const ratio = (shadow.e2eMs ?? 0) / (primary.e2eMs ?? 0);
   const times = ratio > 0 && Number.isFinite(ratio) ? Math.abs(Math.log(ratio)) : 0;
-  // Differences of the answers' words count in steps of a thousandth, which no difference of times makes up for.
+  // Differences of texts count in steps of a thousandth, which no difference of times makes up for.
   return 100 * difference(found) + times / 1_000;
 }
 
