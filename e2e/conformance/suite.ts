@@ -48,6 +48,8 @@ export async function runSuite(run: SuiteOptions): Promise<SuiteRun> {
     env: { ...process.env, KUBECONFIG: run.kubeconfig },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  // What it writes last to one stream may come after the end of the other.
+  const closed = once(child, "close");
   const kept = createWriteStream(log);
   child.stderr.pipe(kept, { end: false });
   const results: TestResult[] = [];
@@ -59,7 +61,7 @@ export async function runSuite(run: SuiteOptions): Promise<SuiteRun> {
     results.push(result);
     run.onResult(result);
   }
-  if (child.exitCode === null && child.signalCode === null) await once(child, "close");
+  await closed;
   kept.end();
   return { status: child.exitCode, results, report, log };
 }

@@ -69,6 +69,7 @@ export class TestedGateway {
 
 function keepLog({ process: child }: Running, file: string): void {
   const log = createWriteStream(file);
-  child.stdout?.pipe(log);
-  child.stderr?.pipe(log);
+  // One stream may end before the other.
+  for (const stream of [child.stdout, child.stderr]) stream?.pipe(log, { end: false });
+  child.once("close", () => log.end());
 }
