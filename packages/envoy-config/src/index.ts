@@ -61,9 +61,10 @@ export {
   sidecarBounds,
 } from "./memory.ts";
 export {
+  type ComparisonPolicy,
   defaultBudget,
+  defaultComparison,
   defaultEvaluation,
-  defaultOutputs,
   type Eligibility,
   type EvaluationPolicy,
   type JsonValue,
@@ -74,7 +75,6 @@ export {
   type MirrorRewrite,
   type MirrorSampling,
   type MirrorSettings,
-  type OutputPolicy,
   type SessionKey,
 } from "./mirror-policy.ts";
 export { isPoolCalled } from "./names.ts";

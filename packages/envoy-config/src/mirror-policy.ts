@@ -1,5 +1,3 @@
-import type { OutputSettings } from "@umbra/shadow/evaluation";
-
 /**
  * Settings of a mirror and its evaluation, from a ShadowPolicy or by default. Plain data, with all defaults filled in.
  */
@@ -102,11 +100,11 @@ export interface EvaluationPolicy {
   readonly cost?: { readonly primary?: LanePrice; readonly shadow?: LanePrice };
   /** Percentage of unmirrored requests to observe for primary protection, 0 to 100. */
   readonly observeUnmirroredPercent: number;
-  readonly outputs?: OutputPolicy;
+  readonly comparison?: ComparisonPolicy;
 }
 
 /** How the texts of answers are compared. Only numbers and names of them are kept. */
-export interface OutputPolicy extends OutputSettings {
+export interface ComparisonPolicy {
   /** `off`: no text is looked at. */
   readonly mode: "off" | "numbers";
   /** Bytes of text held of each answer until its pair is compared. */
@@ -163,7 +161,7 @@ export function budgetFor(horizonMs: number): MirrorBudget {
 /** Default timeout of a twin under a ShadowPolicy, in ms. */
 export const defaultRequestTimeoutMs = 600_000;
 
-export const defaultOutputs: OutputPolicy = {
+export const defaultComparison: ComparisonPolicy = {
   mode: "numbers",
   maxTextBytes: 65_536,
   maxHeldBytes: 67_108_864,

@@ -67,7 +67,7 @@ describe("answers to a mirror's twins", () => {
     },
   });
 
-  test("are compared, unless the policy says otherwise", () => {
+  test("are compared, unless the policy states something else", () => {
     const [gated] = registryOf(evaluated(undefined)).of("m0");
     expect(gated?.comparison).toEqual({
       ...{ maxTextBytes: 65_536, maxHeldBytes: 67_108_864, stripsReasoning: true },

@@ -3,9 +3,10 @@ import { evaluationConfig, gateDefaults, gateIds, sloPresets } from "@umbra/shad
 import { reachProblems } from "@umbra/shadow/reach";
 import {
   budgetFor,
+  type ComparisonPolicy,
   defaultBudget,
+  defaultComparison,
   defaultEvaluation,
-  defaultOutputs,
   defaultPaths,
   defaultRemovedHeaders,
   defaultRequestTimeoutMs,
@@ -17,7 +18,6 @@ import {
   type MirrorPolicy,
   type MirrorRewrite,
   type MirrorSampling,
-  type OutputPolicy,
   type SessionKey,
 } from "../mirror-policy.ts";
 import { didYouMean } from "../nearest.ts";
@@ -224,15 +224,15 @@ function readEvaluation(from: Reader): EvaluationPolicy {
     cost: from.inner("cost", readCost),
     observeUnmirroredPercent:
       from.number("observeUnmirrored", 0, 100) ?? defaultEvaluation.observeUnmirroredPercent,
-    outputs: from.inner("outputs", readOutputs),
+    comparison: from.inner("outputs", readComparison),
   });
 }
 
 const mebibyte = 1024 * 1024;
 const maxPhrases = 64;
 
-function readOutputs(from: Reader): OutputPolicy {
-  const standard = defaultOutputs;
+function readComparison(from: Reader): ComparisonPolicy {
+  const standard = defaultComparison;
   return {
     mode: from.oneOf("mode", ["off", "numbers"]) ?? standard.mode,
     maxTextBytes: from.integer("maxTextBytes", 1_024, mebibyte) ?? standard.maxTextBytes,

@@ -1,10 +1,10 @@
 import {
+  type ComparisonPolicy,
   decodeMirrors,
-  defaultOutputs,
+  defaultComparison,
   laneClusterName,
   type Mirror,
   mirrorToHeader,
-  type OutputPolicy,
   type Topology,
 } from "@umbra/envoy-config";
 import { isCensored, type Leg } from "@umbra/shadow";
@@ -156,7 +156,7 @@ class Mirrors implements MirrorRegistry {
       const header = { name: mirrorToHeader(mirror), value: laneClusterName(mirror.name) };
       const isEvaluated = judged.has(gate);
       const comparison = isEvaluated
-        ? comparisonSettings(mirror.evaluation.outputs ?? defaultOutputs)
+        ? comparisonSettings(mirror.evaluation.comparison ?? defaultComparison)
         : undefined;
       current.set(mirror.name, { mirror, gate, header, isEvaluated, comparison });
     }
@@ -212,8 +212,8 @@ class Mirrors implements MirrorRegistry {
   }
 }
 
-function comparisonSettings(outputs: OutputPolicy): ComparisonSettings | undefined {
-  const { mode, similarity, ...settings } = outputs;
+function comparisonSettings(policy: ComparisonPolicy): ComparisonSettings | undefined {
+  const { mode, similarity, ...settings } = policy;
   return mode === "off" ? undefined : { ...settings, hasSimilarity: similarity === "chrf" };
 }
 
