@@ -17,11 +17,6 @@ const kustomize = helm === undefined ? undefined : find("kustomize", "UMBRA_KUST
 if (helm !== undefined && kustomize !== undefined) run();
 
 function run() {
-  const kubetest = process.env.UMBRA_KUBETEST ?? join(root, ".cache", "kubetest", "kubetest");
-  const hasServer = existsSync(kubetest);
-  if (!hasServer) {
-    say("the dry runs on an API server are skipped: `npm run test:kube` builds one");
-  }
   const { status } = spawnSync(
     process.execPath,
     [
@@ -35,7 +30,6 @@ function run() {
         ...process.env,
         UMBRA_HELM: helm,
         UMBRA_KUSTOMIZE: kustomize,
-        UMBRA_KUBETEST: hasServer ? resolve(kubetest) : "",
       },
     },
   );

@@ -71,10 +71,15 @@ export async function startPod({ resources, times }: PodOptions): Promise<PodPro
   const serveArgs = (sidecar.args ?? []).filter((each) => !cluster.test(each)).map(here);
   const local = ["-f", file, "--listener", `http=${http}`, "--bind", "127.0.0.1"];
   const umbraProcess = startProcess(process.execPath, umbra, ...serveArgs, ...local);
+  // For a kubelet, a connection that breaks is a probe that fails.
   const statusOf = async (path: string): Promise<number> => {
-    const { statusCode, body } = await request(`http://127.0.0.1:${probes}${path}`);
-    await body.dump();
-    return statusCode;
+    try {
+      const { statusCode, body } = await request(`http://127.0.0.1:${probes}${path}`);
+      await body.dump();
+      return statusCode;
+    } catch {
+      return 0;
+    }
   };
   await until("the startup probe", async () => (await statusOf("/healthz")) === 200, 60_000);
   const envoyProcess = startProcess(envoyBinary, ...(envoy.args ?? []).map(here));
@@ -86,7 +91,7 @@ export async function startPod({ resources, times }: PodOptions): Promise<PodPro
   return {
     origin: `http://127.0.0.1:${http}`,
     graceMs: pod.terminationGracePeriodSeconds * 1_000,
-    isReady: () => isReady().catch(() => false),
+    isReady,
     async end() {
       const startedMs = performance.now();
       const draining = startProcess(process.execPath, umbra, ...preStop);
