@@ -23,6 +23,12 @@ function definitionFolders(): readonly string[] {
   return [...modules.map(([module, folder]) => join(moduleFolder(module), folder)), own];
 }
 
+/** The folder of the definitions of the Prometheus Operator. Throws when its Go module can't be had. */
+export function monitoringFolder(): string {
+  const module = "github.com/prometheus-operator/prometheus-operator@v0.88.0";
+  return join(moduleFolder(module), "example/prometheus-operator-crd");
+}
+
 function moduleFolder(module: string): string {
   const { status, stdout, stderr } = spawnSync("go", ["mod", "download", "-json", module], {
     encoding: "utf8",
