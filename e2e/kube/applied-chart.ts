@@ -21,7 +21,7 @@ const plurals: Readonly<Record<string, string>> = {
 };
 
 /** The path of the objects of an object's kind and namespace. */
-export function collectionOf({ apiVersion, kind, metadata }: KubeObject): string {
+function collectionOf({ apiVersion, kind, metadata }: KubeObject): string {
   const plural = plurals[kind];
   if (plural === undefined) throw new Error(`the plural of ${kind} is missing here`);
   const base = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
