@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import type { Sample } from "@umbra/shadow";
+import type { Sample, ShadowReport } from "@umbra/shadow";
 import { post } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import {
@@ -127,6 +127,19 @@ describe("answers compared on a real Envoy", () => {
     expect(called.filter(({ primary }) => primary.out?.toolBad === 1)).toEqual([]);
     expect(badShare).toBeGreaterThan(0.3);
     expect(badShare).toBeLessThan(0.7);
+  });
+
+  test("the running evaluation judges them, and its report has no text", async () => {
+    const { reports } = await gateway.json<{ reports: readonly ShadowReport[] }>("/v1/report");
+    const toolBad = (candidate: string) =>
+      reports
+        .find((report) => report.candidate.pool.includes(candidate))
+        ?.gates.find(({ id }) => id === "out.toolBad");
+    expect(toolBad("broken")).toMatchObject({ required: true, primary: 0 });
+    expect(toolBad("broken")?.n).toBeGreaterThan(10);
+    expect(toolBad("broken")?.shadow).toBeGreaterThan(0.3);
+    expect(toolBad("same")).toMatchObject({ primary: 0, shadow: 0 });
+    expect(JSON.stringify(reports)).not.toMatch(/weather|simulated model|these words/);
   });
 
   test("no text of prompts or answers is in the samples", () => {

@@ -4,7 +4,7 @@ import { schemaStates } from "../compare/schema-check.ts";
 import { scripts } from "../compare/script.ts";
 import { toolLevels } from "../compare/tool-calls.ts";
 import { requestShapes } from "../measure/request-kind.ts";
-import { judgeFailures, type SampleJudged } from "./judged-fields.ts";
+import { judgeFailures, type SampleJudged, verdicts } from "./judged-fields.ts";
 import {
   type SampleAgreement,
   type SampleOutput,
@@ -76,7 +76,6 @@ export function parseJudgedFields(json: Json): SampleJudged | undefined {
 }
 
 const weights = [0, 0.5, 1] as const;
-const verdicts = ["A", "B", "tie"] as const;
 
 const maxModelLength = 128;
 /** More than any difference of log probabilities that a server prints. */

@@ -1,10 +1,12 @@
 import { legClasses } from "../measure/leg.ts";
 import { type RequestKind, requestShapes } from "../measure/request-kind.ts";
+import { createOutputColumns, hasOutputs, type OutputColumns } from "./output-columns.ts";
 import { dropReasons, type Sample, type SampleLeg } from "./sample.ts";
 import { createThinning, type KeptShares } from "./thinning.ts";
 
 /**
- * Stores samples in bounded memory: columns of numbers, about 240 bytes per sample. A full store removes every second
+ * Stores samples in bounded memory: columns of numbers, about 240 bytes per sample, and 400 more if answers are looked
+ * at. A full store removes every second
  * sample, chosen by a hash of its id. The choice does not depend on content, and the start of the run is kept, so
  * analyses at any time stay valid.
  */
@@ -89,6 +91,8 @@ interface Chunk {
   readonly kindNames: Names;
   readonly finishNames: Names;
   readonly endpointNames: Names;
+  /** Absent until a sample has something in them. */
+  outputs: OutputColumns | undefined;
   rows: number;
 }
 
@@ -166,11 +170,14 @@ function createRows({ route, candidate }: Pick<Sample, "route" | "candidate">) {
   }
 
   function readRow(chunk: Chunk, row: number): Sample {
+    const isPaired = hasFlag(chunk, row, pairedFlag);
+    const outputs = chunk.outputs?.read(row);
     return {
       ...{ v: 1, route, candidate, ...readFrame(chunk, row) },
-      primary: legs.read(chunk, row * 2),
-      shadow: hasFlag(chunk, row, pairedFlag) ? legs.read(chunk, row * 2 + 1) : null,
+      primary: { ...legs.read(chunk, row * 2), ...outputs?.primary },
+      shadow: isPaired ? { ...legs.read(chunk, row * 2 + 1), ...outputs?.shadow } : null,
       ...kinds.read(chunk, row),
+      ...outputs?.sample,
     };
   }
 
@@ -192,6 +199,7 @@ function createRows({ route, candidate }: Pick<Sample, "route" | "candidate">) {
       kinds.write(chunk, row, sample.request);
       legs.write(chunk, row * 2, sample.primary);
       if (sample.shadow !== null) legs.write(chunk, row * 2 + 1, sample.shadow);
+      writeOutputs(chunk, row, sample);
       size++;
     },
     get size() {
@@ -205,6 +213,12 @@ function createRows({ route, candidate }: Pick<Sample, "route" | "candidate">) {
       return rowsOf(chunks.splice(0), Number.NEGATIVE_INFINITY);
     },
   };
+}
+
+function writeOutputs(chunk: Chunk, row: number, sample: Sample): void {
+  if (!hasOutputs(sample)) return;
+  chunk.outputs ??= createOutputColumns(rowsPerChunk, chunk.kindNames);
+  chunk.outputs.write(row, sample);
 }
 
 function* samplesOf(rows: Iterable<StoredSample>): IterableIterator<Sample> {
@@ -329,6 +343,7 @@ function createChunk(): Chunk {
     kindNames: createNames(maxNames),
     finishNames: createNames(maxNames),
     endpointNames: createNames(maxEndpoints),
+    outputs: undefined,
     rows: 0,
   };
 }
