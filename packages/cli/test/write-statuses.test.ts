@@ -145,6 +145,19 @@ describe("statuses in a cluster", () => {
     expect(asked).toHaveLength(2);
   });
 
+  test("wait for all: a change that came late, of some, takes no entries from others", async () => {
+    server
+      .resource(kinds.routes)
+      .put({ ...(route() as StoredObject), status: { parents: [ours] } });
+    start();
+    await isAsked();
+    take([], false);
+    statuses.takeObjects([{ type: "put", object: route() as unknown as JsonObject }]);
+    expect(statuses.writes().pending).toBe(0);
+    take([]);
+    await until("it is removed", () => parents().length === 0);
+  });
+
   test("leave the entries of other controllers where they are, and replace Umbra's", async () => {
     server
       .resource(kinds.routes)

@@ -22,6 +22,8 @@ export class WantedStatuses {
 
   /** Returns the objects that are concerned. */
   take({ isWhole, changed, gone }: StatusChanges): readonly StatusTarget[] {
+    // A change that was under way while the Lease was lost and taken again: all comes after it.
+    if (!isWhole && !this.#isKnown) return [];
     if (isWhole) this.#statuses.clear();
     this.#isKnown = true;
     const targets: StatusTarget[] = [];
