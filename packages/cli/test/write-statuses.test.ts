@@ -196,8 +196,8 @@ describe("statuses in a cluster", () => {
       .put({ ...(route() as StoredObject), status: { parents: [theirs] } });
     statuses.takeObjects([{ type: "put", object: emptied as unknown as JsonObject }]);
     await until("it is written again", () => parents().length === 2);
-    const counts = statuses.writes().counts.get("httproutes.gateway.networking.k8s.io");
-    expect(counts?.get("written")).toBe(2);
+    const counted = () => statuses.writes().counts.get("httproutes.gateway.networking.k8s.io");
+    await until("both are counted", () => counted()?.get("written") === 2);
   });
 
   test("lose Umbra's entries when the object is Umbra's no more, also if an earlier process wrote them", async () => {
