@@ -111,7 +111,9 @@ export class StatusQueue<T> {
         break;
       case "failed": {
         const backoffMs = Math.min(maxBackoffMs, everyMs * 2 ** entry.failures++);
-        this.#retry(entry, nowMs + (attempt.retryAfterMs ?? backoffMs * this.#jitter()));
+        const waitMs = attempt.retryAfterMs ?? backoffMs * this.#jitter();
+        // A proxy may ask for days.
+        this.#retry(entry, nowMs + Math.min(waitMs, maxBackoffMs));
         break;
       }
     }
