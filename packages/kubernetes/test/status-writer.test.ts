@@ -229,6 +229,21 @@ describe("createStatusWriter", () => {
     expect([outcomes, server.seenOf("patch")]).toEqual([["not-holder"], []]);
   });
 
+  test("names a status that the API server does not take until it is taken, although others are", async () => {
+    await writer.close();
+    start({ pace: { everyMs: 100, refusedMs: 3_000 } });
+    for (const name of ["r", "s"]) resource.put(object(name));
+    server.fault({ verb: "patch", times: 1, status: 422 });
+    writer.add(target("r"));
+    await until("it is refused", () => outcomes.length === 1);
+    writer.add(target("s"));
+    await until("the other is written", () => outcomes.length === 2);
+    expect([outcomes, problems.length]).toEqual([["refused", "written"], 1]);
+    expect(writer.problems).toEqual(problems);
+    await until("it is written", () => outcomes.length === 3);
+    expect([outcomes[2], problems.length, writer.problems]).toEqual(["written", 1, []]);
+  });
+
   test("has nothing to do for an object that is gone", async () => {
     writer.add(target("r"));
     await until("it was looked at", () => outcomes.length === 1);

@@ -62,6 +62,13 @@ export interface StatusWriter {
   close(): Promise<void>;
 }
 
+interface Problem {
+  readonly outcome: StatusOutcome;
+  readonly words: string;
+  /** What was to be written. */
+  readonly target: StatusTarget;
+}
+
 /** Requests at the same time. */
 const maxRunning = 4;
 /** Most objects that wait: as many as a cluster of thousands of routes has. More are not written until others are. */
@@ -82,10 +89,7 @@ class Writer implements StatusWriter {
   readonly #now: () => number;
   readonly #running = new Set<Promise<void>>();
   /** Problems that were reported, by the kind. */
-  readonly #problems = new Map<
-    string,
-    { readonly outcome: StatusOutcome; readonly words: string }
-  >();
+  readonly #problems = new Map<string, Problem>();
   /** Until when a kind of a namespace is not tried: a right is missing. */
   readonly #forbidden = new Map<string, number>();
   #stopping = new AbortController();
@@ -169,7 +173,7 @@ class Writer implements StatusWriter {
           return wanted?.status;
         },
       });
-      this.#problems.delete(resourceNameOf(target.kind));
+      this.#endProblem(target);
       this.#queue.done(key, attemptOf(outcome, cause), this.#now());
       onOutcome?.(target, outcome);
     } catch (thrown) {
@@ -188,11 +192,22 @@ class Writer implements StatusWriter {
     }
   }
 
-  #problem({ kind }: StatusTarget, outcome: StatusOutcome, words: string): void {
-    const resource = resourceNameOf(kind);
+  #problem(target: StatusTarget, outcome: StatusOutcome, words: string): void {
+    const resource = resourceNameOf(target.kind);
     if (this.#problems.get(resource)?.outcome === outcome) return;
-    this.#problems.set(resource, { outcome, words });
+    this.#problems.set(resource, { outcome, words, target });
     this.#options.onProblem?.(words);
+  }
+
+  /** What was written shows that a right is there for its namespace, and that a status is taken for its object only. */
+  #endProblem(target: StatusTarget): void {
+    const resource = resourceNameOf(target.kind);
+    const problem = this.#problems.get(resource);
+    if (problem === undefined) return;
+    const { outcome, target: of } = problem;
+    if (outcome === "forbidden" && scopeOf(of) !== scopeOf(target)) return;
+    if (outcome === "refused" && keyOf(of) !== keyOf(target)) return;
+    this.#problems.delete(resource);
   }
 }
 
