@@ -82,11 +82,17 @@ async function kubeconfigOfPods(): Promise<string> {
   });
   const config = JSON.parse(readFileSync(kube.kubeconfig("watcher"), "utf8")) as {
     users: { user: object }[];
+    contexts: { context: object }[];
   };
   const { token } = status as { readonly token: string };
   const file = join(kube.folder, "pods.kubeconfig");
   const users = config.users.map((each) => ({ ...each, user: { token } }));
-  writeFileSync(file, JSON.stringify({ ...config, users }), { mode: 0o600 });
+  // The Lease is in the namespace of the pods.
+  const contexts = config.contexts.map((each) => ({
+    ...each,
+    context: { ...each.context, namespace },
+  }));
+  writeFileSync(file, JSON.stringify({ ...config, users, contexts }), { mode: 0o600 });
   return file;
 }
 

@@ -47,3 +47,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "umbra.namespaces" -}}
 {{- default (list .Release.Namespace) .Values.watch.namespaces | uniq | toJson -}}
 {{- end -}}
+
+{{/* Whose holder writes statuses. Each release has its own, as its pods follow the same. */}}
+{{- define "umbra.lease" -}}
+{{- printf "%s-status" (include "umbra.name" .) -}}
+{{- end -}}

@@ -9,6 +9,11 @@
 - --namespace={{ . }}
 {{- end }}
 {{- end }}
+{{- if .Values.statuses }}
+- --lease={{ include "umbra.lease" . }}
+{{- else }}
+- --no-status
+{{- end }}
 - --admin=127.0.0.1:9090
 - --probes=0.0.0.0:9091
 - --log-level={{ .Values.sidecar.logLevel }}
