@@ -119,6 +119,11 @@ describe.each(chartCases)("the manifest $name", (chartCase) => {
     expect(unknown).toEqual([]);
   });
 
+  test("gives umbra numbers as they are written, without exponents", () => {
+    const args = containers.flatMap(({ args: each = [] }) => each);
+    expect(args.filter((each) => /=[\d.]+e[+-]?\d/.test(each))).toEqual([]);
+  });
+
   test("keeps both admin interfaces, and ADS, in the pod", () => {
     const args = umbra?.args ?? [];
     expect(args).toContain("--admin=127.0.0.1:9090");

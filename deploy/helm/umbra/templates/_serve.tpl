@@ -38,9 +38,9 @@
 - --ads=unix:/run/umbra/ads.sock
 - --envoy-admin=127.0.0.1:9901
 - --stats-listener=0.0.0.0:9092
-- --set=maxHeap={{ .Values.envoy.maxHeapMebibytes }}Mi
+- --set=maxHeap={{ int .Values.envoy.maxHeapMebibytes }}Mi
 {{- range $name, $value := .Values.gateway.settings }}
-- --set={{ $name }}={{ $value }}
+- --set={{ $name }}={{ kindIs "float64" $value | ternary (toJson $value) $value }}
 {{- end }}
 {{- with .Values.gateway.className }}
 - --gateway-class={{ . }}
