@@ -19,7 +19,7 @@ import {
   objectsOf,
   withoutHelm,
 } from "./chart-files.ts";
-import { podOf } from "./pod.ts";
+import { type Container, podOf } from "./pod.ts";
 import { wrongMeanings, wrongShapes } from "./wrong-values.ts";
 
 test("the manifests are of this chart: run `UPDATE_GOLDEN=1 npm run test:chart` after a change", () => {
@@ -164,6 +164,40 @@ test.each([
   const spec = policy?.spec as { ingress: { ports: { port: number }[] }[] } | undefined;
   expect(spec?.ingress.flatMap(({ ports }) => ports.map(({ port }) => port))).toEqual(open);
 });
+
+test.each(["gateway-all", "picker-all"])(
+  "the NetworkPolicy of %s lets `helm test` ask where it asks",
+  (name) => {
+    const objects = objectsOf(caseNamed(name));
+    const doctor = objects.find(({ metadata }) => metadata.name === "umbra-doctor");
+    const pod = doctor?.spec as { readonly containers: readonly Container[] } | undefined;
+    const asked = (pod?.containers ?? [])
+      .flatMap(({ args = [] }) => args)
+      .flatMap((each) => /^--(?:probes|sidecar)=.*:(\d+)$/.exec(each)?.[1] ?? [])
+      .map(Number);
+    const policy = objects.find(({ kind }) => kind === "NetworkPolicy");
+    const rules = policy?.spec as { readonly ingress: readonly IngressRule[] } | undefined;
+    const { labels } = doctor?.metadata ?? {};
+    const allowed = (rules?.ingress ?? [])
+      .filter(({ from }) =>
+        from?.some((peer) =>
+          Object.entries(peer.podSelector?.matchLabels ?? { none: "" }).every(
+            ([label, value]) => labels?.[label] === value,
+          ),
+        ),
+      )
+      .flatMap(({ ports }) => ports.map(({ port }) => port));
+    expect(asked.length).toBeGreaterThan(0);
+    expect(asked.filter((port) => !allowed.includes(port))).toEqual([]);
+  },
+);
+
+interface IngressRule {
+  readonly ports: readonly { readonly port: number }[];
+  readonly from?: readonly {
+    readonly podSelector?: { readonly matchLabels?: Readonly<Record<string, string>> };
+  }[];
+}
 
 describe("values.schema.json", () => {
   const schema = JSON.parse(
