@@ -228,6 +228,20 @@ describe("holding a lease of a scripted API server", () => {
     await until("held again", () => holder.remainingMs() > 0);
   });
 
+  test("ends soon while the API server does not answer", async () => {
+    const errors: string[] = [];
+    const holder = hold("only", {
+      timing: { durationMs: 30_000, heldMs: 20_000, renewEveryMs: 300, retryEveryMs: 20 },
+      onError: ({ code }) => errors.push(code),
+    });
+    await until("held", () => holder.remainingMs() > 0);
+    server.hang();
+    const startedMs = performance.now();
+    await holder.close();
+    expect(performance.now() - startedMs).toBeLessThan(8_000);
+    expect(errors).toEqual(["TIMEOUT"]);
+  });
+
   test("is lost when another has written itself into it", async () => {
     const holder = hold("mine");
     await until("held", () => holder.remainingMs() > 0);

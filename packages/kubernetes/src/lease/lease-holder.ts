@@ -177,16 +177,15 @@ class Holder implements LeaseHolder {
 
   async #giveBack(): Promise<void> {
     const { client, name, identity } = this.#options;
+    // A process that ends can't wait long, and others take the lease without this soon.
+    const timeoutMs = this.#timing.renewEveryMs;
+    const path = `${this.#path()}/${name}`;
     try {
-      const lease = await client.request({ method: "GET", path: `${this.#path()}/${name}` });
+      const lease = await client.request({ method: "GET", path, timeoutMs });
       const record = readLease(lease);
       if (record.holder !== identity) return;
       const spec = specOf("renew", record, "", this.#timing);
-      await client.request({
-        method: "PUT",
-        path: `${this.#path()}/${name}`,
-        body: { ...lease, spec },
-      });
+      await client.request({ method: "PUT", path, timeoutMs, body: { ...lease, spec } });
     } catch (cause) {
       // Others take it a little later then.
       this.#options.onError?.(errorOf(cause));
