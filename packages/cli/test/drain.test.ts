@@ -14,7 +14,7 @@ interface Load {
 }
 
 /** The part of Envoy's admin interface that `umbra drain` uses; each question about the load gets the next of `loads`. */
-async function scriptedAdmin(loads: readonly Load[]): Promise<{
+async function scriptedAdmin(loads: readonly (Load | "no answer")[]): Promise<{
   readonly address: string;
   readonly calls: readonly string[];
 }> {
@@ -25,6 +25,7 @@ async function scriptedAdmin(loads: readonly Load[]): Promise<{
     calls.push(`${request.method} ${path}`);
     const load = loads[Math.min(asked, loads.length - 1)];
     if (path?.startsWith("/stats") === true) asked += 1;
+    if (load === "no answer") return;
     const stats = [
       { name: "http.default/gw/http.downstream_cx_active", value: load?.connections },
       { name: "http.default/gw/http.downstream_rq_active", value: load?.requests },
@@ -61,6 +62,23 @@ test("makes Envoy unready first, drains its listeners then, and waits until clie
     "POST /drain_listeners?graceful&skip_exit",
     ...Array.from({ length: 3 }, () => "GET /stats?format=json"),
   ]);
+});
+
+test("waits on when an Envoy with much to do does not answer once", async () => {
+  const { address, calls } = await scriptedAdmin([
+    { connections: 1, requests: 1 },
+    "no answer",
+    { connections: 0, requests: 0 },
+  ]);
+  expect(await drain(address)).toMatchObject({ status: 0, stderr: "umbra: Envoy is drained\n" });
+  expect(calls.filter((call) => call.startsWith("GET"))).toHaveLength(3);
+});
+
+test("does not wait longer than the timeout for an Envoy that does not answer", async () => {
+  const { address } = await scriptedAdmin([{ connections: 1, requests: 1 }, "no answer"]);
+  const { status, stderr } = await drain(address, "--timeout", "1000");
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/no answer from Envoy's admin interface at \S+ The operation was aborted/);
 });
 
 test("does not wait for idle connections", async () => {
