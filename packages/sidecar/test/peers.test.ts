@@ -1,7 +1,9 @@
-import { connect as connectPlain } from "node:http2";
+import { connect as connectPlain, createSecureServer } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { createPool, type PoolState } from "@umbra/scheduler";
+import { selfSigned } from "@umbra/sidecar/internal";
 import pino from "pino";
 import type { BudgetShare } from "../src/mirror/budget.ts";
 import { derivePeerKeys, type PeerKeys } from "../src/peers/peer-keys.ts";
@@ -159,6 +161,33 @@ describe("peers", () => {
     });
     session.destroy();
     expect(got).toBe(status);
+  });
+
+  test.each([
+    { name: "of an authority that the machine trusts", isTrusted: true },
+    { name: "of its own", isTrusted: false },
+  ])("one with a certificate $name instead of the key is refused", async ({ isTrusted }) => {
+    const own = await selfSigned();
+    const server = createSecureServer({ cert: own.cert, key: own.key });
+    server.on("sessionError", () => undefined);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const tls = peerClientTls(keys);
+    const session = connectPlain(`https://127.0.0.1:${port}`, {
+      ...tls,
+      ...(isTrusted ? { ca: [own.cert] } : {}),
+    });
+    const outcome = await new Promise<string>((resolve) => {
+      session.on("connect", () => resolve("connected"));
+      session.on("error", (cause: Error) => resolve(cause.message));
+    });
+    session.destroy();
+    server.close();
+    expect(outcome).toMatch(isTrusted ? /instead of the key/ : /self-signed certificate/);
+  });
+
+  test("no authority of the machine is trusted", () => {
+    expect(peerClientTls(keys).ca).toEqual([]);
   });
 
   test("TLS 1.2 and certificates are refused", async () => {

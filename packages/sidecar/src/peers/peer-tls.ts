@@ -1,4 +1,5 @@
 import type { SecureClientSessionOptions, SecureServerOptions } from "node:http2";
+import type { PeerCertificate } from "node:tls";
 import type { PeerKeys } from "./peer-keys.ts";
 
 const identity = "umbra-peer";
@@ -26,7 +27,14 @@ export function peerClientTls({ connection }: PeerKeys): SecureClientSessionOpti
     ...common,
     ALPNProtocols: [...common.ALPNProtocols],
     pskCallback: () => ({ psk: connection, identity }),
-    // There is no certificate: the key alone proves who answers.
-    checkServerIdentity: () => undefined,
+    // The key alone proves who answers: no authority is trusted, and a certificate means that the key was not used.
+    ca: [],
+    checkServerIdentity: (_host, certificate) => refuseCertificate(certificate),
   };
+}
+
+/** Without a certificate, Node passes an empty object, or nothing. */
+function refuseCertificate(certificate: PeerCertificate | undefined): Error | undefined {
+  const hasCertificate = certificate !== undefined && Object.keys(certificate).length > 0;
+  return hasCertificate ? new Error("the peer has a certificate instead of the key") : undefined;
 }
