@@ -194,6 +194,16 @@ describe("an answer that is too long", () => {
     expect(collector.heldBytes).toBeLessThan(600_000);
     expect(collector.answer().logprobs).toHaveLength(1_024);
   });
+
+  test("keeps no more than its bound of log probabilities of long tokens, and none after them", () => {
+    const collector = new AnswerCollector({ maxTextBytes: 65_536 });
+    const add = (token: string) =>
+      collector.add(delta({ content: "a" }, { logprobs: { content: [{ token, logprob: -1 }] } }));
+    for (let i = 0; i < 100; i++) add("t".repeat(100_000));
+    add("short");
+    expect(collector.heldBytes).toBeLessThan(1_200_000);
+    expect(collector.answer().logprobs?.at(-1)?.token).not.toBe("short");
+  });
 });
 
 describe("a collector", () => {
@@ -202,8 +212,11 @@ describe("a collector", () => {
     expect(collector.heldBytes).toBeGreaterThan(0);
     collector.clear();
     expect(collector.heldBytes).toBe(0);
-    collector.add(delta({ content: "more" }));
-    expect(collector.answer().text).toBe("");
+    const logprobs = { content: [{ token: "more", logprob: -1 }] };
+    collector.add(delta({ content: "more" }, { logprobs }));
+    collector.add(call(0, "more", "more"));
+    expect(collector.heldBytes).toBe(0);
+    expect(collector.answer()).toEqual({ text: "", toolCalls: [], hasRefusal: false });
   });
 
   test("takes anything that is JSON", () => {

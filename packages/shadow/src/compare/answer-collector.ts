@@ -16,6 +16,8 @@ const maxTokens = 1_024;
 const maxAlternatives = 5;
 /** Estimated memory of an alternative or a tool call, in bytes. */
 const entryBytes = 64;
+/** Most memory of log probabilities, in bytes: twice what usual tokens take. */
+const maxTokenBytes = 1_048_576;
 const maxFinishLength = 32;
 const hashedLength = 4_096;
 
@@ -30,6 +32,8 @@ export class AnswerCollector implements AnswerParts {
   #heldCallBytes = 0;
   #tokens: TokenLogprob[] = [];
   #tokenBytes = 0;
+  /** A token was left out: those after it would not be at their places. */
+  #areTokensCut = false;
   #hasRefusal = false;
   #finishReason: string | undefined = undefined;
   /** Of what is not kept; undefined as long as all is kept. */
@@ -40,15 +44,16 @@ export class AnswerCollector implements AnswerParts {
   #lastPart = textPart;
   /** First half of a character of that part, whose second half is in the next piece. */
   #half = "";
+  #isCleared = false;
   hasMedia = false;
 
   constructor({ maxTextBytes }: AnswerCollectorOptions) {
     this.#room = maxTextBytes;
   }
 
-  /** Adds an event of a stream, or a whole answer, as `JSON.parse` returned it. */
+  /** Adds an event of a stream, or a whole answer, as `JSON.parse` returned it. Does nothing after `clear`. */
   add(json: Json): void {
-    readAnswerParts(json, this);
+    if (!this.#isCleared) readAnswerParts(json, this);
   }
 
   /** Estimated memory, in bytes. */
@@ -73,6 +78,7 @@ export class AnswerCollector implements AnswerParts {
 
   /** Overwrites and removes what was collected. */
   clear(): void {
+    this.#isCleared = true;
     this.#text.clear();
     for (const { name, args } of this.#calls.values()) {
       name.clear();
@@ -81,8 +87,8 @@ export class AnswerCollector implements AnswerParts {
     this.#calls.clear();
     this.#tokens = [];
     this.#rest = undefined;
-    this.#unhashed = "";
-    [this.#heldCallBytes, this.#tokenBytes, this.#room] = [0, 0, 0];
+    [this.#unhashed, this.#half] = ["", ""];
+    [this.#heldCallBytes, this.#tokenBytes] = [0, 0];
   }
 
   text(piece: string): void {
@@ -107,11 +113,14 @@ export class AnswerCollector implements AnswerParts {
 
   logprobs(tokens: readonly TokenLogprob[]): void {
     for (const { token, logprob, top } of tokens) {
-      if (this.#tokens.length >= maxTokens) return;
       const kept = { token, logprob, top: top.slice(0, maxAlternatives) };
-      this.#tokens.push(kept);
       const chars = kept.top.reduce((sum, each) => sum + each.token.length, token.length);
-      this.#tokenBytes += chars + (1 + kept.top.length) * entryBytes;
+      const bytes = chars + (1 + kept.top.length) * entryBytes;
+      this.#areTokensCut ||=
+        this.#tokens.length >= maxTokens || this.#tokenBytes + bytes > maxTokenBytes;
+      if (this.#areTokensCut) return;
+      this.#tokens.push(kept);
+      this.#tokenBytes += bytes;
     }
   }
 
