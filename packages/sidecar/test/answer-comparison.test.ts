@@ -99,6 +99,20 @@ describe("the answers of a pair", () => {
     expect(comparison.outcomeOf("mirror-0")?.agreement.why).toBe("encoding");
   });
 
+  test("are compared for more mirrors with settings of their own than the reading thread keeps", () => {
+    const is = comparing();
+    const all = Array.from({ length: 100 }, (_, i) => ({ ...numbers, maxTextBytes: 1_000 + i }));
+    const why = (settings: typeof numbers) => {
+      const comparison = is.begin({}, 1, settings);
+      is.answer(comparison, undefined, stream("a"));
+      is.answer(comparison, "mirror-0", stream("a"));
+      is.work();
+      comparison.close();
+      return comparison.outcomeOf("mirror-0")?.agreement.why;
+    };
+    expect([...all, ...all].map(why)).toEqual(Array.from({ length: 200 }, () => null));
+  });
+
   test("are not looked at for a mirror that is not among them", () => {
     expect(comparing().begin().outcomeOf("mirror-7")).toBeUndefined();
   });

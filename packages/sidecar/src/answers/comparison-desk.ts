@@ -13,11 +13,12 @@ import {
   readComparedRequest,
   unknownRequest,
 } from "@umbra/shadow/compare";
-import type {
-  BegunComparison,
-  ComparedLeg,
-  ComparedTwin,
-  ComparisonSettings,
+import {
+  type BegunComparison,
+  type ComparedLeg,
+  type ComparedTwin,
+  type ComparisonSettings,
+  maxSettings,
 } from "./comparison-messages.ts";
 import type { ComparisonRates } from "./comparison-rates.ts";
 import { HeldAnswers } from "./held-answers.ts";
@@ -31,9 +32,8 @@ export interface ComparisonDeskOptions {
 
 /** Time after which a comparison is removed, in ms: the longest timeout of a twin, and more. */
 const maxAgeMs = 680_000;
-/** Most comparisons at once, and most settings that are kept. */
+/** Most comparisons at once. */
 const maxComparisons = 16_384;
-const maxSettings = 64;
 
 /**
  * Compares the answers of mirrored requests, in the thread that reads them. Holds the text of an answer until its pairs

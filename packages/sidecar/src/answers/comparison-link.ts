@@ -1,6 +1,11 @@
 import { lastPiece, maxRecordBytes, type RecordKind, recordKind } from "./byte-ring.ts";
 import type { ComparedBody } from "./compared-body.ts";
-import { type ComparedTwin, type ComparisonSettings, encoded } from "./comparison-messages.ts";
+import {
+  type ComparedTwin,
+  type ComparisonSettings,
+  encoded,
+  maxSettings,
+} from "./comparison-messages.ts";
 import { type AnswerComparison, notCompared, RequestComparison } from "./request-comparison.ts";
 
 /** Writes a record to the reading thread. Returns false if there is no room for it. */
@@ -71,10 +76,10 @@ export class ComparisonLink {
     if (this.#running.delete(number)) this.#write(number, recordKind.drop, 0);
   }
 
-  /** Sends settings with the first request that has them. */
+  /** Sends settings with the first request that has them, and again if the thread has dropped them for newer ones. */
   #settingsNumber(settings: ComparisonSettings): number | undefined {
     const known = this.#settings.get(settings);
-    if (known !== undefined) return known;
+    if (known !== undefined && known > this.#lastSettings - maxSettings) return known;
     const number = this.#lastSettings + 1;
     const bytes = encoded(settings);
     if (bytes.length > maxRecordBytes) return undefined;

@@ -1,6 +1,9 @@
 import type { SampleComparison } from "@umbra/shadow";
 
-/** How answers are compared. Sent to the reading thread once. */
+/** Most settings that the reading thread keeps: the newest ones. */
+export const maxSettings = 64;
+
+/** How answers are compared. Sent to the reading thread with the first request that has them. */
 export interface ComparisonSettings {
   /** Bytes of text that are kept of each answer. */
   readonly maxTextBytes: number;
