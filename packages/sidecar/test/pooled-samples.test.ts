@@ -164,8 +164,33 @@ describe("samples of several processes", () => {
   test("that are missing are named in the report", () => {
     const judge = judgingOf();
     add(judge, traffic(2, 400));
-    judge.pooling.setMissing(2);
+    judge.pooling.setPeers([], 2);
     expect(judge.analyze(true)[0]?.limits_hit).toEqual(["samples of 2 peers are missing"]);
+  });
+
+  test("end with the budget of those that are there: a peer that has gone has no part of it", () => {
+    const [judge, stays, goes] = [judgingOf(), judgingOf(), judgingOf()];
+    const all = traffic(2, 900);
+    const lane = { pool: "default/b" };
+    const counts = { eligible: 0, sampled: 0, dispatched: 0, dropped: {} };
+    const update = (judging: Judging, isBudgetSpent: boolean) =>
+      judging.update({
+        [key]: {
+          ...{ counts, loadRatio: undefined, isBudgetSpent, percent: 100, by: "request" },
+          ...{ policy: null, baseline: lane, candidate: lane, captured: 0, limitsHit: [] },
+        },
+      });
+    [judge, stays, goes].forEach((each, i) => {
+      add(each, all.slice(i * 300, i * 300 + 300));
+      update(each, each !== goes);
+    });
+    judge.pooling.setPeers(["stays", "goes"], 0);
+    pull(judge, "stays", stays);
+    pull(judge, "goes", goes);
+    const isFinal = () => judge.analyze(true)[0]?.evaluation.is_final;
+    expect(isFinal()).toBe(false);
+    judge.pooling.setPeers(["stays"], 0);
+    expect(isFinal()).toBe(true);
   });
 
   test.each([

@@ -84,10 +84,11 @@ export function sampleCount({ store, pooled }: Evaluation): number {
 /** What is known at this moment, together with what peers know. */
 export function nowOf({ now, pooled }: Evaluation): EvaluationNow | undefined {
   if (now === undefined || pooled === undefined) return now;
-  return mergedNow(
-    now,
-    [...pooled.heads.values()].map(({ counts }) => counts),
-  );
+  const others = [...pooled.heads].map(([replica, { counts }]) => ({
+    ...counts,
+    isBudgetSpent: counts.isBudgetSpent || !pooled.present.has(replica),
+  }));
+  return mergedNow(now, others);
 }
 
 /** Number of mirrored requests without an outcome. */

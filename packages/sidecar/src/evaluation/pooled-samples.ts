@@ -14,6 +14,8 @@ export interface PooledSamples {
   readonly store: SampleStore;
   /** What each peer says about the evaluation; also peers that have gone, whose samples stay. */
   readonly heads: ReadonlyMap<string, PageHead>;
+  /** Peers that are there. Those that have gone have no part of a budget any more. */
+  present: ReadonlySet<string>;
   /** Serial of the last sample taken from a peer; 0 for a new one. */
   cursorOf(replica: string): number;
   /** Takes a page. Returns its samples that are new. */
@@ -41,6 +43,7 @@ export function createPooledSamples(
   return {
     store,
     heads,
+    present: new Set(),
     cursorOf: (replica) => heads.get(replica)?.next ?? 0,
     take(replica, head, samples) {
       heads.delete(replica);

@@ -15,8 +15,8 @@ export interface SamplePooling {
   take(replica: string, evaluation: string, page: string): "more" | "end" | "invalid";
   /** A peer judges: what was taken is dropped. */
   stop(): void;
-  /** Sets for how many peers samples are missing. */
-  setMissing(replicas: number): void;
+  /** Tells which peers are there, besides those that give a page from now on, and for how many samples are missing. */
+  setPeers(present: readonly string[], missing: number): void;
   /** Words for the report; empty if nothing is missing. */
   readonly missing: readonly string[];
 }
@@ -34,7 +34,7 @@ export function createSamplePooling(
 ): SamplePooling {
   const idOf = createIds();
   let missing: readonly string[] = [];
-
+  let present: ReadonlySet<string> = new Set();
   const find = (id: string) => [...running.values()].find((each) => idOf(each) === id);
 
   return {
@@ -55,6 +55,8 @@ export function createSamplePooling(
       if (evaluation === undefined) return "end";
       const { setup } = evaluation;
       evaluation.pooled ??= createPooledSamples(setup, capacity);
+      present = new Set(present).add(replica);
+      evaluation.pooled.present = present;
       const own = page.samples.filter(
         ({ route, candidate, t0 }) =>
           route === setup.route && candidate === setup.candidate && hasBegunBy(evaluation, t0),
@@ -67,6 +69,7 @@ export function createSamplePooling(
     },
     stop() {
       missing = [];
+      present = new Set();
       for (const evaluation of running.values()) {
         const { pooled } = evaluation;
         evaluation.pooled = undefined;
@@ -74,7 +77,9 @@ export function createSamplePooling(
         for (const { mirrored } of pooled.store.all()) if (mirrored) evaluation.outcomes--;
       }
     },
-    setMissing(replicas) {
+    setPeers(names, replicas) {
+      present = new Set(names);
+      for (const { pooled } of running.values()) if (pooled !== undefined) pooled.present = present;
       const words = replicas === 1 ? "1 peer are" : `${replicas} peers are`;
       missing = replicas === 0 ? [] : [`samples of ${words} missing`];
     },

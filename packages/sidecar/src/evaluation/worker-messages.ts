@@ -100,7 +100,7 @@ export type PoolingCall =
       readonly page: string;
     }
   | { readonly call: "stop" }
-  | { readonly call: "setMissing"; readonly replicas: number };
+  | { readonly call: "setPeers"; readonly present: readonly string[]; readonly missing: number };
 
 /** What each call returns. */
 export interface PoolingAnswers {
@@ -108,7 +108,7 @@ export interface PoolingAnswers {
   readonly wanted: readonly WantedPage[];
   readonly take: "more" | "end" | "invalid";
   readonly stop: undefined;
-  readonly setMissing: undefined;
+  readonly setPeers: undefined;
 }
 
 export interface Trouble {

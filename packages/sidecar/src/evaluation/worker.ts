@@ -67,7 +67,7 @@ function answerOf(about: PoolingCall): unknown {
       return pooling.take(about.replica, about.evaluation, about.page);
     case "stop":
       return pooling.stop();
-    case "setMissing":
-      return pooling.setMissing(about.replicas);
+    case "setPeers":
+      return pooling.setPeers(about.present, about.missing);
   }
 }

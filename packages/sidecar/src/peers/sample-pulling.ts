@@ -22,7 +22,7 @@ export interface SamplePullingOptions {
 const everyMs = 1_000;
 /** Most pages of one peer in one round, so that none keeps the others waiting. */
 const maxPages = 64;
-/** Samples of a peer are missing if none could be asked for this long, in ms. */
+/** Samples of a peer are missing if none could be asked for this long, in ms; and a peer that was away so long has gone. */
 const missingAfterMs = 30_000;
 
 export function startSamplePulling(options: SamplePullingOptions): SamplePulling {
@@ -54,6 +54,8 @@ export function startSamplePulling(options: SamplePullingOptions): SamplePulling
 function createRounds({ links, ask, isJudge, now, onPage }: SamplePullingOptions) {
   /** When each address has given all that it had, or was seen first. */
   const doneMs = new Map<string, number>();
+  /** When each peer was last there. */
+  const seenMs = new Map<string, number>();
   let wasJudge = false;
 
   async function pull(link: PeerLink): Promise<void> {
@@ -75,6 +77,7 @@ function createRounds({ links, ask, isJudge, now, onPage }: SamplePullingOptions
         if (wasJudge) await ask({ call: "stop" });
         wasJudge = false;
         doneMs.clear();
+        seenMs.clear();
         return;
       }
       wasJudge = true;
@@ -86,7 +89,11 @@ function createRounds({ links, ask, isJudge, now, onPage }: SamplePullingOptions
       }
       await Promise.all(others.map(pull));
       const missing = [...doneMs.values()].filter((at) => now() - at > missingAfterMs).length;
-      await ask({ call: "setMissing", replicas: missing });
+      for (const { replica } of others) if (replica !== undefined) seenMs.set(replica, now());
+      for (const [replica, at] of seenMs) {
+        if (now() - at > missingAfterMs) seenMs.delete(replica);
+      }
+      await ask({ call: "setPeers", present: [...seenMs.keys()], missing });
     },
   };
 }
