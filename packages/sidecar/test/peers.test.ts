@@ -7,7 +7,8 @@ import { selfSigned } from "@umbra/sidecar/internal";
 import pino from "pino";
 import type { BudgetShare } from "../src/mirror/budget.ts";
 import { derivePeerKeys, type PeerKeys } from "../src/peers/peer-keys.ts";
-import { peerClientTls } from "../src/peers/peer-tls.ts";
+import { openPeerLink } from "../src/peers/peer-link.ts";
+import { peerClientTls, peerServerTls } from "../src/peers/peer-tls.ts";
 import { type Peers, startPeers } from "../src/peers/peers.ts";
 import type { PoolRegistry } from "../src/pools/pool-registry.ts";
 import { until } from "./until.ts";
@@ -188,6 +189,31 @@ describe("peers", () => {
 
   test("no authority of the machine is trusted", () => {
     expect(peerClientTls(keys).ca).toEqual([]);
+  });
+
+  test("one that sends lines that are no reports is refused at the first of them", async () => {
+    const server = createSecureServer(peerServerTls(keys));
+    server.on("stream", (stream) => {
+      stream.respond({ ":status": 200, "umbra-replica": "0".repeat(32) });
+      stream.on("error", () => undefined);
+      stream.write("\n".repeat(1_000));
+    });
+    server.on("sessionError", () => undefined);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    let [invalid, hasGone] = [0, false];
+    const link = openPeerLink(`127.0.0.1:${(server.address() as AddressInfo).port}`, {
+      ...{ keys, accepts: () => true, onReport: () => undefined, random: () => 0 },
+      onInvalid: () => {
+        invalid++;
+      },
+      onAway: () => {
+        hasGone = true;
+      },
+    });
+    await until(async () => hasGone);
+    link.close();
+    server.close();
+    expect(invalid).toBe(1);
   });
 
   test("TLS 1.2 and certificates are refused", async () => {

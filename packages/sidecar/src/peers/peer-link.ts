@@ -129,7 +129,8 @@ class Link implements PeerLink {
 
   #take(line: string): void {
     const { replica } = this;
-    if (replica === undefined || this.#isClosed) return;
+    // What came together with a refused line is not read.
+    if (replica === undefined || this.#session?.destroyed === true) return;
     const report = this.#isTooOften() ? undefined : parseReport(line);
     if (report === undefined) {
       this.#refuse();
