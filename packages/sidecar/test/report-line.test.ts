@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { parseReport, reportLine } from "../src/peers/report-line.ts";
+import { maxReportBytes, parseReport, reportLine } from "../src/peers/report-line.ts";
 
 const load = fc.record({
   address: fc.string({ minLength: 1, maxLength: 64 }),
@@ -58,6 +58,17 @@ describe("a report of a peer", () => {
   ])("leaves out $name", ({ loads }) => {
     const line = JSON.stringify({ v: 1, pools: [{ name: "p", loads }] });
     expect(parseReport(line)).toEqual(new Map([["p", { loads: [], prompts: [] }]]));
+  });
+
+  test("of many pools that have all sent much is read, with the newest prompts of each", () => {
+    const prompt = (hash: number) => ({ address: "a:1", hashes: new Int32Array(4_096).fill(hash) });
+    const names = Array.from({ length: 40 }, (_, i) => `pool-${i}`);
+    const prompts = [prompt(1), prompt(2), prompt(3), prompt(4)];
+    const line = reportLine(new Map(names.map((name) => [name, { loads: [], prompts }])));
+    expect(line.length).toBeLessThanOrEqual(maxReportBytes);
+    const read = parseReport(line);
+    const newest = { address: "a:1", hashes: new Int32Array(409).fill(4) };
+    expect(read).toEqual(new Map(names.map((name) => [name, { loads: [], prompts: [newest] }])));
   });
 
   test("keeps to its bounds over all pools together", () => {

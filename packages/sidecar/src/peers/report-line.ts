@@ -14,17 +14,43 @@ const maxAddressLength = 64;
 const maxInFlight = 100_000;
 const maxTokens = 1_000_000_000;
 
-/** Writes a report as a line of JSON, without the end of the line. */
+/**
+ * Writes a report as a line of JSON, without the end of the line. If there are more prompts than a reader takes, each pool
+ * has room for as many of its newest.
+ */
 export function reportLine(report: ReplicaReport): string {
+  const busy = [...report.values()].filter(({ prompts }) => prompts.length > 0).length;
+  const room = {
+    prompts: Math.floor(maxPrompts / Math.max(1, busy)),
+    hashes: Math.floor(maxHashes / Math.max(1, busy)),
+  };
   const pools = [...report].map(([name, { loads, prompts }]) => ({
     name,
     loads: loads.map((load) => [
       load.address,
       ...[load.inFlight, load.pendingPromptTokens, load.pendingOutputTokens],
     ]),
-    prompts: prompts.map(({ address, hashes }) => [address, base64Of(hashes)]),
+    prompts: newestOf(prompts, room).map(({ address, hashes }) => [address, base64Of(hashes)]),
   }));
   return JSON.stringify({ v: 1, pools });
+}
+
+interface Room {
+  readonly prompts: number;
+  readonly hashes: number;
+}
+
+/** The newest prompts that fit, oldest first. Of the oldest of them, the start: it is what others share. */
+function newestOf(prompts: readonly SentPrompt[], room: Room): readonly SentPrompt[] {
+  const newest: SentPrompt[] = [];
+  let left = room.hashes;
+  for (const { address, hashes } of prompts.toReversed()) {
+    if (left === 0 || newest.length === room.prompts) break;
+    const fitting = hashes.subarray(0, left);
+    newest.push({ address, hashes: fitting });
+    left -= fitting.length;
+  }
+  return newest.reverse();
 }
 
 /** Parses a line of a peer; undefined if it is not a report. What is out of bounds is left out. */
@@ -69,10 +95,7 @@ function loadsOf(json: unknown, most: number): readonly PeerLoad[] {
   });
 }
 
-function promptsOf(
-  json: unknown,
-  room: { readonly prompts: number; readonly hashes: number },
-): readonly SentPrompt[] {
+function promptsOf(json: unknown, room: Room): readonly SentPrompt[] {
   if (!Array.isArray(json)) return [];
   let left = room.hashes;
   return (json.slice(0, room.prompts) as readonly unknown[]).flatMap((each): SentPrompt[] => {
