@@ -1,5 +1,5 @@
 import { connect as connectPlain, createSecureServer } from "node:http2";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect as connectTcp } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { createPool, type PoolState } from "@umbra/scheduler";
@@ -214,6 +214,18 @@ describe("peers", () => {
     link.close();
     server.close();
     expect(invalid).toBe(1);
+  });
+
+  test("a connection without a handshake does not delay closing", async () => {
+    const a = await replica();
+    const [host, port] = a.peers.address.split(":");
+    const silent = connectTcp(Number(port), host);
+    silent.on("error", () => undefined);
+    await new Promise<void>((resolve) => silent.once("connect", resolve));
+    const startedMs = performance.now();
+    await a.peers.close();
+    expect(performance.now() - startedMs).toBeLessThan(2_500);
+    silent.destroy();
   });
 
   test("TLS 1.2 and certificates are refused", async () => {

@@ -2,10 +2,9 @@ import {
   createSecureServer,
   type Http2SecureServer,
   type IncomingHttpHeaders,
-  type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { PeerKeys } from "./peer-keys.ts";
 import { peerServerTls } from "./peer-tls.ts";
 
@@ -43,7 +42,7 @@ const maxUnsentBytes = 4 * 1024 * 1024;
 export async function startPeerServer(options: PeerServerOptions): Promise<PeerServer> {
   const { listen, keys, replica, page } = options;
   const listeners = new Set<ServerHttp2Stream>();
-  const sessions = new Set<ServerHttp2Session>();
+  const sockets = new Set<Socket>();
   const server = createSecureServer({
     ...peerServerTls(keys),
     handshakeTimeout: handshakeMs,
@@ -51,9 +50,11 @@ export async function startPeerServer(options: PeerServerOptions): Promise<PeerS
     maxSessionMemory: 16,
   });
   server.maxConnections = maxConnections;
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
   server.on("session", (session) => {
-    sessions.add(session);
-    session.on("close", () => sessions.delete(session));
     session.setTimeout(idleMs, () => session.destroy());
   });
   // A stranger or a peer that violates HTTP/2 loses its connection; there is nothing to report.
@@ -91,7 +92,8 @@ export async function startPeerServer(options: PeerServerOptions): Promise<PeerS
       }
     },
     close() {
-      for (const session of sessions) session.destroy();
+      // Also those without a handshake: strangers must not delay the end.
+      for (const socket of sockets) socket.destroy();
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
