@@ -1,5 +1,5 @@
 import { defined } from "@umbra/shadow/defined";
-import { evaluationConfig, gateDefaults, gateIds, sloPresets } from "@umbra/shadow/evaluation";
+import { evaluationConfig, gateIds, outputGateIds, sloPresets } from "@umbra/shadow/evaluation";
 import { reachProblems } from "@umbra/shadow/reach";
 import {
   budgetFor,
@@ -282,16 +282,19 @@ function readSlo(from: Reader) {
   return { preset, limits };
 }
 
+/** The gates of answers are among the others in a policy. */
+const allGates: readonly string[] = [...gateIds, ...outputGateIds];
+
 function readGates(from: Reader): EvaluationPolicy["gates"] {
-  const gates = gateIds.flatMap((name) => {
+  const gates = allGates.flatMap((name) => {
     const gate = from.inner(name, (each) =>
       defined({ margin: each.number("margin", 0.0001, 10), required: each.boolean("required") }),
     );
     return gate === undefined ? [] : [[name, gate] as const];
   });
   for (const name of from.keys()) {
-    if (Object.hasOwn(gateDefaults, name)) continue;
-    const { remedy = `use one of ${gateIds.join(", ")}` } = didYouMean(name, gateIds, "`");
+    if (allGates.includes(name)) continue;
+    const { remedy = `use one of ${allGates.join(", ")}` } = didYouMean(name, allGates, "`");
     from.wrong(`unknown gate \`${name.slice(0, 64)}\``, name, remedy);
     from.ignore(name);
   }

@@ -2,6 +2,8 @@ import type { JudgeTerms } from "./judged-pairs.ts";
 import { type OutputGateSettings, outputGateIds } from "./output-config.ts";
 import { type SegmentSettings, segmentKinds } from "./segment-settings.ts";
 
+export { outputGateIds };
+
 /** All gates with their default settings. Sources: see `docs/evaluation.md`. */
 export const gateDefaults: Readonly<Record<GateId, GateConfig>> = {
   "ttft.typical": { margin: 0.1, required: true },
