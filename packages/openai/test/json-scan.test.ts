@@ -90,6 +90,17 @@ describe("scanJson", () => {
     expect(scan(text)).toMatchObject({ ok: false, code: "invalid_json_type" });
   });
 
+  test("stops in a string that exceeds what the values before it in a list have left", () => {
+    const values = '"",'.repeat(380_000);
+    const listed = (escapes: number) => `{"x":[${values}"${"\\naaaaaaaaaa".repeat(escapes)}"]}`;
+    expect(scan(listed(100_000))).toMatchObject({ ok: true });
+    const refused = scan(listed(200_000));
+    expect(refused).toMatchObject({ ok: false, code: "json_too_complex" });
+    const offset = refused.ok ? 0 : refused.offset;
+    expect(offset - values.length).toBeGreaterThan(100_000 * 12);
+    expect(offset - values.length).toBeLessThan(130_000 * 12);
+  });
+
   /** Lists of integers, with every separator, ending and form of a number that JSON may or may not allow. */
   test("a list of integers is accepted if JSON.parse accepts it", () => {
     const number = fc.constantFrom(

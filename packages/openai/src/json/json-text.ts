@@ -34,10 +34,10 @@ export class JsonText {
     return Math.min(this.#nextQuote, this.#nextBackslash);
   }
 
-  /** Counts work that is done up to `at`, and returns `at`. */
+  /** Counts work that is done up to `at`. Returns `at`, or a fault if the text takes too long. */
   spend(work: number, at: number): number {
     this.workLeft -= work;
-    return at;
+    return this.workLeft < 0 ? this.tooComplex(at) : at;
   }
 
   /** Fault for a text that takes too long. */

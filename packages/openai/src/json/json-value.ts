@@ -28,6 +28,9 @@ const maxDigits = 15;
 /** Work of a member beyond that of its value. */
 const keyWork = memberWork - valueWork;
 
+/** Work after which it is counted, so that a long string has no more of the budget than is left. */
+const mostUncounted = 4_096;
+
 /** Closing byte of each level around the innermost one. Shared by all scans, because a scan is never suspended. */
 const closers = new Uint8Array(maxDepth + 1);
 
@@ -48,13 +51,15 @@ export function skipValue(text: JsonText, start: number, depth: number): number 
     }
     if (at >= length) return fault(at);
     work += valueWork;
-    if (work > text.workLeft) return text.tooComplex(at);
+    if (work > mostUncounted) {
+      at = text.spend(work, at);
+      if (at < 0) return at;
+      work = 0;
+    }
     const byte = bytes[at];
     if (byte === quote) {
-      const from = at;
-      at = skipString(text, at);
+      at = skipText(text, at);
       if (at < 0) return at;
-      if (at - from >= longStringBytes) text.noteLongString(from, at);
     } else if (byte === openBrace || byte === openBracket) {
       if (level === maxDepth) {
         text.crossed = "json_too_deep";
@@ -89,6 +94,13 @@ export function skipValue(text: JsonText, start: number, depth: number): number 
     }
     at = skipSpace(bytes, at + 1, text);
   }
+}
+
+/** Skips a string that is a value, and notes a long one. */
+function skipText(text: JsonText, start: number): number {
+  const end = skipString(text, start);
+  if (end - start >= longStringBytes) text.noteLongString(start, end);
+  return end;
 }
 
 /**
