@@ -1,23 +1,17 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import { directTopology } from "@umbra/envoy-config";
 import type { ScriptedApiServer } from "../testing/api-server/scripted-api-server.ts";
-import { adsBootstrap, startEnvoy } from "./harness/ads.ts";
 import { chat, post } from "./harness/client.ts";
+import { type FollowedCluster, startFollowedCluster } from "./harness/followed-cluster.ts";
 import { type ModelServer, startModelServers, stopModelServers } from "./harness/model-servers.ts";
 import { freePorts } from "./harness/ports.ts";
-import { type Running, startUmbra } from "./harness/processes.ts";
-import { json, kinds, pod, route, startScriptedCluster } from "./harness/scripted-cluster.ts";
+import { json, kinds, pod, route } from "./harness/scripted-cluster.ts";
 import { until } from "./harness/until.ts";
 
 let servers: ModelServer[] = [];
-let folder = "";
 let origin = "";
 let admin = "";
+let cluster: FollowedCluster;
 let api: ScriptedApiServer;
-let running: Running[] = [];
 
 beforeAll(async () => {
   servers = await startModelServers(1);
@@ -25,31 +19,13 @@ beforeAll(async () => {
 afterAll(() => stopModelServers(servers));
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), "umbra-kube-"));
-  const [http = 0, grpc, adminPort, envoyAdmin = 0] = await freePorts(4);
-  const modelPort = servers[0]?.address.split(":")[1];
-  const cluster = await startScriptedCluster(folder, { httpPort: http, modelPort });
-  api = cluster.api;
-  origin = `http://127.0.0.1:${http}`;
-  admin = `127.0.0.1:${adminPort}`;
-  const socket = join(folder, "ads.sock");
-  const bare = directTopology({ primary: [], shadow: [], port: 80 });
-  running = [
-    await startEnvoy(folder, "envoy", adsBootstrap(bare, socket, "DELTA_GRPC"), envoyAdmin),
-    startUmbra(
-      ...["serve", "--kube", "--kubeconfig", cluster.kubeconfig, "--bind", "127.0.0.1"],
-      ...["--grpc", `127.0.0.1:${grpc}`, "--ads", `unix:${socket}`, "--admin", admin],
-      ...["--envoy-admin", `127.0.0.1:${envoyAdmin}`],
-    ),
-  ];
+  cluster = await startFollowedCluster(servers[0]);
+  ({ api, admin } = cluster);
+  origin = `http://127.0.0.1:${cluster.httpPort}`;
   await until("requests are served", isServed("first"), 60_000);
 }, 90_000);
 
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((each) => each.stop()));
-  await api.stop();
-  rmSync(folder, { recursive: true, force: true });
-}, 30_000);
+afterEach(() => cluster.stop(), 30_000);
 
 const statusOf = async (value: string): Promise<number> =>
   (await post(origin, chat(), { headers: { "x-route": value } })).status;

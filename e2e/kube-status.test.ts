@@ -1,23 +1,16 @@
-import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import { directTopology } from "@umbra/envoy-config";
 import type { ScriptedApiServer } from "../testing/api-server/scripted-api-server.ts";
 import type { StoredKind, StoredObject } from "../testing/api-server/scripted-store.ts";
-import { adsBootstrap, startEnvoy } from "./harness/ads.ts";
+import { type FollowedCluster, startFollowedCluster } from "./harness/followed-cluster.ts";
 import { type ModelServer, startModelServers, stopModelServers } from "./harness/model-servers.ts";
-import { freePorts } from "./harness/ports.ts";
-import { type Running, startUmbra } from "./harness/processes.ts";
-import { json, kinds, startScriptedCluster } from "./harness/scripted-cluster.ts";
+import { json, kinds } from "./harness/scripted-cluster.ts";
 import { until } from "./harness/until.ts";
 
 let servers: ModelServer[] = [];
-let folder = "";
 let admin = "";
+let cluster: FollowedCluster;
 let api: ScriptedApiServer;
-let running: Running[] = [];
 let httpPort = 0;
 
 beforeAll(async () => {
@@ -26,31 +19,13 @@ beforeAll(async () => {
 afterAll(() => stopModelServers(servers));
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), "umbra-kube-"));
-  const [http = 0, grpc, adminPort, envoyAdmin = 0] = await freePorts(4);
-  const modelPort = servers[0]?.address.split(":")[1];
-  const cluster = await startScriptedCluster(folder, { httpPort: http, modelPort });
-  api = cluster.api;
-  httpPort = http;
-  admin = `127.0.0.1:${adminPort}`;
-  const socket = join(folder, "ads.sock");
-  const bare = directTopology({ primary: [], shadow: [], port: 80 });
-  running = [
-    await startEnvoy(folder, "envoy", adsBootstrap(bare, socket, "DELTA_GRPC"), envoyAdmin),
-    startUmbra(
-      ...["serve", "--kube", "--kubeconfig", cluster.kubeconfig, "--bind", "127.0.0.1"],
-      ...["--grpc", `127.0.0.1:${grpc}`, "--ads", `unix:${socket}`, "--admin", admin],
-      ...["--envoy-admin", `127.0.0.1:${envoyAdmin}`],
-    ),
-  ];
+  cluster = await startFollowedCluster(servers[0]);
+  ({ api, admin } = cluster);
+  httpPort = cluster.httpPort;
   await until("Envoy's listener is programmed", () => gateway()[1] === programmed, 60_000);
 }, 90_000);
 
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((each) => each.stop()));
-  await api.stop();
-  rmSync(folder, { recursive: true, force: true });
-}, 30_000);
+afterEach(() => cluster.stop(), 30_000);
 
 const programmed = "Programmed=True Programmed";
 
