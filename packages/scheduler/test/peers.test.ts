@@ -184,4 +184,19 @@ describe("prompts of peers", () => {
     last.pick({ model: "m", prompt: prompt(2_000, 20) });
     expect(prompts.at(-1)?.hashes).toEqual(last.takeReport().prompts[0]?.hashes);
   });
+
+  test("leaves out a prompt whose first blocks are no longer known", () => {
+    const own = createPool({
+      name: "llama",
+      random: () => 0,
+      prefix: { blockTokens: 1, maxPromptTokens: 70_000 },
+    });
+    own.setEndpoints([a, b]);
+    for (const address of [a, b]) own.recordScrape(address, metrics(), 0);
+    own.takeReport();
+    own.pick({ model: "m", prompt: prompt(3, 1_200) });
+    expect(own.takeReport().prompts).toEqual([]);
+    own.pick({ model: "m", prompt: prompt(3, 1) });
+    expect(own.takeReport().prompts).toHaveLength(1);
+  });
 });
