@@ -5,10 +5,10 @@ const backslash = 0x5c;
 const letterU = 0x75;
 /** Length of a run of plain words after which more plain text is likely. */
 const longRun = 64;
-/** Escapes with fewer plain bytes between them are close. */
-const closeBytes = 6;
-/** After this many close escapes, checking each byte is faster than checking words. */
-const manyClose = 8;
+/** Escapes that are counted together. A power of two. */
+const groupSize = 8;
+/** A group in less text has so many escapes that checking each byte is faster than checking words. */
+const groupBytes = 52;
 /** Length of plain text after which checking words is faster again. */
 const pieceBytes = 16;
 /** Length of text with escapes after which its work is counted. */
@@ -47,9 +47,10 @@ function skipRest(text: JsonText, from: number, tail: number): number {
   const { bytes, words, firstWord } = text;
   const count = words.length;
   let at = from;
-  let lastEscape = -closeBytes;
-  let close = 0;
-  let work = 0;
+  /** Where the present group of escapes started. */
+  let group = from;
+  let isDense = false;
+  let escapes = 0;
   while (at < tail) {
     let word = (at - firstWord) >> 2;
     let marks = marksOf(words[word] ?? 0) & (-1 << (((at - firstWord) & 3) << 3));
@@ -62,27 +63,35 @@ function skipRest(text: JsonText, from: number, tail: number): number {
     at = firstWord + word * 4 + ((31 - Math.clz32(marks & -marks)) >> 3);
     const byte = bytes[at];
     if (byte === quote) {
-      text.workLeft -= work;
+      text.workLeft -= escapes & (groupSize - 1);
       return at + 1;
     }
     if (byte !== backslash) return fault(at);
-    const found = at;
-    close = found - lastEscape < closeBytes ? close + 1 : 0;
-    if (close < manyClose) {
+    if (isDense) {
+      const found = at;
+      at = skipEscapes(bytes, found, tail);
+      if (at < 0) return at;
+      isDense = at - found > groupBytes;
+      text.workLeft -= 2 + ((at - found) >> 3);
+    } else {
       do
         at =
           at < tail - 1 && isEscape[bytes[at + 1] as number] === 1 ? at + 2 : skipEscape(bytes, at);
-      while (at >= 0 && at < tail && at - found < pieceBytes && bytes[at] === backslash);
-      work += close === 0 ? 1 : 2;
-    } else {
-      at = skipEscapes(bytes, found, tail);
-      work += 2 + ((at - found) >> 3);
+      while (
+        (++escapes & (groupSize - 1)) !== 0 &&
+        at >= 0 &&
+        at < tail &&
+        bytes[at] === backslash
+      );
+      if (at < 0) return at;
+      if ((escapes & (groupSize - 1)) !== 0) continue;
+      isDense = at - group < groupBytes;
+      text.workLeft -= groupSize;
     }
-    if (at < 0) return at;
-    if (work > text.workLeft) return text.tooComplex(found);
-    lastEscape = at;
+    if (text.workLeft < 0) return text.tooComplex(group);
+    group = at;
   }
-  text.workLeft -= work;
+  text.workLeft -= escapes & (groupSize - 1);
   return skipBytes(bytes, at);
 }
 
@@ -100,7 +109,8 @@ function skipEscapes(bytes: Uint8Array, from: number, tail: number): number {
     if (isPlain[byte] === 1) at++;
     else if (byte !== backslash) break;
     else {
-      at = isEscape[bytes[at + 1] as number] === 1 ? at + 2 : skipEscape(bytes, at);
+      do at = isEscape[bytes[at + 1] as number] === 1 ? at + 2 : skipEscape(bytes, at);
+      while (at >= 0 && at < most && bytes[at] === backslash);
       last = at;
     }
   }
