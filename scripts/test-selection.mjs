@@ -40,27 +40,27 @@ function withoutValues(given) {
   return given.filter((each, index) => isOption(each) || !takes(given[index - 1], each));
 }
 
-/** The arguments of each run of Jest that the arguments of `scripts/test.mjs` ask for. */
+/** Each run of Jest that the arguments of `scripts/test.mjs` ask for: its title and its arguments. */
 export function runsOf(args) {
   const { kind, given } = parse(args);
   const named = withoutValues(given);
   if (named.some((each) => !isOption(each) || /^--(?:testMatch|testPathPatterns?)\b/.test(each)))
-    return [[...given, ...otherKindIgnored(kind)]];
+    return [{ title: "the named tests", args: [...given, ...otherKindIgnored(kind)] }];
   const paths = kind === undefined ? [] : folders[kind];
   // Of some tests alone nothing is known of what the rest covers.
   const isFull = kind !== "e2e" && named.every((each) => /^--(maxWorkers|silent)/.test(each));
-  const covered = isFull ? [[...coverageRun("text-summary"), ...given]] : [];
+  const coverage = { title: "the scheduler", args: [...coverageRun("text-summary"), ...given] };
+  const covered = isFull ? [coverage] : [];
   const ignored = [...neverRun, ...(isFull ? [schedulerTests] : [])];
+  const most = { title: "the main run", args: [...paths, ...given] };
   if (kind === "unit")
-    return [...covered, [...paths, ...given, "--testPathIgnorePatterns", ...ignored]];
+    return [...covered, { ...most, args: [...most.args, "--testPathIgnorePatterns", ...ignored] }];
+  // Workers keep the modules of the files that they ran, and collecting that garbage takes ever longer.
+  most.args.push("--workerIdleMemoryLimit=500MB", "--testPathIgnorePatterns", ...ignored, timed);
   return [
     ...covered,
-    // Workers keep the modules of the files that they ran, and collecting that garbage takes ever longer.
-    [
-      ...[...paths, ...given, "--workerIdleMemoryLimit=500MB"],
-      ...["--testPathIgnorePatterns", ...ignored, timed],
-    ],
-    [timed, ...given, "--maxWorkers=4"],
+    most,
+    { title: "the timed group", args: [timed, ...given, "--maxWorkers=4"] },
   ];
 }
 

@@ -1,6 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import { coverageRun, schedulerTests } from "../scheduler-coverage.mjs";
-import { needsBuild, runsOf } from "../test-selection.mjs";
+import * as selection from "../test-selection.mjs";
+
+const { needsBuild } = selection;
+const runsOf = (given) => selection.runsOf(given).map(({ args }) => args);
 
 describe("what is built before a run", () => {
   test.each([
@@ -31,12 +34,17 @@ describe("what is built before a run", () => {
 });
 
 describe("the runs of Jest", () => {
-  test("all: the scheduler's with its coverage; last what holds limits of time, at most three files at once", () => {
+  test("all: the scheduler's with its coverage; last what holds limits of time, at most four files at once", () => {
     const [covered, most, timed, ...more] = runsOf([]);
     expect(more).toEqual([]);
     expect(covered).toEqual(coverageRun("text-summary"));
     expect(most).toEqual(expect.arrayContaining(["--testPathIgnorePatterns", schedulerTests]));
     expect(timed).toEqual([most?.at(-1), "--maxWorkers=4"]);
+  });
+
+  test("each has a title of its own, which says where it failed", () => {
+    const titles = selection.runsOf([]).map(({ title }) => title);
+    expect(titles).toEqual(["the scheduler", "the main run", "the timed group"]);
   });
 
   test("end-to-end tests cover nothing by themselves", () => {

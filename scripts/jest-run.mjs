@@ -1,0 +1,65 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { coverageReport, uncoveredIn } from "./scheduler-coverage.mjs";
+
+const nothing = { passed: 0, failed: 0, skipped: 0 };
+
+/**
+ * Runs Jest once and waits for its end.
+ *
+ * @param args Jest's arguments
+ * @param options `node`: the program that runs Jest; `jest`: its script; `cwd`: where; `env`: the environment
+ * @returns `counts` of tests, the `files` with their times, and why the run failed if it did: a run that fails without a failed
+ *   test counts as one
+ */
+export function runJest(args, { node, jest, cwd, env }) {
+  const folder = mkdtempSync(join(tmpdir(), "umbra-tally-"));
+  const tallyFile = join(folder, "tally.json");
+  // That of an earlier run would explain this one's failure.
+  const report = join(cwd, coverageReport);
+  rmSync(report, { force: true });
+  const flags = ["--experimental-vm-modules", "--disable-warning=ExperimentalWarning"];
+  const { status, signal } = spawnSync(node, [...flags, jest, ...args], {
+    cwd,
+    stdio: "inherit",
+    env: { ...env, TALLY_FILE: tallyFile },
+  });
+  const tally = readIfThere(tallyFile);
+  rmSync(folder, { recursive: true, force: true });
+  const uncovered = args.includes("--coverage") ? uncoveredIn(readIfThere(report) ?? {}, cwd) : [];
+  return outcomeOf({ status, signal, tally, uncovered });
+}
+
+/** What a run of Jest comes to, from how it ended, what its reporter counted, and what its coverage leaves out. */
+export function outcomeOf({ status, signal, tally, uncovered }) {
+  const { counts, files } = tally ?? { counts: nothing, files: [] };
+  if (status === 0) return { counts, files };
+  const { failed } = counts;
+  if (failed > 0)
+    return { counts, files, reason: `${failed} ${failed === 1 ? "test" : "tests"} failed` };
+  return { counts: { ...counts, failed: 1 }, files, reason: reasonWithoutTests() };
+
+  function reasonWithoutTests() {
+    if (signal !== null) return `Jest was ended by ${signal}`;
+    if (tally === undefined) return "Jest ended before its tests: see its message above";
+    if (uncovered.length > 0) return `coverage below 100 %: ${uncovered.join(", ")}`;
+    return `Jest exited with ${status} though no test failed: see its message above`;
+  }
+}
+
+/** The last lines of a run of tests: the slowest files come before them. Titles say which run failed. */
+export function summaryOf(outcomes) {
+  const total = { ...nothing };
+  for (const { counts } of outcomes)
+    for (const key of Object.keys(total)) total[key] += counts[key];
+  const reasons = outcomes.flatMap(({ title, reason }) =>
+    reason === undefined ? [] : [`FAILED ${title}: ${reason}\n`],
+  );
+  return `${reasons.join("")}${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`;
+}
+
+function readIfThere(path) {
+  return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;
+}
