@@ -33,6 +33,8 @@ export interface ConfigurationSource {
   refused(refusal: Refusal): void;
   /** Every connected Envoy has all of a generation, except for what it refuses, and it refuses no routes. */
   accepted(generation: number): void;
+  /** Some connected Envoy has accepted this version of the routes of `trialListener`, and the others have replied too. */
+  tried(version: string): void;
   /**
    * Asks for the statuses that objects should have, which `onStatuses` gets: first all, then those that change.
    *
@@ -125,6 +127,10 @@ class Source implements ConfigurationSource {
       this.#refusals = this.#refusals.filter(({ kind }) => kind !== "rds");
     }
     this.#thread.send({ kind: "accepted", generation });
+  }
+
+  tried(version: string): void {
+    this.#thread.send({ kind: "tried", version });
   }
 
   serves(served: ServedFacts | undefined): void {

@@ -168,6 +168,7 @@ const inThisThread: StartWorker = (setup) => {
     if (message.kind === "close") void end();
     else if (message.kind === "refused") following.refused(message.refusal);
     else if (message.kind === "accepted") following.accepted(message.generation);
+    else if (message.kind === "tried") following.tried(message.version);
     else if (message.kind === "objects") following.take(structuredClone(message.changes));
     else if (message.kind === "synced") following.synced();
     else if (message.kind === "serves") following.serves(structuredClone(message.served));

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import type { ConfigurationUpdate } from "@umbra/control";
+import { trialListener } from "@umbra/envoy-config";
 import type { Kind } from "@umbra/xds";
 import {
   closeAfter,
@@ -36,11 +37,14 @@ async function withEnvoy(
   const started = await start([folder], options);
   const { source, first } = started;
   let answered = 0;
-  const answer = (update: ConfigurationUpdate) => {
-    const routes = update.snapshot?.rds.get("default/gw/http");
-    if (pathsOf(update).some((path) => path.startsWith(bad)) && routes !== undefined) {
-      source.refused({ kind: "rds", name: "default/gw/http", version: routes.version, message });
-    } else source.accepted(update.generation);
+  const answer = ({ snapshot, generation }: ConfigurationUpdate) => {
+    const all = [...(snapshot?.rds.values() ?? [])];
+    const refused = all.filter(({ value }) => Buffer.from(value).includes(bad));
+    for (const { name, version } of refused)
+      source.refused({ kind: "rds", name, version, message });
+    if (refused.length === 0) source.accepted(generation);
+    const tried = all.find(({ name }) => name === trialListener);
+    if (tried !== undefined && !refused.includes(tried)) source.tried(tried.version);
   };
   answer(first);
   const answering = setInterval(() => {
@@ -157,16 +161,53 @@ describe("routes that Envoy refuses", () => {
     );
   });
 
-  test("one that was there at the start takes nothing from an Envoy that may serve the others", async () => {
-    const folder = resources({ a: "/a", b: "/b", c: `${bad}/c` });
+  test("those that were there at the start are left out, and the others are never taken from an Envoy that may serve them", async () => {
+    const names = Array.from({ length: 9 }, (_, at) => `r${at}`);
+    const good = names.filter((name) => name !== "r2" && name !== "r7");
+    const paths = names.map((name) => [name, good.includes(name) ? `/${name}` : `${bad}/${name}`]);
+    const folder = resources(Object.fromEntries(paths));
     const started = await withEnvoy(folder);
-    const refused = await settled(started, (update) => refusalsOf(update).length === 1);
-    expect(pathsOf(refused)).toEqual([`${bad}/c`, "/a", "/b"]);
-    expect(refusalsOf(refused)[0]?.message).toBe(
-      `Envoy refuses routes of listener "default/gw/http", and what it has accepted last is served: ${message}`,
+    const isDone = ({ snapshot, ...update }: ConfigurationUpdate) =>
+      pathsOf({ snapshot, ...update }).length === 7 && snapshot?.rds.has(trialListener) === false;
+    const done = await settled(started, isDone);
+    expect(pathsOf(done).toSorted()).toEqual(good.map((name) => `/${name}`));
+    expect(refusalsOf(done).map((each) => each.message)).toEqual(
+      ["r2", "r7"].map(
+        (name) => `Envoy refuses HTTPRoute default/${name}, and it is not served: ${message}`,
+      ),
     );
+    const lost = [started.first, ...started.updates].flatMap((update) =>
+      good.filter((name) => !pathsOf(update).includes(`/${name}`)),
+    );
+    expect(lost).toEqual([]);
+    // Each of two is found within 2 * log2(9) tries.
+    expect(started.updates.length).toBeLessThan(18);
+
+    write(folder, { r2: "/fixed", r3: "/moved" });
+    const fixed = await settled(started, (update) => pathsOf(update).includes("/fixed"));
+    expect(pathsOf(fixed)).toContain("/moved");
+    expect(refusalsOf(fixed)).toHaveLength(1);
+  });
+
+  test("where all HTTPRoutes are good and Envoy refuses the listener's routes, the listener is blamed, once", async () => {
+    const folder = resources({ a: "/a", b: "/b" });
+    const started = await start([folder]);
+    const { source, first, until } = started;
+    const refuse = ({ snapshot }: ConfigurationUpdate) => {
+      const { version = "" } = snapshot?.rds.get("default/gw/http") ?? {};
+      source.refused({ kind: "rds", name: "default/gw/http", version, message });
+    };
+    refuse(first);
+    const trial = await until(({ snapshot }) => snapshot?.rds.has(trialListener) === true);
+    source.tried(trial.snapshot?.rds.get(trialListener)?.version ?? "");
+    const done = await until(({ snapshot }) => snapshot?.rds.has(trialListener) === false);
+    expect(refusalsOf(done).map((each) => each.message)).toEqual([
+      `Envoy refuses routes of listener "default/gw/http", and what it has accepted last is served: ${message}`,
+    ]);
+    refuse(done);
     write(folder, { c: "/c" });
-    await settled(started, (update) => refusalsOf(update).length === 0);
+    const moved = await until((update) => pathsOf(update).includes("/c"));
+    expect(moved.snapshot?.rds.has(trialListener)).toBe(false);
   });
 
   test("one that an earlier process served is held in the form of that", async () => {
@@ -180,8 +221,11 @@ describe("routes that Envoy refuses", () => {
       text: readFileSync(join(folder, `${name}.yaml`), "utf8"),
     }));
     const started = await withEnvoy(folder, { earlier: [...earlier, ...fixed] });
-    const held = await settled(started, (update) => refusalsOf(update).length === 1);
+    const held = await settled(started, (update) => pathsOf(update).includes("/b"));
     expect(pathsOf(held)).toEqual(["/a", "/b"]);
+    expect(refusalsOf(held)[0]?.message).toMatch(
+      /^Envoy refuses HTTPRoute default\/b, and its last/,
+    );
   });
 
   test("a refusal of something older is not heard", async () => {

@@ -9,6 +9,7 @@ export {
   renderAdsBootstrap,
   renderResources,
 } from "./bootstrap/dynamic/render-dynamic.ts";
+export { trialListener, withRouteTrial } from "./bootstrap/dynamic/route-trial.ts";
 export type { DynamicKind, DynamicResources } from "./bootstrap/dynamic/split.ts";
 export {
   answerDelayTrailer,

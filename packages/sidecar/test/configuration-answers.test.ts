@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "@jest/globals";
-import { type Diagnostic, directTopology } from "@umbra/envoy-config";
+import { type Diagnostic, directTopology, trialListener } from "@umbra/envoy-config";
 import { type Sidecar, startSidecar } from "@umbra/sidecar";
 import type { ClientState } from "@umbra/xds";
 import pino from "pino";
@@ -80,11 +80,15 @@ test("/v1/config and the metrics show the configuration that was applied last", 
   );
 });
 
-test("each Envoy is shown with what it refuses", () => {
+test("each Envoy is shown with what it refuses of what is served", () => {
   const rejection = { kind: "rds", name: "http", version: "v", message: "bad regex" } as const;
-  const client = { isUpToDate: true, hasEndpoints: true, keepsOlderRoutes: true, heardAtMs: 0 };
+  const tried = { ...rejection, name: trialListener };
+  const client = {
+    ...{ isUpToDate: true, hasEndpoints: true, keepsOlderRoutes: true, heardAtMs: 0 },
+    accepted: () => undefined,
+  };
   const clients = [
-    { ...client, nodeId: "one", rejections: [rejection] },
+    { ...client, nodeId: "one", rejections: [rejection, tried] },
     { ...client, nodeId: "two", rejections: [] },
   ];
   const state = createConfigurationState(
@@ -129,7 +133,7 @@ test("long lists are cut, and errors and refused routes come first", () => {
   const rejection = { kind: "cds", name: "c", version: "1", message: "no" } as const;
   const client: ClientState = {
     ...{ nodeId: "envoy", isUpToDate: true, hasEndpoints: true, keepsOlderRoutes: false },
-    ...{ heardAtMs: 0, rejections: Array(2_000).fill(rejection) },
+    ...{ heardAtMs: 0, rejections: Array(2_000).fill(rejection), accepted: () => undefined },
   };
   const state = createConfigurationState(
     () => [client],

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { directTopology } from "@umbra/envoy-config";
+import { directTopology, trialListener } from "@umbra/envoy-config";
 import { type AdsServer, createAdsServer, type Kind, kinds, type Snapshot } from "@umbra/xds";
 import { ScriptedClient } from "../../xds/test/scripted-client.ts";
 import { snapshot, type Texts } from "../../xds/test/snapshots.ts";
@@ -19,6 +19,7 @@ const topology = directTopology({ primary: ["127.0.0.1:9"], shadow: [], port: 80
 function world() {
   const steps: string[] = [];
   const refusals: Refusal[] = [];
+  const tried: string[] = [];
   let now = 0;
   const timers = new Set<{ at: number; run: () => void }>();
   const ads: AdsServer = createAdsServer({
@@ -57,12 +58,13 @@ function world() {
       return () => timers.delete(timer);
     },
     onRefused: (refusal) => void refusals.push(refusal),
+    onTried: (version) => void tried.push(version),
     onAccepted: (generation) => void steps.push(`accepted ${generation}`),
   });
   let held: Snapshot | undefined;
   let generation = 0;
   return {
-    ...{ ads, state, refusals, rollout },
+    ...{ ads, state, refusals, tried, rollout },
     taken: () => steps.splice(0),
     apply(texts: Texts) {
       held = snapshot(texts, held);
@@ -277,4 +279,31 @@ test("the time from the oldest change to each Envoy's acceptance is measured", (
   pass(50);
   acceptAll(clients[1] as ScriptedClient);
   expect(state.changeToAckS.sum).toBeCloseTo(0.15);
+});
+
+test("routes that are tried are reported when one Envoy accepts them and all have replied", () => {
+  const { ads, apply, tried, refusals } = world();
+  const both = ["r", trialListener];
+  const asking = (node: string) => {
+    const client = connect(ads, node);
+    client.say({ kind: "rds", names: both });
+    return client;
+  };
+  const clients = [asking("one"), asking("two")] as const;
+  apply({ ...first, rds: { r: "r", [trialListener]: "tried" } });
+  for (const [at, client] of clients.entries()) {
+    expect(tried).toEqual([]);
+    for (let taken = client.taken(); taken.length > 0; taken = client.taken()) {
+      for (const answer of taken) {
+        const isRefused = at === 0 && answer.texts.includes("tried");
+        if (isRefused) client.nack(answer, `${trialListener}: no`, both);
+        else client.ack(answer, answer.kind === "rds" ? both : (names[answer.kind] ?? []));
+      }
+    }
+  }
+  expect([tried, refusals]).toEqual([[expect.any(String)], []]);
+
+  apply(first);
+  for (const client of clients) acceptAll(client);
+  expect(tried).toHaveLength(1);
 });

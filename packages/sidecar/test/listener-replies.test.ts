@@ -21,6 +21,7 @@ function client(isUpToDate: boolean, refused: Readonly<Record<string, string>> =
     keepsOlderRoutes: false,
     heardAtMs: 0,
     rejections,
+    accepted: () => undefined,
   };
 }
 

@@ -22,6 +22,8 @@ export interface ClientState {
   /** When the client sent its last request, on the clock of `now`. */
   readonly heardAtMs: number;
   readonly rejections: readonly (Rejection & { readonly kind: Kind })[];
+  /** The version of a resource that the client has accepted last. */
+  readonly accepted: (kind: Kind, name: string) => string | undefined;
 }
 
 export interface AdsObserver {
@@ -214,6 +216,7 @@ class Stream {
     return {
       nodeId: this.#nodeId,
       ...{ isUpToDate, hasEndpoints, keepsOlderRoutes, heardAtMs, rejections },
+      accepted: (kind, name) => session.accepted(kind, name),
     };
   }
 

@@ -85,6 +85,11 @@ export class Channel {
     return this.#isOpen;
   }
 
+  /** The version that the client has accepted last. */
+  accepted(name: string): string | undefined {
+    return this.#accepted.get(name);
+  }
+
   /** True where the client has the resource in any version. */
   holds(name: string): boolean {
     return this.#accepted.has(name);

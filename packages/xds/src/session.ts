@@ -59,6 +59,11 @@ export class Session {
     return this.#channels[kind].rejections;
   }
 
+  /** The version of a resource that the client has accepted last. */
+  accepted(kind: Kind, name: string): string | undefined {
+    return this.#channels[kind].accepted(name);
+  }
+
   /** True where the client has taken all of the newest snapshot, refused content aside. */
   get isUpToDate(): boolean {
     return this.#rollout.isDone && kinds.every((kind) => this.#isSettled(kind));

@@ -107,6 +107,7 @@ async function serve(flags: Flags, handed: HandOver | undefined, io: Io): Promis
     const onRollout: RolloutListener = {
       onRefused: (refusal) => rollout.refused(refusal),
       onAccepted: (generation) => rollout.accepted(generation),
+      onTried: (version) => rollout.tried(version),
       onListeners: (replies) => statuses?.takeReplies(replies),
     };
     // The files may have changed since `umbra up` gave the flag.

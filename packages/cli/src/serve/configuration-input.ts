@@ -52,7 +52,7 @@ export interface InputOptions {
 export interface ConfigurationInput {
   readonly first: ConfigurationUpdate;
   /** What Envoys say about the configuration. */
-  readonly rollout: Pick<ConfigurationSource, "refused" | "accepted">;
+  readonly rollout: Pick<ConfigurationSource, "refused" | "accepted" | "tried">;
   /** Namespaces of an API server that are followed, and how it goes for each kind. */
   readonly namespaces?: KubeSource["namespaces"];
   readonly followedKinds?: FollowedKinds;
@@ -182,7 +182,7 @@ function filesOf(
 
 /** Nothing takes the place of what Envoy refuses of it: Envoy keeps what it has. */
 function fixedInput(first: ConfigurationUpdate): ConfigurationInput {
-  return { first, rollout: { refused() {}, accepted() {} }, async close() {} };
+  return { first, rollout: { refused() {}, accepted() {}, tried() {} }, async close() {} };
 }
 
 async function refuseUnsound(

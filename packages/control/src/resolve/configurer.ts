@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import {
   type Diagnostic,
+  type DynamicResources,
   keepStartSettings,
   type Pool,
   type Resolution,
@@ -9,6 +10,7 @@ import {
   type SourceFile,
   type StatusFacts,
   type Topology,
+  withRouteTrial,
 } from "@umbra/envoy-config";
 import { kinds } from "@umbra/xds";
 import { changesBetween } from "../changes/changes.ts";
@@ -68,6 +70,8 @@ export interface Configurer {
   refused(refusal: Refusal): boolean;
   /** Every Envoy has all of a generation. Returns true if there is another draft. */
   accepted(generation: number): boolean;
+  /** Some Envoy has accepted routes that are tried. Returns true if there is another draft. */
+  tried(version: string): boolean;
   /** What was published last is known to be accepted: an earlier process has served it. */
   assumeAccepted(): void;
   /** What the statuses of objects are made from; undefined before the first draft. */
@@ -99,8 +103,9 @@ class Configuring implements Configurer {
     this.#generation = options.before?.generation ?? 0;
     this.#topology = options.before?.topology;
     if (options.before !== undefined) {
-      const { topology, accepted = topology } = options.before;
-      this.#quarantine.assumeAccepted(accepted);
+      const { topology, accepted } = options.before;
+      if (accepted === undefined) this.#quarantine.assumeAccepted(topology);
+      else this.#quarantine.knowAccepted(accepted);
     }
     this.#startSettings = options.before?.settings;
   }
@@ -158,6 +163,10 @@ class Configuring implements Configurer {
 
   accepted(generation: number): boolean {
     return this.#quarantine.accepted(generation);
+  }
+
+  tried(version: string): boolean {
+    return this.#quarantine.tried(version);
   }
 
   assumeAccepted(): void {
@@ -226,12 +235,23 @@ class Configuring implements Configurer {
     const { rendering } = this.#options;
     if (rendering === undefined || refusal !== undefined)
       return { snapshot: undefined, findings: [] };
-    const resources = renderResources(topology, { ...rendering, certificates });
+    const options = { ...rendering, certificates };
+    const resources = this.#withTrial(renderResources(topology, options), topology, options);
     const { snapshot, errors } = this.#encode(resources);
     const findings = errors.map(({ message, resource }) =>
       finding("UMB0502", message, placed({ text: resource })),
     );
     return { snapshot: this.#quarantine.snapshot(snapshot), findings };
+  }
+
+  #withTrial(
+    resources: DynamicResources,
+    topology: Topology,
+    options: Parameters<typeof renderResources>[1],
+  ): DynamicResources {
+    const trial = this.#quarantine.trial(topology);
+    if (trial === undefined) return resources;
+    return withRouteTrial(resources, renderResources(trial.topology, options), trial.listener);
   }
 
   #noteGood({ staleFiles }: Resolution): void {

@@ -28,6 +28,8 @@ export interface Following {
   refused(refusal: Refusal): void;
   /** Every Envoy has all of a generation. */
   accepted(generation: number): void;
+  /** Some Envoy has accepted routes that are tried. */
+  tried(version: string): void;
   /** Sends the statuses that objects should have, now and when they change; undefined: not any more. */
   serves(served: ServedFacts | undefined): void;
   close(): void;
@@ -101,6 +103,10 @@ class Follower implements Following {
 
   accepted(generation: number): void {
     if (this.#configurer.accepted(generation)) this.#draftAgain();
+  }
+
+  tried(version: string): void {
+    if (this.#configurer.tried(version)) this.#draftAgain();
   }
 
   serves(served: ServedFacts | undefined): void {

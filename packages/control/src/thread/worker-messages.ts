@@ -37,6 +37,7 @@ export type ToWorker =
   | { readonly kind: "synced" }
   | { readonly kind: "refused"; readonly refusal: Refusal }
   | { readonly kind: "accepted"; readonly generation: number }
+  | { readonly kind: "tried"; readonly version: string }
   | { readonly kind: "serves"; readonly served: ServedFacts | undefined }
   | { readonly kind: "close" };
 

@@ -41,6 +41,9 @@ port.on("message", (message: ToWorker) => {
     case "accepted":
       following.accepted(message.generation);
       break;
+    case "tried":
+      following.tried(message.version);
+      break;
     case "serves":
       following.serves(message.served);
       break;

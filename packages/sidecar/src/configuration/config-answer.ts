@@ -1,4 +1,9 @@
-import type { Diagnostic, RouteAttachment, StaleFile } from "@umbra/envoy-config";
+import {
+  type Diagnostic,
+  type RouteAttachment,
+  type StaleFile,
+  trialListener,
+} from "@umbra/envoy-config";
 import { type ClientState, type Kind, shownMessage } from "@umbra/xds";
 import type { ConfigurationState } from "./configuration-state.ts";
 
@@ -63,7 +68,9 @@ export function configAnswer(state: ConfigurationState): ConfigAnswer {
 }
 
 function envoyAnswer({ nodeId, isUpToDate, rejections }: ClientState): EnvoyAnswer {
-  return { nodeId, isUpToDate, refused: rejections.slice(0, mostListed).map(shownRejection) };
+  // Routes that are tried are not served: what is found about them becomes a finding.
+  const served = rejections.filter(({ name }) => name !== trialListener);
+  return { nodeId, isUpToDate, refused: served.slice(0, mostListed).map(shownRejection) };
 }
 
 export function shownRejection({

@@ -1,4 +1,4 @@
-import type { Topology } from "@umbra/envoy-config";
+import { type Topology, trialListener } from "@umbra/envoy-config";
 import type { AdsObserver, AdsServer, ClientState, Kind, Snapshot } from "@umbra/xds";
 import type { ServingState } from "../apply/serving-state.ts";
 import type { ConfigurationFacts, ConfigurationState } from "./configuration-state.ts";
@@ -29,6 +29,8 @@ export interface RolloutListener {
   onRefused?(refusal: Refusal): void;
   /** Every connected Envoy has all of a generation, except for what it refuses, and it refuses no routes. */
   onAccepted?(generation: number): void;
+  /** Some Envoy has accepted a version of the routes of `trialListener`, and the others have replied too. */
+  onTried?(version: string): void;
   /** What Envoys say about the newest listeners has changed. By the name of the listener; absent: nothing yet. */
   onListeners?(replies: ReadonlyMap<string, ListenerReply>): void;
 }
@@ -76,6 +78,7 @@ export class ConfigurationRollout {
   /** `changedAtMs` of the oldest change that some Envoy has not taken. */
   #oldestChangeAtMs: number | undefined;
   #acceptedGeneration = 0;
+  #triedVersion: string | undefined;
 
   constructor(options: RolloutOptions) {
     this.#options = options;
@@ -183,6 +186,7 @@ export class ConfigurationRollout {
   #report(clients: readonly ClientState[]): void {
     const { onRefused, onAccepted } = this.#options;
     this.#reportListeners(clients);
+    this.#reportTrial(clients);
     const generation = this.#latest?.generation ?? 0;
     const refused = refusedByAll(clients);
     const keys = new Set(refused.map(keyOf));
@@ -203,6 +207,16 @@ export class ConfigurationRollout {
     onAccepted?.(generation);
   }
 
+  #reportTrial(clients: readonly ClientState[]): void {
+    const version = this.#latest?.snapshot?.rds.get(trialListener)?.version;
+    if (version === this.#triedVersion) return;
+    const replies = clients.map((client) => replyOf(client, version));
+    if (version !== undefined && (!replies.includes("accepted") || replies.includes("none")))
+      return;
+    this.#triedVersion = version;
+    if (version !== undefined) this.#options.onTried?.(version);
+  }
+
   #reportListeners(clients: readonly ClientState[]): void {
     const { onListeners } = this.#options;
     const snapshot = this.#latest?.snapshot;
@@ -210,6 +224,18 @@ export class ConfigurationRollout {
     const replies = this.#replies.update(snapshot, clients);
     if (replies !== undefined) onListeners(replies);
   }
+}
+
+/** What a client says about routes that are tried. */
+function replyOf(
+  { accepted, rejections }: ClientState,
+  version: string | undefined,
+): "accepted" | "refused" | "none" {
+  if (accepted("rds", trialListener) === version) return "accepted";
+  const isRefused = rejections.some(
+    (each) => each.kind === "rds" && each.name === trialListener && each.version === version,
+  );
+  return isRefused ? "refused" : "none";
 }
 
 /** What every client refuses, in the words of the first. */
