@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { request } from "undici";
+import { isLong } from "../testing/long-tests.ts";
 import { plainWorld } from "./harness/ads-gateway.ts";
 import { type EchoServer, startEchoServer } from "./harness/echo-server.ts";
 import { type LiveGateway, startLiveGateway } from "./harness/live-gateway.ts";
 import { freePorts } from "./harness/ports.ts";
 import { until } from "./harness/until.ts";
 
-/** `LIVE_RUNS=100 npm run test:e2e -- e2e/live-interleavings.test.ts` takes some minutes. */
-const runs = Number(process.env.LIVE_RUNS ?? 10);
+/** A hundred, as each night, take some minutes. */
+const runs = Number(process.env.LIVE_RUNS ?? (isLong ? 100 : 10));
 const seed = Number(process.env.LIVE_SEED ?? Date.now() % 1_000_000);
 const names = ["a", "b", "c"];
 const echoes: EchoServer[] = [];
@@ -18,18 +19,47 @@ const random = randomOf(seed);
 
 /** Which server answers a Service's path; absent: there is no such route. */
 type World = Readonly<Record<string, number>>;
-type Action = "change" | "kill the sidecar" | "kill Envoy" | "let time pass";
+type Action =
+  | "change"
+  | "write a route that Envoy refuses"
+  | "remove it"
+  | "kill the sidecar"
+  | "kill Envoy"
+  | "let time pass";
 
 beforeAll(async () => {
   for (const name of ["first", "second"]) echoes.push(await startEchoServer(name));
   [port = 0] = await freePorts(1);
-  gateway = await startLiveGateway({ files: { "world.yaml": textOf({}) } });
+  gateway = await startLiveGateway({ files: { "world.yaml": textOf({}), [refusedFile]: noRoute } });
 }, 60_000);
 
 afterAll(async () => {
   await gateway?.stop();
   await Promise.all(echoes.map((each) => each.close()));
 });
+
+/** Its regular expression is valid for Umbra, and larger than what Envoy compiles. */
+const refusedRoute = `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: refused}
+spec:
+  parentRefs: [{name: gateway}]
+  rules:
+    - matches: [{path: {type: RegularExpression, value: "/refused/(?:${"a".repeat(900)}){1000}"}}]
+      backendRefs: [{name: stable, port: 80}]
+`;
+const noRoute = "# no route\n";
+const refusedFile = "refused.yaml";
+
+/** True if a finding names the route that Envoy refuses. */
+async function isFound(): Promise<boolean> {
+  const { findings } = await gateway.json<{ findings: readonly { message: string }[] }>(
+    "/v1/config",
+  );
+  return findings.some(({ message }) =>
+    message.includes("Envoy refuses HTTPRoute default/refused"),
+  );
+}
 
 function textOf(world: World): string {
   const address = (server: number) => [echoes[server]?.address ?? ""];
@@ -62,7 +92,7 @@ async function watchStable(isDown: () => boolean, isOver: () => boolean): Promis
   return wrong;
 }
 
-test(`${runs} random interleavings of changes and kills of either side: at rest Envoy serves the last files, and a route that stays never fails (seed ${seed})`, async () => {
+test(`${runs} random interleavings of changes, refusals and kills of either side: at rest Envoy serves the last good files, and a route that stays never fails (seed ${seed})`, async () => {
   let isEnvoyDown = false;
   let isOver = false;
   await until("it serves", async () => (await answer("/stable")) === "first");
@@ -71,11 +101,20 @@ test(`${runs} random interleavings of changes and kills of either side: at rest 
     () => isOver,
   );
   let world: World = {};
+  let isRefused = false;
   const perform = async (action: Action) => {
     switch (action) {
       case "change":
         world = worldAtRandom();
         gateway.write("world.yaml", textOf(world));
+        break;
+      case "write a route that Envoy refuses":
+        isRefused = true;
+        gateway.write(refusedFile, refusedRoute);
+        break;
+      case "remove it":
+        isRefused = false;
+        gateway.write(refusedFile, noRoute);
         break;
       case "kill the sidecar":
         await gateway.killSidecar();
@@ -90,13 +129,19 @@ test(`${runs} random interleavings of changes and kills of either side: at rest 
         await sleep(random() * 200);
     }
   };
-  const actions: readonly Action[] = ["change", "change", "change", "let time pass"];
+  const actions: readonly Action[] = [
+    ...(["change", "change", "change", "let time pass"] as const),
+    ...(["write a route that Envoy refuses", "remove it"] as const),
+  ];
   for (let run = 0; run < runs; run++) {
     const kill: Action = run % 2 === 0 ? "kill the sidecar" : "kill Envoy";
     const at = Math.floor(random() * 4);
     for (let i = 0; i < 5; i++) {
-      await perform(i === at ? kill : (actions[Math.floor(random() * 4)] ?? "change"));
+      const any = actions[Math.floor(random() * actions.length)] ?? "change";
+      await perform(i === at ? kill : any);
     }
+    // Each third run ends with such a route, whatever chance did.
+    await perform(run % 3 === 0 ? "write a route that Envoy refuses" : "remove it");
     const want = Object.fromEntries(
       names.map((name) => [name, name in world ? ["first", "second"][world[name] ?? 0] : "404"]),
     );
@@ -111,6 +156,11 @@ test(`${runs} random interleavings of changes and kills of either side: at rest 
     );
     await until("it serves again", async () => (await answer("/stable")) === "first");
     isEnvoyDown = false;
+    await until(
+      `run ${run} of seed ${seed}: the refused route is ${isRefused ? "" : "not "}found`,
+      async () => (await isFound()) === isRefused,
+      30_000,
+    );
     await until("Envoy is up to date", async () => {
       const { envoys } = await gateway.config();
       return envoys.length === 1 && envoys[0]?.isUpToDate === true;
