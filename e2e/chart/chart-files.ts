@@ -38,7 +38,8 @@ export interface KubeObject {
 }
 
 export function objectsIn(text: string): readonly KubeObject[] {
-  return parseAllDocuments(text).flatMap((document) => {
+  // As kubectl and helm read it: 0440 is octal.
+  return parseAllDocuments(text, { version: "1.1" }).flatMap((document) => {
     const [error] = document.errors;
     if (error !== undefined) throw error;
     const object = document.toJSON() as KubeObject | null;

@@ -75,6 +75,43 @@ test("alerts and the dashboard are the files of the repository", () => {
   expect(JSON.parse(shown)).toEqual(JSON.parse(dashboard));
 });
 
+describe("the secret of the replicas", () => {
+  const secrets = () =>
+    objectsIn(template(fileOf({})).stdout).filter(({ kind }) => kind === "Secret");
+
+  test("is made if none is named: one that umbra takes, and another for each release", () => {
+    const texts = [secrets(), secrets()].flatMap((each) =>
+      each.map(({ data }) => (data as Record<string, string>)["peer-secret"] ?? ""),
+    );
+    const made = texts.map((text) => Buffer.from(text, "base64").toString("latin1"));
+    expect(made).toEqual([
+      expect.stringMatching(alphanumeric),
+      expect.stringMatching(alphanumeric),
+    ]);
+    expect(new Set(made).size).toBe(2);
+  });
+
+  test.each([
+    { name: "none if one is named", values: { peers: { secretName: "shared" } } },
+    { name: "none without peers", values: { peers: { enabled: false } } },
+  ])("is $name", ({ values }) => {
+    const kinds = objectsIn(template(fileOf(values)).stdout).map(({ kind }) => kind);
+    expect(kinds).not.toContain("Secret");
+  });
+});
+
+/** 64 of 62 letters and digits: 381 random bits. */
+const alphanumeric = /^[A-Za-z0-9]{64}$/;
+
+test("no two releases have one name for rights of the cluster", () => {
+  const nameOf = (namespace: string, release: string) => {
+    const { stdout } = helm("template", release, chartFolder, "--namespace", namespace, ...version);
+    return objectsIn(stdout).find(({ kind }) => kind === "ClusterRole")?.metadata.name;
+  };
+  const names = [nameOf("a", "b-umbra"), nameOf("a-b", "umbra")];
+  expect(names).toEqual(["a.b-umbra", "a-b.umbra"]);
+});
+
 describe("values that are refused", () => {
   const refusals = [...wrongShapes, ...wrongMeanings].map(({ name, values }) => {
     const { status, stderr } = template(fileOf(values));

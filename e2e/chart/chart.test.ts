@@ -1,6 +1,6 @@
 // Checks of the chart that need no helm: of its manifests, its schema, and the folders of kustomize.
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { directTopology, renderAdsBootstrap } from "@umbra/envoy-config";
 import { Ajv } from "ajv";
@@ -83,6 +83,17 @@ describe.each(chartCases)("the manifest $name", (chartCase) => {
     expect(new Set(mounted.map(({ name }) => name))).toEqual(new Set(volumes));
   });
 
+  test("gives the account's token to no container but umbra's", () => {
+    expect(pod).toMatchObject({ automountServiceAccountToken: false });
+    const tokens = (pod.volumes ?? [])
+      .filter(({ projected }) => projected?.sources.some((each) => "serviceAccountToken" in each))
+      .map(({ name }) => name);
+    const holders = containers
+      .filter(({ volumeMounts = [] }) => volumeMounts.some(({ name }) => tokens.includes(name)))
+      .map(({ name }) => name);
+    expect(holders).toEqual(["umbra"]);
+  });
+
   test("probes ports that its containers name", () => {
     const probes = [umbra?.startupProbe, umbra?.livenessProbe, umbra?.readinessProbe];
     const probed = probes.map((probe) => [
@@ -156,14 +167,50 @@ test.each(["gateway", "gateway-all"])(
 );
 
 test.each([
-  { name: "gateway", open: [80, 9091, 9092] },
-  { name: "gateway-all", open: [80, 443, 9091, 9092] },
-  { name: "picker", open: [9002, 9091] },
+  { name: "gateway", open: [80, 9091, 9092, 9004] },
+  { name: "gateway-all", open: [80, 443, 9091, 9092, 9004] },
+  { name: "picker", open: [9002, 9091, 9004] },
 ])("the NetworkPolicy of $name opens only $open", ({ name, open }) => {
   const policy = objectsOf(caseNamed(name)).find(({ kind }) => kind === "NetworkPolicy");
   const spec = policy?.spec as { ingress: { ports: { port: number }[] }[] } | undefined;
   expect(spec?.ingress.flatMap(({ ports }) => ports.map(({ port }) => port))).toEqual(open);
 });
+
+interface Selecting {
+  readonly selector: { readonly matchLabels: object };
+}
+
+test.each(chartCases.filter(({ name }) => name !== "picker-small"))(
+  "the replicas of $name find each other, and only they reach their port",
+  (chartCase) => {
+    const objects = objectsOf(chartCase);
+    const { containers } = podOf(objects);
+    const umbra = containers.find(({ name }) => name === "umbra");
+    const flagged = (flag: string) =>
+      umbra?.args?.find((each) => each.startsWith(`--${flag}=`))?.slice(`--${flag}=`.length) ?? "";
+    const [namespace, name] = flagged("peers-service").split("/");
+    const specOf = (kind: string) => objects.find((each) => each.kind === kind)?.spec ?? {};
+    const { selector } = specOf("Deployment") as Selecting;
+    const service = objects.find(
+      ({ kind, metadata }) => kind === "Service" && metadata.name === name,
+    );
+    expect(service?.metadata).toMatchObject({ namespace });
+    expect(service?.spec).toEqual({
+      selector: selector.matchLabels,
+      clusterIP: "None",
+      ports: [{ name: "peers", port: 9004, targetPort: "peers" }],
+    });
+    expect(umbra?.ports).toContainEqual({ name: "peers", containerPort: 9004 });
+    expect(flagged("peers-listen")).toBe("0.0.0.0:9004");
+    const mount = umbra?.volumeMounts?.find((each) => each.name === "peers");
+    expect(dirname(flagged("peer-secret-file"))).toBe(mount?.mountPath);
+    const { ingress } = specOf("NetworkPolicy") as { readonly ingress: readonly object[] };
+    expect(ingress.at(-1)).toEqual({
+      ports: [{ protocol: "TCP", port: 9004 }],
+      from: [{ podSelector: selector }],
+    });
+  },
+);
 
 test.each(["gateway-all", "picker-all"])(
   "the NetworkPolicy of %s lets `helm test` ask where it asks",

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -46,11 +47,14 @@ export async function startPod({ resources, times }: PodOptions): Promise<PodPro
   const sidecar = containerNamed(containers, "umbra");
   const envoy = containerNamed(containers, "envoy");
   const folder = mkdtempSync(join(tmpdir(), "umbra-pod-"));
-  const [http = 0, admin = 0, probes = 0, stats = 0, envoyAdmin = 0] = await freePorts(5);
+  const [http = 0, admin = 0, probes = 0, stats = 0, envoyAdmin = 0, peers = 0] =
+    await freePorts(6);
   const here = (text: string) =>
     text
       .replace("127.0.0.1:9090", `127.0.0.1:${admin}`)
       .replace("0.0.0.0:9091", `127.0.0.1:${probes}`)
+      .replace("0.0.0.0:9004", `127.0.0.1:${peers}`)
+      .replace("/var/run/secrets/umbra/peers/", `${folder}/etc/`)
       .replace("0.0.0.0:9092", `127.0.0.1:${stats}`)
       .replace("127.0.0.1:9901", `127.0.0.1:${envoyAdmin}`)
       .replace("port_value: 9901", `port_value: ${envoyAdmin}`)
@@ -63,11 +67,13 @@ export async function startPod({ resources, times }: PodOptions): Promise<PodPro
   mkdirSync(join(folder, "etc"));
   const file = join(folder, "resources.yaml");
   writeFileSync(file, resources);
+  writeFileSync(join(folder, "etc", "peer-secret"), randomBytes(32).toString("base64"));
   const map = objects.find(({ metadata }) => metadata.name === "umbra-envoy");
   const { "envoy.yaml": bootstrap = "" } = (map?.data ?? {}) as Record<string, string>;
   writeFileSync(join(folder, "etc", "envoy.yaml"), bootstrap.split("\n").map(here).join("\n"));
 
-  const cluster = /^--(?:kube$|lease=)/;
+  // Without an API server there are no replicas to find.
+  const cluster = /^--(?:kube$|lease=|peers-service=)/;
   const serveArgs = (sidecar.args ?? []).filter((each) => !cluster.test(each)).map(here);
   const local = ["-f", file, "--listener", `http=${http}`, "--bind", "127.0.0.1"];
   const umbraProcess = startProcess(process.execPath, umbra, ...serveArgs, ...local);

@@ -27,7 +27,12 @@ export interface Pod {
   readonly securityContext: object;
   readonly initContainers?: readonly Container[];
   readonly containers: readonly Container[];
-  readonly volumes?: readonly { readonly name: string }[];
+  readonly volumes?: readonly Volume[];
+}
+
+interface Volume {
+  readonly name: string;
+  readonly projected?: { readonly sources: readonly object[] };
 }
 
 /** The pods of a manifest's Deployment. */

@@ -17,6 +17,8 @@ interface Form {
   readonly namespaces: readonly string[] | "all";
   readonly isRendering: boolean;
   readonly without?: readonly string[];
+  /** Its own namespace is not among those that it follows. */
+  readonly isElsewhere?: true;
 }
 
 /** The rights to follow what a form follows. */
@@ -69,18 +71,26 @@ function ofStatus([plural, group]: StatusKind, where: Pick<Right, "namespace">):
   ];
 }
 
+/** The rights to find other replicas. */
+const findingPeers: readonly Right[] = ["list", "watch"].map((verb) => ({
+  ...{ verb, resource: "endpointslices.discovery.k8s.io", namespace: "umbra" },
+}));
+
 test.each<Form>([
   { chartCase: "gateway", namespaces: ["umbra"], isRendering: true },
   { chartCase: "gateway-all", namespaces: "all", isRendering: true },
   {
     chartCase: "gateway-namespaces",
     ...{ namespaces: ["team-a", "team-b"], isRendering: true, without: ["secrets"] },
+    isElsewhere: true,
   },
   { chartCase: "picker", namespaces: ["umbra"], isRendering: false },
   { chartCase: "picker-all", namespaces: ["umbra"], isRendering: false },
 ])("the form $chartCase has exactly the rights that it uses", (form) => {
   const granted = rightsIn(objectsOf(caseNamed(form.chartCase)));
-  expect(rightsText(granted)).toEqual(rightsText([...following(form), ...writing(form)]));
+  const peers = form.isElsewhere === true ? findingPeers : [];
+  const used = [...following(form), ...writing(form), ...peers];
+  expect(rightsText(granted)).toEqual(rightsText(used));
 });
 
 test("without statuses there are only the rights to follow", () => {

@@ -81,6 +81,11 @@ export const wrongShapes: readonly WrongShape[] = [
     values: { sidecar: { logLevel: "loud" } },
     path: "/sidecar/logLevel",
   },
+  {
+    name: "a path as the key of a secret",
+    values: { peers: { key: "../token" } },
+    path: "/peers/key",
+  },
   { name: "a time with a unit", values: { drain: { timeout: "120s" } }, path: "/drain/timeout" },
   { name: "a misspelt time", values: { drain: { timeot: 120 } }, path: "/drain" },
   {
@@ -103,6 +108,19 @@ export const wrongMeanings: readonly WrongValue[] = [
   {
     name: "more pods at least than at most",
     values: { autoscaling: { enabled: true, minReplicas: 5, maxReplicas: 2 } },
+  },
+  { name: "more replicas than know each other", values: { replicas: 65 } },
+  {
+    name: "a label of the chart's own selectors",
+    values: { podLabels: { "app.kubernetes.io/name": "other" } },
+  },
+  {
+    name: "a label that the chart gives to all objects",
+    values: { monitoring: { alerts: { labels: { "helm.sh/chart": "other" } } } },
+  },
+  {
+    name: "an annotation of the chart itself",
+    values: { podAnnotations: { "umbra.dev/bootstrap-hash": "none" } },
   },
   { name: "no ServiceAccount at all", values: { serviceAccount: { create: false } } },
   {

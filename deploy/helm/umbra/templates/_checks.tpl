@@ -25,19 +25,43 @@
 {{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) }}
 {{- fail "autoscaling: minReplicas is above maxReplicas" }}
 {{- end }}
+{{- $replicas := int (ternary .Values.autoscaling.maxReplicas .Values.replicas .Values.autoscaling.enabled) }}
+{{- if and .Values.peers.enabled (gt $replicas 64) }}
+{{- fail (printf "peers: at most 64 replicas know each other, and there may be %d: use fewer, or give peers.enabled: false" $replicas) }}
+{{- end }}
 {{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) }}
 {{- fail "serviceAccount: without create, name the account that the pods use" }}
 {{- end }}
+{{- include "umbra.checkKeys" . }}
 {{- $names := list }}
-{{- $ports := list 9090 9091 9092 9901 }}
+{{- $ports := list 9004 9090 9091 9092 9901 }}
 {{- range .Values.gateway.ports }}
 {{- if or (has .name $names) (has .name (list "probes" "stats")) }}
 {{- fail (printf "gateway.ports: the name %q is taken" .name) }}
 {{- end }}
 {{- if has (int .port) $ports }}
-{{- fail (printf "gateway.ports: port %d is taken: Umbra itself uses 9090, 9091, 9092 and 9901, and two ports can't be equal" (int .port)) }}
+{{- fail (printf "gateway.ports: port %d is taken: Umbra itself uses 9004, 9090, 9091, 9092 and 9901, and two ports can't be equal" (int .port)) }}
 {{- end }}
 {{- $names = append $names .name }}
 {{- $ports = append $ports (int .port) }}
+{{- end }}
+{{- end -}}
+
+{{/* A key twice in one map is no YAML, and of two labels of a selector only one could be meant. */}}
+{{- define "umbra.checkKeys" -}}
+{{- $labels := keys (include "umbra.labels" . | fromYaml) }}
+{{- $monitoring := .Values.monitoring }}
+{{- $given := dict "podLabels" .Values.podLabels "monitoring.podMonitor.labels" $monitoring.podMonitor.labels "monitoring.alerts.labels" $monitoring.alerts.labels "monitoring.dashboard.labels" $monitoring.dashboard.labels }}
+{{- range $where, $map := $given }}
+{{- range $key := keys ($map | default dict) | sortAlpha }}
+{{- if has $key $labels }}
+{{- fail (printf "%s: the chart itself gives the label %q: leave it out" $where $key) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $key := list "kubectl.kubernetes.io/default-container" "umbra.dev/bootstrap-hash" }}
+{{- if hasKey ($.Values.podAnnotations | default dict) $key }}
+{{- fail (printf "podAnnotations: the chart itself gives the annotation %q: leave it out" $key) }}
+{{- end }}
 {{- end }}
 {{- end -}}

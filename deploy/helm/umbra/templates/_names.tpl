@@ -38,9 +38,20 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* What stands before the names of objects without a namespace: two releases may have the same name. */}}
+{{/*
+The name of rights outside of the release's namespace: two releases may have the same name.
+A namespace has no dot, so that no two pairs of a namespace and a name make one.
+*/}}
 {{- define "umbra.clusterName" -}}
-{{- printf "%s-%s" .Release.Namespace (include "umbra.name" .) -}}
+{{- printf "%s.%s" .Release.Namespace (include "umbra.name" .) -}}
+{{- end -}}
+
+{{- define "umbra.peersName" -}}
+{{- printf "%s-peers" (include "umbra.name" .) -}}
+{{- end -}}
+
+{{- define "umbra.peersSecret" -}}
+{{- default (include "umbra.peersName" .) .Values.peers.secretName -}}
 {{- end -}}
 
 {{/* As a JSON list. */}}

@@ -1,5 +1,7 @@
 {{- define "umbra.pod" -}}
 serviceAccountName: {{ include "umbra.serviceAccount" . }}
+{{- /* Envoy needs no account: its container gets no token. */}}
+automountServiceAccountToken: false
 {{- with .Values.images.pullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
@@ -25,11 +27,8 @@ containers:
   - name: umbra
     {{- include "umbra.serveContainer" . | nindent 4 }}
 {{- end }}
-{{- $volumes := include "umbra.volumes" . | trim }}
-{{- if $volumes }}
 volumes:
-  {{- $volumes | nindent 2 }}
-{{- end }}
+  {{- include "umbra.volumes" . | nindent 2 }}
 {{- include "umbra.scheduling" . }}
 {{- end -}}
 
@@ -91,6 +90,18 @@ volumeMounts:
 {{- end -}}
 
 {{- define "umbra.volumes" -}}
+{{- /* What Kubernetes mounts in every container of a pod otherwise. */ -}}
+- name: account
+  projected:
+    sources:
+      - serviceAccountToken: { path: token, expirationSeconds: 3600 }
+      - configMap: { name: kube-root-ca.crt, items: [{ key: ca.crt, path: ca.crt }] }
+      - downwardAPI:
+          items: [{ path: namespace, fieldRef: { fieldPath: metadata.namespace } }]
+{{- if .Values.peers.enabled }}
+- name: peers
+  secret: { secretName: {{ include "umbra.peersSecret" . }}, defaultMode: 0440 }
+{{- end }}
 {{- if eq .Values.mode "gateway" }}
 - name: run
   emptyDir: { medium: Memory, sizeLimit: 1Mi }

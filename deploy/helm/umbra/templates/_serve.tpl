@@ -17,6 +17,11 @@
 - --admin=127.0.0.1:9090
 - --probes=0.0.0.0:9091
 - --log-level={{ .Values.sidecar.logLevel }}
+{{- if .Values.peers.enabled }}
+- --peers-listen=0.0.0.0:9004
+- --peers-service={{ .Release.Namespace }}/{{ include "umbra.peersName" . }}
+- --peer-secret-file=/var/run/secrets/umbra/peers/{{ .Values.peers.key }}
+{{- end }}
 {{- if eq .Values.mode "gateway" }}
 {{ include "umbra.gatewayArgs" . }}
 {{- else }}
@@ -85,6 +90,9 @@ ports:
   - { name: grpc, containerPort: 9002 }
   {{- end }}
   - { name: probes, containerPort: 9091 }
+  {{- if .Values.peers.enabled }}
+  - { name: peers, containerPort: 9004 }
+  {{- end }}
 {{- /* It waits for the API server, and Envoy for it. */}}
 startupProbe:
   httpGet: { path: /healthz, port: probes }
@@ -104,14 +112,17 @@ securityContext:
   {{- include "umbra.containerSecurity" . | nindent 2 }}
 resources:
   {{- toYaml .Values.sidecar.resources | nindent 2 }}
-{{- $mounts := include "umbra.serveMounts" . | trim }}
-{{- if $mounts }}
 volumeMounts:
-  {{- $mounts | nindent 2 }}
-{{- end }}
+  {{- include "umbra.serveMounts" . | nindent 2 }}
 {{- end -}}
 
 {{- define "umbra.serveMounts" -}}
+- name: account
+  mountPath: /var/run/secrets/kubernetes.io/serviceaccount
+  readOnly: true
+{{- if .Values.peers.enabled }}
+- { name: peers, mountPath: /var/run/secrets/umbra/peers, readOnly: true }
+{{- end }}
 {{- if eq .Values.mode "gateway" }}
 - { name: run, mountPath: /run/umbra }
 {{- else if eq .Values.picker.tls.kind "secret" }}
