@@ -52,7 +52,10 @@ type Settings = Topology["envoy"]["settings"];
 /** A configuration that is ready to be served. */
 export interface Draft {
   readonly facts: DraftFacts;
-  /** True if only endpoints differ from what is served: they may go out at once. */
+  /**
+   * True if endpoints differ from what is served, and nothing else that the sidecar or Envoy gets: they may go out at once.
+   * Findings may differ too: a pool that loses its last endpoint has one.
+   */
   readonly isOfEndpoints: boolean;
 }
 
@@ -138,10 +141,9 @@ class Configuring implements Configurer {
     this.#noteGood(resolution);
     const facts = this.#factsOf(resolution);
     const served = this.#served;
-    const isOfEndpoints =
-      served !== undefined && hasSameFindings(served, facts) && hasSameRest(served, facts);
-    if (isOfEndpoints && this.#isServed(facts)) return undefined;
-    return { facts, isOfEndpoints };
+    if (served === undefined || !hasSameRest(served, facts)) return { facts, isOfEndpoints: false };
+    if (!this.#isServed(facts)) return { facts, isOfEndpoints: true };
+    return hasSameFindings(served, facts) ? undefined : { facts, isOfEndpoints: false };
   }
 
   publish({ facts }: Draft, changedAtMs: number): ConfigurationUpdate {
