@@ -6,7 +6,10 @@ import { parseAllDocuments } from "yaml";
 import { gateway, pods, route } from "./fixtures.ts";
 
 const put = (text: string): readonly ObjectChange[] =>
-  parseAllDocuments(text).map((document) => ({ type: "put", object: document.toJS() as JsonObject }));
+  parseAllDocuments(text).map((document) => ({
+    type: "put",
+    object: document.toJS() as JsonObject,
+  }));
 
 const gatewayClass = `
 apiVersion: gateway.networking.k8s.io/v1

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { readTopology } from "@umbra/envoy-config";
+import { readTopology, renderResources } from "@umbra/envoy-config";
 import { withPickModes } from "../src/resolve/route-pick-modes.ts";
 import { readFile } from "../src/resources/read-file.ts";
 import { joinFiles } from "../src/resources/read-resources.ts";
@@ -64,4 +64,28 @@ test("hosts stay the same objects while the pick modes of their routes do, whate
   const modes = [duplex, headers].map(({ a }) => a?.routes.map(({ pickMode }) => pickMode));
   expect(modes).toEqual([["duplex"], ["buffered"]]);
   expect(withModeOfA("headers").a).toBe(headers.a);
+});
+
+test("clusters of pools that have not changed stay the same objects when another pool's endpoints change", () => {
+  const all = [gateway("ours", "umbra"), route("{name: ours}", "a"), route("{name: ours}", "b")];
+  const text = [...all, pool("a", "duplex"), pool("b", "duplex")].join("");
+  const { topology } = readTopology([{ name: "a.yaml", text }]);
+  const pools = topology.pools.map((each) =>
+    each.resourceName === "a" ? { ...each, endpoints: ["10.0.0.2:8000"] } : each,
+  );
+  const [before, after] = [renderResources(topology), renderResources({ ...topology, pools })];
+  const [ofA = "", ofB = ""] = [...before.cds.keys()];
+  expect(after.cds.get(ofB)).toBe(before.cds.get(ofB));
+  expect(after.eds.get(ofB)).toBe(before.eds.get(ofB));
+  expect(after.cds.get(ofA)).toEqual(before.cds.get(ofA));
+  expect(JSON.stringify(after.eds.get(ofA))).toContain("10.0.0.2");
+});
+
+test("a cluster follows the options that it is rendered with", () => {
+  const text = [gateway("ours", "umbra"), route("{name: ours}", "a"), pool("a", "duplex")].join("");
+  const { topology } = readTopology([{ name: "a.yaml", text }]);
+  const breakersAt = (maxRequests: number) =>
+    JSON.stringify(renderResources(topology, { maxRequests }).cds.values().next().value);
+  expect(breakersAt(777)).toContain('"max_requests":777');
+  expect(breakersAt(778)).toContain('"max_requests":778');
 });

@@ -22,6 +22,7 @@ export type Encode = (resources: DynamicResources) => Encoded;
 
 interface Form {
   /** What it was encoded from; absent for routes. */
+  readonly plain?: unknown;
   readonly json?: string;
   readonly resource: Resource | undefined;
   readonly error: EncodingError | undefined;
@@ -54,9 +55,10 @@ export function createEncoder(): Encode {
 
 function formOf(kind: Kind, name: string, plain: unknown, held: Form | undefined): Form {
   if (kind === "rds") return routesForm(name, plain, held);
+  if (held !== undefined && held.plain === plain) return held;
   const json = JSON.stringify(plain);
-  if (held?.json === json) return held;
-  return { ...formBy(() => encodeResource(kind, name, plain), held), json };
+  if (held?.json === json) return { ...held, plain };
+  return { ...formBy(() => encodeResource(kind, name, plain), held), plain, json };
 }
 
 /** Of routes, only the virtual hosts that have changed are encoded: to compare all of them takes longer. */

@@ -4,7 +4,14 @@ import type { Mirror, Pool, Topology } from "../topology.ts";
 import { shadowPieceBytes, type TwinLimits, twinLimits } from "../twin-limits.ts";
 import { envoyAddress } from "./address.ts";
 import { breakers, httpOptions, loadAssignment, shadowBuffer } from "./cluster-parts.ts";
-import { because, builtIn, duration, type EnvoyObject, type Reasoned } from "./envoy-object.ts";
+import {
+  because,
+  builtIn,
+  duration,
+  type EnvoyObject,
+  type EnvoyValue,
+  type Reasoned,
+} from "./envoy-object.ts";
 import { externalPickers, pickMetadata, servedKey } from "./external-picker.ts";
 import {
   destinationHeader,
@@ -15,6 +22,7 @@ import {
   unresolvedCluster,
 } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
+import { createClusterRenderer } from "./rendered-clusters.ts";
 import { setting, timeSetting } from "./setting.ts";
 import { observer, picker } from "./sidecar-cluster.ts";
 import { adminCluster, statName } from "./stats.ts";
@@ -22,7 +30,25 @@ import { endpointTls } from "./upstream-tls.ts";
 
 /** Creates every cluster of the bootstrap: for pools, mirrors and the sidecar. */
 export function clusters(topology: Topology, options: BootstrapOptions): readonly EnvoyObject[] {
+  const primary = usedPools(topology).map((pool) => primaryCluster(pool, options));
+  return [...primary, ...otherClusters(topology, options)];
+}
+
+/** As `clusters`, for one rendering after the other: the cluster of a pool that has not changed is the same object again. */
+export function dynamicClusters(topology: Topology, options: BootstrapOptions): EnvoyValue[] {
+  return [
+    ...usedPools(topology).map(createClusterRenderer(options, primaryCluster)),
+    ...otherClusters(topology, options),
+  ];
+}
+
+function usedPools(topology: Topology): readonly Pool[] {
   const used = allPrimaryPools(topology);
+  return topology.pools.filter(({ name }) => used.has(name));
+}
+
+/** Those of mirrors and of the sidecar. */
+function otherClusters(topology: Topology, options: BootstrapOptions): readonly EnvoyObject[] {
   const hasUnresolved = routesOf(topology)
     .flatMap(backendsOf)
     .some(({ kind }) => kind === "invalid");
@@ -35,9 +61,6 @@ export function clusters(topology: Topology, options: BootstrapOptions): readonl
     return options.plainMirror ? [shadow] : [laneCluster(mirror, bound, options), shadow];
   });
   return [
-    ...topology.pools
-      .filter(({ name }) => used.has(name))
-      .map((pool) => primaryCluster(pool, options)),
     ...(hasUnresolved ? [{ name: unresolvedCluster, type: "STATIC" }] : []),
     ...shadows,
     ...(options.plainMirror ? [] : [picker(options), ...externalPickers(topology)]),

@@ -2,7 +2,7 @@ import { bySocket, routesOf } from "../queries.ts";
 import type { Topology } from "../topology.ts";
 import { envoyAddress } from "./address.ts";
 import { type ChangedBootstrap, changeBootstrap } from "./change/change-bootstrap.ts";
-import { clusters } from "./cluster.ts";
+import { clusters, dynamicClusters } from "./cluster.ts";
 import { turnsOnCrashingGuard } from "./crashing-guard.ts";
 import { because, builtIn, type EnvoyObject } from "./envoy-object.ts";
 import { hasShadowLane, shadowLane } from "./lane.ts";
@@ -78,7 +78,7 @@ export function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyO
         ...(hasLane ? [shadowLane(topology, options)] : []),
         ...(options.statsListener === undefined ? [] : [statsListener(options.statsListener)]),
       ],
-      clusters: clusters(topology, options),
+      clusters: (options.isDynamic ? dynamicClusters : clusters)(topology, options),
     },
   };
 }

@@ -31,6 +31,9 @@ export function splitResources(
   return split.resources;
 }
 
+/** The same cluster is the same object again, which is quick to see. */
+const discoveredClusters = new WeakMap<PlainMap, PlainMap>();
+
 class Split {
   readonly #changeable: Changeable;
   readonly resources = {
@@ -51,7 +54,11 @@ class Split {
     const isPool = this.#changeable.poolClusters.has(nameOf(from));
     if (!isPool || from.type !== "STATIC" || !isMap(assignment)) return from;
     put(this.resources.eds, nameOf(from), assignment);
-    return { ...rest, type: "EDS", eds_cluster_config: { eds_config: fromAds } };
+    const held = discoveredClusters.get(from);
+    if (held !== undefined) return held;
+    const made: PlainMap = { ...rest, type: "EDS", eds_cluster_config: { eds_config: fromAds } };
+    discoveredClusters.set(from, made);
+    return made;
   }
 
   listener(from: PlainMap): PlainMap {
