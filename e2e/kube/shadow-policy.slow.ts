@@ -85,6 +85,17 @@ const rules: readonly Rule[] = [
     accepted: ["{ budget: { requestTimeout: 1s } }", "{ budget: { requestTimeout: 10m } }"],
   },
   {
+    message: "percent is only for a control, use sampling.percent for all mirrors",
+    refused: [
+      "{ candidates: [{ backendRef: { name: a }, percent: 10 }] }",
+      "{ candidates: [{ backendRef: { name: a }, role: candidate, percent: 10 }] }",
+    ],
+    accepted: [
+      "{ candidates: [{ backendRef: { name: a }, role: control, percent: 10 }] }",
+      "{ candidates: [{ backendRef: { name: a }, role: control }, { backendRef: { name: b } }] }",
+    ],
+  },
+  {
     message: "warmup must be shorter than horizon",
     refused: ["{ evaluation: { horizon: 2m } }", "{ evaluation: { horizon: 1h, warmup: 60m } }"],
     accepted: ["{ evaluation: { horizon: 1h, warmup: 59m59s } }", "{ evaluation: {} }"],

@@ -52,6 +52,7 @@ export { type DiagnosticTextOptions, formatDiagnostic } from "./diagnostic-text.
 export { type DirectTopologyOptions, directTopology } from "./direct-topology.ts";
 export { type EndpointList, parseEndpointList } from "./endpoint-list.ts";
 export { type EnvoySettings, type ParsedSetting, parseSetting } from "./envoy-settings.ts";
+export { evaluationSettings } from "./evaluation-settings.ts";
 export type { JsonMap as JsonObject } from "./json-map.ts";
 export {
   heldRequestBytes,

@@ -4,6 +4,8 @@
 export interface MirrorSettings {
   /** `control`: runs the primary's own model and is sized like the shadow, as a noise floor. */
   readonly role: "candidate" | "control";
+  /** How many of the mirrored requests a control also gets, in percent; all of them when absent. */
+  readonly percentOfMirrored?: number;
   readonly sampling: MirrorSampling;
   readonly evaluation: EvaluationPolicy;
   /** Timeout of one twin, in ms. */
@@ -176,7 +178,9 @@ export const defaultEvaluation: EvaluationPolicy = { observeUnmirroredPercent: 1
 export const defaultSampling: MirrorSampling = { by: "request", sessionKey: { kind: "user" } };
 
 /** Settings of a mirror under a ShadowPolicy with only defaults. */
-export function defaultMirrorSettings(policyName: string): Required<MirrorSettings> {
+export function defaultMirrorSettings(
+  policyName: string,
+): MirrorSettings & { readonly policy: MirrorPolicy } {
   return {
     ...plainMirrorSettings(defaultRemovedHeaders, defaultRequestTimeoutMs),
     policy: {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
-import { readTopology } from "@umbra/envoy-config";
+import { evaluationSettings, readTopology } from "@umbra/envoy-config";
 
 /** A route with mirrors and its pools. */
 const base = readFileSync(
@@ -111,5 +111,60 @@ describe("the requirements of an evaluation", () => {
     },
   ])("$name", ({ spec, want }) => {
     expect(read(spec).found).toEqual(want);
+  });
+});
+
+describe("the percent of a control", () => {
+  const candidates = (more: string) =>
+    `  candidates: [{backendRef: {name: pool-control}, ${more}}]`;
+
+  test("comes from the policy, and is a setting of the candidate's evaluation", () => {
+    const { mirror, found } = read(candidates("role: control, percent: 12.5"));
+    expect(mirror).toMatchObject({ role: "control", percentOfMirrored: 12.5 });
+    expect(found).toEqual([]);
+    const candidate = read("  evaluation: {}").mirror;
+    expect(candidate && evaluationSettings(candidate, mirror)).toMatchObject({
+      controlPercent: 12.5,
+    });
+    expect(candidate && evaluationSettings(candidate)).not.toHaveProperty("controlPercent");
+  });
+
+  test.each([
+    { name: "for a candidate", more: "percent: 10" },
+    { name: "of 0", more: "role: control, percent: 0" },
+    { name: "above 100", more: "role: control, percent: 101" },
+  ])("is refused $name", ({ more }) => {
+    expect(read(candidates(more)).found).toEqual([
+      { code: "UMB0104", severity: "error", hasLine: true },
+    ]);
+  });
+});
+
+describe("settings of an evaluation", () => {
+  const hashOf = (outputs: string) => {
+    const { mirror } = read(`  evaluation: {outputs: {${outputs}}}`);
+    return mirror && evaluationSettings(mirror).outputs?.comparisonHash;
+  };
+
+  test("have a hash of how answers are compared, unless that has its defaults", () => {
+    expect(hashOf("")).toBeUndefined();
+    expect(hashOf("mode: numbers, maxTextBytes: 65536")).toBeUndefined();
+    expect(hashOf("similarity: 'off'")).toMatch(/^[0-9a-f]{16}$/);
+    expect(hashOf("similarity: 'off'")).toBe(hashOf("mode: numbers, similarity: 'off'"));
+  });
+
+  test.each([
+    "mode: 'off'",
+    "maxTextBytes: 2048",
+    "stripReasoning: false",
+    "similarity: 'off'",
+    "schema: false",
+    "refusal: {phrases: [Tut mir leid]}",
+  ])("change with %s", (outputs) => {
+    expect(hashOf(outputs)).not.toBe(hashOf(""));
+  });
+
+  test("do not change with the bound on memory", () => {
+    expect(hashOf("maxHeldBytes: 1048576")).toBeUndefined();
   });
 });

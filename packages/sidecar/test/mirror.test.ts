@@ -337,6 +337,7 @@ describe("gate", () => {
     pickMode: "buffered",
     ...settings,
   };
+  const unlimited = { ...policy, budget: { ...policy.budget, maxInFlight: 1e6, maxRequests: 1e6 } };
   const gateOf = (more: Partial<Mirror> = {}) =>
     createMirrorGate({ mirror: { ...mirror, ...more }, now: () => 0 });
 
@@ -375,6 +376,41 @@ describe("gate", () => {
     gate.stop();
     gate.resume();
     expect(gate.decide(request())).toMatchObject({ kind: "unmirrored", drop: "paused" });
+  });
+
+  test("a control gets its part of what the candidate gets, drawn apart from the share", () => {
+    const share = { perMillion: 200_000 };
+    const candidate = gateOf({ ...share, policy: unlimited });
+    const control = gateOf({
+      ...{ ...share, pool: "default/control", role: "control", percentOfMirrored: 10 },
+      policy: unlimited,
+    });
+    const decisions = Array.from({ length: 20_000 }, (_, i) => {
+      const view = request({}, { requestId: `r${i}` });
+      return [candidate.decide(view).kind, control.decide(view).kind].join(" ");
+    });
+    const count = (kinds: string) => decisions.filter((each) => each === kinds).length;
+    expect(count("unmirrored mirrored")).toBe(0);
+    const part =
+      count("mirrored mirrored") / (count("mirrored mirrored") + count("mirrored unmirrored"));
+    expect(part).toBeGreaterThan(0.08);
+    expect(part).toBeLessThan(0.12);
+    // What is not drawn for it is no drop, and counts as not sampled.
+    expect(control.state()).toMatchObject({ sampled: count("mirrored mirrored"), dropped: {} });
+  });
+
+  test("by session, a control gets whole sessions", () => {
+    const control = gateOf({
+      ...{ role: "control", percentOfMirrored: 50, policy: unlimited },
+      sampling: { by: "session", sessionKey: { kind: "user" } },
+    });
+    const kinds = Array.from({ length: 200 }, (_, i) => {
+      const view = request({ user: `u${i % 20}` }, { requestId: `r${i}` });
+      return `${i % 20} ${control.decide(view).kind}`;
+    });
+    expect(new Set(kinds).size).toBe(20);
+    expect(control.state().sampled).toBeGreaterThan(20);
+    expect(control.state().sampled).toBeLessThan(180);
   });
 
   test("a share of 0 mirrors nothing", () => {

@@ -1,4 +1,10 @@
-import { defaultEvaluation, type Mirror, resourceName, type Topology } from "@umbra/envoy-config";
+import {
+  defaultEvaluation,
+  evaluationSettings,
+  type Mirror,
+  resourceName,
+  type Topology,
+} from "@umbra/envoy-config";
 import {
   type EvaluationLine,
   type EvaluationSettings,
@@ -60,7 +66,9 @@ function judgePart(
   const candidate = first?.candidate ?? "";
   const mirror =
     closed === undefined && first !== undefined ? mirrorOf(topology, first) : undefined;
-  const evaluation = mirror?.evaluation ?? line?.config ?? defaultEvaluation;
+  const own =
+    mirror === undefined ? undefined : evaluationSettings(mirror, controlOf(topology, mirror));
+  const evaluation = own ?? line?.config ?? defaultEvaluation;
   const slo = { ...evaluation.slo, ...settings.slo };
   const config = evaluationConfig({ ...evaluation, ...settings, slo });
   const report = judge({
@@ -97,5 +105,15 @@ function mirrorOf(
   return topology?.mirrors.find(
     ({ origin, pool, policy }) =>
       policy !== undefined && pool === candidate && resourceName(origin.route) === route,
+  );
+}
+
+function controlOf(topology: Topology | undefined, { origin, policy }: Mirror): Mirror | undefined {
+  const route = resourceName(origin.route);
+  return topology?.mirrors.find(
+    (each) =>
+      each.role === "control" &&
+      each.policy?.name === policy?.name &&
+      resourceName(each.origin.route) === route,
   );
 }

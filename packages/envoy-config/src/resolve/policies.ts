@@ -63,7 +63,7 @@ export function createPolicyResolver(
       if (wanted !== undefined && found === undefined) continue;
       const perMillion =
         policy.percent === undefined ? mirror.perMillion : Math.round(policy.percent * 10_000);
-      const settings = settingsOf(policy, found?.role ?? "candidate");
+      const settings = settingsOf(policy, found);
       resolved.set(mirror, { settings, perMillion });
     }
     return resolved;
@@ -124,10 +124,12 @@ function missedCandidates(
   );
 }
 
-function settingsOf(from: ShadowPolicy, role: MirrorSettings["role"]): MirrorSettings {
+function settingsOf(from: ShadowPolicy, candidate: PolicyCandidate | undefined): MirrorSettings {
+  const { role = "candidate", percent } = candidate ?? {};
   const { sampling, evaluation, requestTimeoutMs, headers, eligible, rewrite, budget } = from;
   return {
     role,
+    ...(percent === undefined ? {} : { percentOfMirrored: percent }),
     ...{ sampling, evaluation, requestTimeoutMs, headers },
     policy: { name: resourceName(from), eligible, rewrite, budget },
   };

@@ -263,6 +263,8 @@ export interface PolicyCandidate extends ObjectRef {
   readonly namespace: string;
   readonly port: number | undefined;
   readonly role: MirrorSettings["role"];
+  /** Of a control: how many of the mirrored requests it also gets, 0.1 to 100; undefined: all of them. */
+  readonly percent: number | undefined;
 }
 
 export interface HttpRoute extends Meta {

@@ -63,13 +63,18 @@ function targetRef(from: Reader): PolicyTarget | undefined {
 function candidate(from: Reader, namespace: string): PolicyCandidate | undefined {
   from.needs("backendRef");
   const role = from.oneOf("role", ["candidate", "control"]) ?? "candidate";
+  const percent = from.number("percent", 0.1, 100);
+  if (percent !== undefined && role !== "control") {
+    const remedy = "set `role: control`, or use `sampling.percent` for all mirrors";
+    from.wrong("`percent` is only for a control", "percent", remedy);
+  }
   return from.inner("backendRef", (each) => {
     const ref = readObjectRef(each, each.string("kind") ?? "InferencePool");
     const backend = {
       namespace: each.string("namespace") ?? namespace,
       port: each.integer("port", 1, 65_535),
     };
-    return ref && { ...ref, ...backend, role };
+    return ref && { ...ref, ...backend, role, percent };
   });
 }
 

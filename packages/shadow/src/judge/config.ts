@@ -101,6 +101,8 @@ export interface OutputSettings {
   readonly segments?: Partial<SegmentSettings>;
   /** A model that compares answers; none when absent. */
   readonly judge?: JudgeTerms;
+  /** 16 hexadecimal digits that stand for how answers are compared; absent for the defaults. */
+  readonly comparisonHash?: string;
 }
 
 /** Settings a user can give; the others have the values of `defaultEvaluation`. */
@@ -161,6 +163,7 @@ function outputSettings({ gates = {}, outputs = {} }: EvaluationSettings) {
     ...(given.length === 0 ? {} : { gates: Object.fromEntries(given) }),
     ...(outputs.judge === undefined ? {} : { judge: outputs.judge }),
     ...(outputs.segments === undefined ? {} : { segments: inOrder(outputs.segments) }),
+    ...(outputs.comparisonHash === undefined ? {} : { comparisonHash: outputs.comparisonHash }),
   };
   return Object.keys(own).length === 0 ? {} : { outputs: own };
 }

@@ -144,7 +144,13 @@ function parseOutputGates(json: unknown): Readonly<Record<string, Partial<GateCo
 function parseOutputs(json: unknown): OutputSettings {
   if (!isRecord(json)) return {};
   const judge = parseJudge(json.judge);
-  return { ...(judge === undefined ? {} : { judge }), ...parseSegments(json.segments) };
+  const { comparisonHash } = json;
+  const isHash = typeof comparisonHash === "string" && /^[0-9a-f]{16}$/.test(comparisonHash);
+  return {
+    ...(judge === undefined ? {} : { judge }),
+    ...parseSegments(json.segments),
+    ...(isHash ? { comparisonHash } : {}),
+  };
 }
 
 function parseJudge(json: unknown): JudgeTerms | undefined {

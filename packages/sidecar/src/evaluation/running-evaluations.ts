@@ -1,4 +1,4 @@
-import { baselinePoolsOf, type Topology } from "@umbra/envoy-config";
+import { baselinePoolsOf, evaluationSettings, type Topology } from "@umbra/envoy-config";
 import { evaluationConfig } from "@umbra/shadow";
 import type { MirrorGate } from "../mirror/mirror-gate.ts";
 import type { MirrorRegistry } from "../mirror/mirror-registry.ts";
@@ -59,11 +59,11 @@ function isSame(a: EvaluationSetup, b: EvaluationSetup): boolean {
 
 /** All settings that change what is compared, and the primary pools. */
 function subjectOf({ mirror }: MirrorGate, baseline: readonly string[]): readonly unknown[] {
-  const { role, sampling, requestTimeoutMs, headers, policy } = mirror;
+  const { role, percentOfMirrored, sampling, requestTimeoutMs, headers, policy } = mirror;
   const { name, eligible, rewrite } = policy ?? {};
   return [
     ...[role, sampling, requestTimeoutMs, headers, name ?? null, eligible ?? null],
-    ...[rewrite ?? null, baseline.toSorted()],
+    ...[rewrite ?? null, baseline.toSorted(), percentOfMirrored ?? null],
   ];
 }
 
@@ -82,7 +82,7 @@ function setupOf(
 ): EvaluationSetup {
   return {
     ...{ key, route, candidate, role: mirror.role, controlKey: control?.key },
-    config: evaluationConfig(mirror.evaluation),
+    config: evaluationConfig(evaluationSettings(mirror, control?.mirror)),
     ...{ subject, fromMs },
   };
 }

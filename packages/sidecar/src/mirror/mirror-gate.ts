@@ -103,6 +103,7 @@ class CountingGate implements MirrorGate {
   mirror: Mirror;
   readonly #now: () => number;
   readonly #samplingKey: string;
+  readonly #controlKey: string;
   readonly #budget: Budget;
   readonly #breaker: Breaker;
   readonly #dropped: Record<string, number> = {};
@@ -124,6 +125,7 @@ class CountingGate implements MirrorGate {
     this.key = evaluationKey(this.route, this.candidate);
     // Candidates of one policy sample the same requests, so that they can be compared.
     this.#samplingKey = `umbra sampling ${mirror.policy?.name ?? this.route}`;
+    this.#controlKey = `umbra control ${mirror.policy?.name ?? this.route}`;
     this.#now = now;
     this.#budget = createBudget(limitsOf(options), now);
     this.#breaker = createBreaker(now);
@@ -148,7 +150,8 @@ class CountingGate implements MirrorGate {
     const isDrawn =
       this.#perMillion >= 1_000_000 ||
       shareOf(this.#samplingKey, name ?? request.requestId) * 1_000_000 < this.#perMillion;
-    if (!isDrawn) return { kind: "unmirrored", drop: undefined, ...session };
+    if (!isDrawn || !this.#isDrawnAgain(name ?? request.requestId))
+      return { kind: "unmirrored", drop: undefined, ...session };
     this.#sampled++;
     const drop = this.#dropReason(request);
     if (drop !== undefined) {
@@ -227,6 +230,12 @@ class CountingGate implements MirrorGate {
 
   counts(): FunnelCounts {
     return difference(this.#countsSoFar(), this.#before);
+  }
+
+  /** A control may get a part of what is mirrored. With the same key it would get what any smaller share gets. */
+  #isDrawnAgain(id: string): boolean {
+    const { percentOfMirrored = 100 } = this.mirror;
+    return percentOfMirrored >= 100 || shareOf(this.#controlKey, id) * 100 < percentOfMirrored;
   }
 
   #dropReason(request: RequestView): DropReason | undefined {

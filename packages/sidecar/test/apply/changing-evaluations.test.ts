@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { defaultComparison } from "@umbra/envoy-config";
 import { createPool } from "@umbra/scheduler";
 import { parseEvaluationLine, parseSample } from "@umbra/shadow";
 import type { PoolRegistry } from "../../src/pools/pool-registry.ts";
@@ -130,6 +131,12 @@ describe("a change of what an evaluation compares", () => {
   test.each<{ name: string; next: Partial<MirrorChange> }>([
     { name: "margin", next: { evaluation: { ...evaluation, gates: { errors: { margin: 0.1 } } } } },
     { name: "horizon", next: { evaluation: { ...evaluation, horizonMs: 900_000 } } },
+    {
+      name: "how answers are compared",
+      next: {
+        evaluation: { ...evaluation, comparison: { ...defaultComparison, similarity: "off" } },
+      },
+    },
     { name: "policy", next: { policy: "default/q" } },
     {
       name: "rewrite",
@@ -152,6 +159,28 @@ describe("a change of what an evaluation compares", () => {
       funnel: { dispatched: 600, paired: 600, lost: 0 },
       evaluation: { closed: { at: new Date(Math.floor(atMs)).toISOString(), why: "changed" } },
     });
+  });
+
+  test("begins a new one if the control's percent changes, and that is in its settings", () => {
+    const samplesFile = join(mkdtempSync(join(tmpdir(), "umbra-control-")), "run.ndjson");
+    const control = { ...base, name: "m1", pool: "default/control", role: "control" as const };
+    const run = createMirroredRun({
+      topology: topologyWith(base, { ...control, percentOfMirrored: 10 }),
+      samplesFile,
+    });
+    play(run, 10);
+    run.apply(topologyWith(base, { ...control, percentOfMirrored: 20 }));
+    play(run, 10);
+    run.pass(1_000);
+    const about = readFileSync(samplesFile, "utf8")
+      .split("\n")
+      .flatMap((line) => parseEvaluationLine(line) ?? [])
+      .filter(({ candidate }) => candidate === shadow);
+    rmSync(dirname(samplesFile), { recursive: true });
+    expect(about.map(({ closed, config }) => [closed?.why, config.controlPercent])).toEqual([
+      ["changed", 10],
+      [undefined, 20],
+    ]);
   });
 
   test("gives the new one its own budget", () => {

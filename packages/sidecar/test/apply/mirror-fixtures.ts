@@ -6,7 +6,9 @@ const [directMirror] = direct.mirrors;
 
 /** Changes of the direct topology's mirror. `policy`: its name; null: no policy. */
 export interface MirrorChange
-  extends Partial<Pick<Mirror, "name" | "pool" | "perMillion" | "role" | "evaluation">> {
+  extends Partial<
+    Pick<Mirror, "name" | "pool" | "perMillion" | "role" | "percentOfMirrored" | "evaluation">
+  > {
   readonly route?: string;
   readonly policy?: string | null;
   readonly policyMore?: Partial<MirrorPolicy>;
