@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/g
 import { type AdsProtocol, directTopology } from "@umbra/envoy-config";
 import type { Kind } from "@umbra/xds";
 import { request } from "undici";
-import { isLong } from "../testing/long-tests.ts";
+import { isLong } from "../testing/test-size.ts";
 import { type AdminEnvoy, adsBootstrap, startEnvoy } from "./harness/ads.ts";
 import { type AdsGateway, plainWorld, startAdsGateway } from "./harness/ads-gateway.ts";
 import { type EchoServer, startEchoServer } from "./harness/echo-server.ts";

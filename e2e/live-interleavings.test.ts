@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { request } from "undici";
-import { isLong } from "../testing/long-tests.ts";
+import { isLong } from "../testing/test-size.ts";
 import { plainWorld } from "./harness/ads-gateway.ts";
 import { type EchoServer, startEchoServer } from "./harness/echo-server.ts";
 import { type LiveGateway, startLiveGateway } from "./harness/live-gateway.ts";

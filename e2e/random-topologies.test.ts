@@ -6,6 +6,7 @@ import { expect, test } from "@jest/globals";
 import { readTopology, renderBootstrap } from "@umbra/envoy-config";
 import fc from "fast-check";
 import { parseAllDocuments } from "yaml";
+import { propertyRuns } from "../testing/property-runs.ts";
 import { startProcess } from "./harness/processes.ts";
 import { randomOptions, randomResources } from "./harness/random-resources.ts";
 import { until } from "./harness/until.ts";
@@ -42,7 +43,10 @@ test("Envoy takes what is rendered of random resources without a warning, where 
     },
   );
   try {
-    await fc.assert(isAccepted, { numRuns: 40, interruptAfterTimeLimit: 60_000 });
+    await fc.assert(isAccepted, {
+      numRuns: propertyRuns(20, 100),
+      interruptAfterTimeLimit: 60_000,
+    });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -1,8 +1,7 @@
-import { isLong } from "./long-tests.ts";
+import { testSize } from "./test-size.ts";
 
-/** How often a property is tried: `runs` in `npm test`, `nightly` in its long form. `FC_RUNS` names another number. */
+/** How often a property is tried: that is its size. `FC_RUNS` names another number. */
 export function propertyRuns(runs: number, nightly: number): number {
   const { FC_RUNS: named } = process.env;
-  if (named !== undefined) return Number(named);
-  return isLong ? nightly : runs;
+  return named === undefined ? testSize(runs, nightly) : Number(named);
 }

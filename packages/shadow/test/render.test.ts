@@ -16,6 +16,7 @@ import { reportSectionIds, reportSections, shareBar } from "@umbra/shadow/html";
 import { Ajv } from "ajv";
 import fc from "fast-check";
 import { expectGolden } from "../../../testing/golden.ts";
+import { propertyRuns } from "../../../testing/property-runs.ts";
 import { traffic } from "./fixtures.ts";
 
 const cases = fileURLToPath(new URL("cases/render", import.meta.url));
@@ -287,7 +288,7 @@ test("what is not known is never printed as a number", () => {
       );
       expect(found).toEqual(formats.map(() => undefined));
     }),
-    { numRuns: 60, seed: 1 },
+    { numRuns: propertyRuns(25, 60), seed: 1 },
   );
 });
 

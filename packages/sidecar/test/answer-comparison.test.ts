@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
+import { testSize } from "../../../testing/test-size.ts";
 import { createComparisonRates } from "../src/answers/comparison-rates.ts";
 import { compared, comparing, event, numbers, stream } from "./compared-answers.ts";
 
@@ -119,9 +120,11 @@ describe("the answers of a pair", () => {
 });
 
 describe("memory of answers", () => {
-  test("is free again after 10,000 pairs, some of which never end", () => {
+  const pairs = testSize(3_000, 10_000);
+
+  test(`is free again after ${pairs} pairs, some of which never end`, () => {
     const is = comparing();
-    for (let i = 0; i < 10_000; i++) {
+    for (let i = 0; i < pairs; i++) {
       const comparison = is.begin({ tools: [weather] });
       is.answer(comparison, undefined, stream("an answer of some words"));
       if (i % 3 !== 0) is.answer(comparison, "mirror-0", stream("another answer of some words"));

@@ -1,4 +1,5 @@
 import { quantile, sorted } from "@umbra/shadow/statistics";
+import { testSize } from "../../../testing/test-size.ts";
 import { createDraws } from "../../evaluation/draws.ts";
 import { arrivalsOf } from "../../evaluation/traffic/arrivals.ts";
 import { heavyTail, lasting } from "../../evaluation/traffic/kinds.ts";
@@ -10,7 +11,7 @@ import { equal, slower, type Truth } from "../../evaluation/truth.ts";
 import { correlation, mean, sd } from "./moments.ts";
 
 function drawn(traffic: Partial<Traffic>, truth: Truth = equal): Requests {
-  const long = { ...independent, seconds: 40_000, ...traffic };
+  const long = { ...independent, seconds: testSize(20_000, 40_000), ...traffic };
   return requestsOf(long, truth, createDraws(7));
 }
 
@@ -33,7 +34,7 @@ export function loadMoments(memoryS: number) {
 
 /** Spread of the log ratio, and the correlation of neighbours, with load that lasts and without. */
 export function ratioMoments() {
-  const lasts = logRatios(drawn({ ...lasting(60), seconds: 400_000 }));
+  const lasts = logRatios(drawn({ ...lasting(60), seconds: testSize(100_000, 400_000) }));
   const independents = logRatios(drawn({}));
   return {
     sd: sd(lasts),
@@ -81,7 +82,7 @@ export function stretchedTail(tail: NonNullable<Truth["tail"]>, at: number) {
 
 /** Share of streams, and the typical ratio of E2E of streams and of whole answers, which take `factor` times as long. */
 export function wholeAnswers(streamed: number, factor: number) {
-  const requests = drawn({ streamed }, { whole: factor });
+  const requests = drawn({ streamed, seconds: 40_000 }, { whole: factor });
   const logs = logRatios(requests, "e2e");
   const typical = (kind: number) =>
     Math.exp(mean(logs.filter((_, i) => requests.isStream[i] === kind)));
@@ -98,7 +99,9 @@ export function paretoTail() {
 /** Share of the time that is an outage, and their mean length in s. */
 export function outageShares(perHour: number, lengthS: number) {
   const isDown = outagesOf(perHour, lengthS, createDraws(5));
-  const down = Float64Array.from({ length: 4_000_000 }, (_, s) => Number(isDown(s)));
+  const down = Float64Array.from({ length: testSize(2_000_000, 4_000_000) }, (_, s) =>
+    Number(isDown(s)),
+  );
   const starts = down.filter((now, s) => now === 1 && down[s - 1] === 0).length;
   return { share: mean(down), lengthS: (mean(down) * down.length) / starts };
 }
