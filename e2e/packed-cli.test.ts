@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,6 +9,14 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { publint } from "publint";
 import { request } from "undici";
 import { fakeWheel, sha256, startFakeIndex } from "../packages/cli/test/fake-wheel.ts";
+import {
+  installByLinks,
+  installByNpm,
+  packAll,
+  packageNames,
+  run,
+  tarballOf,
+} from "./harness/installed-packages.ts";
 import { addresses, startModelServers, stopModelServers } from "./harness/model-servers.ts";
 import { freePorts } from "./harness/ports.ts";
 import { type Running, startProcess } from "./harness/processes.ts";
@@ -22,25 +30,20 @@ const modules = join(home, "node_modules");
 const umbra = join(modules, "@umbra/cli/bin/umbra.js");
 /** Some thirty commands start, and each would compile the same modules. */
 const compiled = join(home, "compiled");
-const packages = readdirSync(join(root, "packages"));
+const packages = packageNames();
+const isLong = process.env.UMBRA_LONG_TESTS !== undefined;
 
-function run(command: string, args: readonly string[], cwd: string): string {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8" });
-  if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${stdout}${stderr}`);
-  return stdout;
-}
-
-const tarball = (name: string) => join(home, `umbra-${name}-0.1.0.tgz`);
-
-/** As a user does it, with the registry of npm's settings. */
 beforeAll(() => {
-  const pnpm = join(root, ".cache/tools/node_modules/.bin/pnpm");
-  run(pnpm, ["--recursive", "--filter", "./packages/*", "pack", "--pack-destination", home], root);
-  const flags = ["--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"];
-  run("npm", ["install", "--prefix", home, ...flags, ...packages.map(tarball)], home);
+  packAll(home);
+  (isLong ? installByNpm : installByLinks)(packages, home);
 }, 240_000);
 
 afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+/** A package's tarball. */
+function bytesOf(name: string): ArrayBuffer {
+  return new Uint8Array(readFileSync(tarballOf(name, home))).buffer;
+}
 
 async function runPacked(
   args: readonly string[],
@@ -64,7 +67,7 @@ async function runPacked(
 
 describe.each(packages)("the tarball of %s", (name) => {
   test("is what its package.json promises", async () => {
-    const { messages } = await publint({ pkgDir: join(modules, "@umbra", name), strict: true });
+    const { messages } = await publint({ pack: { tarball: bytesOf(name) }, strict: true });
     expect(messages.filter(({ type }) => type !== "suggestion")).toEqual([]);
   });
 
@@ -80,7 +83,7 @@ describe.each(packages)("the tarball of %s", (name) => {
   });
 
   test("has types that agree with its code", async () => {
-    const packed = createPackageFromTarballData(new Uint8Array(readFileSync(tarball(name))));
+    const packed = createPackageFromTarballData(new Uint8Array(bytesOf(name)));
     const result = await checkPackage(packed, {
       // It resolves only under a condition of this repository.
       excludeEntrypoints: ["./internal"],
