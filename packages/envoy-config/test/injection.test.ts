@@ -25,16 +25,43 @@ const pool = (name: string, endpoint: string): Json => ({
   },
 });
 
+const gateway: Json = {
+  apiVersion: "gateway.networking.k8s.io/v1",
+  kind: "Gateway",
+  metadata: { name: "gateway" },
+  spec: {
+    listeners: [{ name: "http", port: 8080, protocol: "HTTP", hostname: "*.example.com" }],
+  },
+};
+
+const matches: Json = [
+  {
+    path: { type: "PathPrefix", value: "/v1" },
+    method: "POST",
+    headers: [{ name: "x-tier", value: "free" }],
+    queryParams: [{ name: "tier", value: "free" }],
+  },
+];
+
+const requestHeaders: Json = {
+  type: "RequestHeaderModifier",
+  requestHeaderModifier: {
+    set: [{ name: "x-set", value: "set" }],
+    add: [{ name: "x-add", value: "add" }],
+    remove: ["x-remove"],
+  },
+};
+
+const service: Json = {
+  apiVersion: "v1",
+  kind: "Service",
+  metadata: { name: "service" },
+  spec: { selector: { app: "service" }, ports: [{ name: "http", port: 80 }] },
+};
+
 /** Resources with a text at every place that reaches the bootstrap. */
 const resources: readonly Json[] = [
-  {
-    apiVersion: "gateway.networking.k8s.io/v1",
-    kind: "Gateway",
-    metadata: { name: "gateway" },
-    spec: {
-      listeners: [{ name: "http", port: 8080, protocol: "HTTP", hostname: "*.example.com" }],
-    },
-  },
+  gateway,
   {
     apiVersion: "gateway.networking.k8s.io/v1",
     kind: "HTTPRoute",
@@ -45,23 +72,9 @@ const resources: readonly Json[] = [
       rules: [
         {
           name: "all",
-          matches: [
-            {
-              path: { type: "PathPrefix", value: "/v1" },
-              method: "POST",
-              headers: [{ name: "x-tier", value: "free" }],
-              queryParams: [{ name: "tier", value: "free" }],
-            },
-          ],
+          matches,
           filters: [
-            {
-              type: "RequestHeaderModifier",
-              requestHeaderModifier: {
-                set: [{ name: "x-set", value: "set" }],
-                add: [{ name: "x-add", value: "add" }],
-                remove: ["x-remove"],
-              },
-            },
+            requestHeaders,
             {
               type: "ResponseHeaderModifier",
               responseHeaderModifier: { set: [{ name: "x-answer", value: "set" }] },
@@ -126,12 +139,7 @@ const resources: readonly Json[] = [
   },
   pool("primary", "10.0.0.1:8000"),
   pool("shadow", "10.0.1.1:8000"),
-  {
-    apiVersion: "v1",
-    kind: "Service",
-    metadata: { name: "service" },
-    spec: { selector: { app: "service" }, ports: [{ name: "http", port: 80 }] },
-  },
+  service,
   {
     apiVersion: "v1",
     kind: "Pod",
@@ -184,6 +192,22 @@ function replaced(value: Json, [key, ...rest]: Path, by: string): Json {
 }
 
 const places = texts(resources);
+
+/** A gateway with one rule for one Service, whose bootstrap is read in a fraction of the time. */
+const small: readonly Json[] = [
+  gateway,
+  {
+    apiVersion: "gateway.networking.k8s.io/v1",
+    kind: "HTTPRoute",
+    metadata: { name: "route" },
+    spec: {
+      parentRefs: [{ name: "gateway" }],
+      rules: [{ matches, filters: [requestHeaders], backendRefs: [{ name: "service", port: 80 }] }],
+    },
+  },
+  service,
+];
+const smallPlaces = texts(small);
 
 /** Renders the bootstrap if the resources have no error. */
 function rendered(from: readonly Json[]): string | undefined {
@@ -297,9 +321,10 @@ describe("a text in the resources", () => {
     "reaches the upstream unchanged, or is an error: %p",
     (text) => {
       const path =
-        places.find((each) => each.includes("requestHeaderModifier") && each.at(-1) === "value") ??
-        [];
-      const bootstrap = rendered(replaced(resources, path, text) as readonly Json[]);
+        smallPlaces.find(
+          (each) => each.includes("requestHeaderModifier") && each.at(-1) === "value",
+        ) ?? [];
+      const bootstrap = rendered(replaced(small, path, text) as readonly Json[]);
       if (bootstrap === undefined) return;
       const values = under(under(parse(bootstrap) as Json, "request_headers_to_add"), "value");
       expect(values).toContain(text.replaceAll("%", "%%"));
@@ -309,7 +334,7 @@ describe("a text in the resources", () => {
 
 describe("a value that looks like another YAML type stays text, even for Envoy's YAML 1.1", () => {
   const path = (field: string) =>
-    places.find((each) => each.includes(field) && each.at(-1) === "value") ?? [];
+    smallPlaces.find((each) => each.includes(field) && each.at(-1) === "value") ?? [];
 
   test.each([
     "yes",
@@ -345,10 +370,7 @@ describe("a value that looks like another YAML type stays text, even for Envoy's
     " x ",
   ])("%p", (value) => {
     const fields = ["headers", "queryParams", "requestHeaderModifier"];
-    const changed = fields.reduce<Json>(
-      (all, field) => replaced(all, path(field), value),
-      resources,
-    );
+    const changed = fields.reduce<Json>((all, field) => replaced(all, path(field), value), small);
     const text = rendered(changed as readonly Json[]) ?? "";
     for (const version of ["1.1", "1.2"] as const) {
       const bootstrap = parse(text, { version }) as Json;
