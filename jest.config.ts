@@ -10,8 +10,8 @@ const config: Config = {
     "<rootDir>/sim/test/*.test.ts",
     "<rootDir>/testing/*.test.ts",
   ],
-  // Half of the end-to-end tests wait most of their time, so that two more than there are cores keep them all busy.
-  maxWorkers: availableParallelism() + 2,
+  // Half of the end-to-end tests wait most of their time, so that three more than there are cores keep them all busy.
+  maxWorkers: availableParallelism() + 3,
   testEnvironment: "<rootDir>/scripts/jest-environment.mjs",
   testSequencer: "<rootDir>/scripts/jest-sequencer.mjs",
   /** For tests that say none: a command takes a second to start, and two files run at once. */

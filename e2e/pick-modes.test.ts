@@ -2,6 +2,7 @@ import { connect } from "node:http2";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { request } from "undici";
+import { testSize } from "../testing/test-size.ts";
 import { chat, post } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import {
@@ -290,13 +291,14 @@ describe.each(modes)("picked %s", (mode) => {
   });
 
   // `npm run test:endurance` sends 30,000 in each mode.
-  test("480 requests: every one is answered and picked, and no stream fails", async () => {
+  const each = testSize(25, 60);
+  test(`${8 * each} requests: every one is answered and picked, and no stream fails`, async () => {
     const before = await picks(`default/${mode}-bytes`);
     const failed = await gateway.stat(/ext_proc\.pick_primary\.streams_failed$/);
     const answers = await Promise.all(
       Array.from({ length: 8 }, async () => {
         const seen: number[] = [];
-        for (let i = 0; i < 60; i++) {
+        for (let i = 0; i < each; i++) {
           const { status } = await post(gateway.origin, chat(), {
             host: `${mode}-bytes.example.com`,
           });
@@ -306,7 +308,7 @@ describe.each(modes)("picked %s", (mode) => {
       }),
     );
     expect(answers.flat().filter((status) => status !== 200)).toEqual([]);
-    expect(await picks(`default/${mode}-bytes`)).toBe(before + 480);
+    expect(await picks(`default/${mode}-bytes`)).toBe(before + 8 * each);
     expect(await gateway.stat(/ext_proc\.pick_primary\.streams_failed$/)).toBe(failed);
   }, 60_000);
 });

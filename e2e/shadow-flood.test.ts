@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { request } from "undici";
+import { testSize } from "../testing/test-size.ts";
 import { chat, post } from "./harness/client.ts";
 import {
   type FloodingServer,
@@ -59,7 +60,7 @@ describe("a shadow that sends without end", () => {
       }, 20);
       const answers = await steadyLoad(gateway.origin, 20, () => chat({ isStream: true }), {
         isOver: async () => false,
-        mostMs: 8_000,
+        mostMs: testSize(4_000, 8_000),
       });
       clearInterval(watch);
       // Copies went there, and were flooded.

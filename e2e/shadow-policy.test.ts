@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Pair } from "@umbra/shadow";
 import { Agent } from "undici";
+import { testSize } from "../testing/test-size.ts";
+import { isLikely } from "./gateway-api/echo-gateway.ts";
 import { chat, post, postMany } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import {
@@ -66,7 +68,7 @@ describe("sampling by session, from weighted backends", () => {
   });
 
   test("conversations are mirrored whole or not at all, half of them, evenly from both backends", async () => {
-    const [conversations, turns] = [300, 4];
+    const [conversations, turns] = [testSize(100, 300), 4];
     const sessionOf = new Map<string, number>();
     const dispatcher = new Agent({ connections: 16, pipelining: 1 });
     for (let turn = 0; turn < turns; turn++) {
@@ -96,10 +98,9 @@ describe("sampling by session, from weighted backends", () => {
       perSession.set(session, (perSession.get(session) ?? 0) + 1);
     }
     expect(new Set(perSession.values())).toEqual(new Set([turns]));
-    // Four standard deviations of a binomial with 300 trials at one half.
-    expect(Math.abs(perSession.size - 150)).toBeLessThanOrEqual(35);
+    expect(isLikely(perSession.size, conversations, 0.5)).toBe(true);
     const fromA = pairs.filter(({ primary }) => primary.pool === "default/a").length;
-    expect(Math.abs(fromA / pairs.length - 0.5)).toBeLessThan(0.1);
+    expect(isLikely(fromA, pairs.length, 0.5)).toBe(true);
   }, 60_000);
 
   test("the share is changed while Envoy runs, and mirroring paused and resumed", async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { testSize } from "../../testing/test-size.ts";
 import { until } from "../harness/until.ts";
 import {
   type EchoGateway,
@@ -156,6 +157,9 @@ const routes: readonly Resource[] = [
   ),
 ];
 
+/** Requests whose shares are counted. */
+const draws = testSize(200, 500);
+
 let gateway: EchoGateway;
 beforeAll(async () => {
   gateway = await startEchoGateway(routes);
@@ -177,7 +181,6 @@ describe("HTTPRouteWeight", () => {
     { path: "/invalid", shares: { 500: 0.25, v1: 0.75 } },
     { path: "/none", shares: { 500: 1 } },
   ])("$path is shared out as $shares", async ({ path, shares }) => {
-    const draws = 400;
     const got = await gateway.shares(draws, `GET weights.test${path}`);
     expect([...got.keys()].toSorted()).toEqual(Object.keys(shares));
     for (const [name, share] of Object.entries(shares)) {
@@ -242,13 +245,15 @@ describe("HTTPRouteRequestPercentageMirror", () => {
     { path: "/fraction-25-50", share: 0.5 },
     { path: "/percent-35", share: 0.35 },
   ])("$path copies $share of the requests", async ({ path, share }) => {
-    expect(await gateway.shares(500, `GET mirrors.test${path}`)).toEqual(new Map([["v1", 500]]));
+    expect(await gateway.shares(draws, `GET mirrors.test${path}`)).toEqual(
+      new Map([["v1", draws]]),
+    );
     const copies = () => gateway.received("v2", path).length;
-    await until("a likely share is copied", () => isLikely(copies(), 500, share));
+    await until("a likely share is copied", () => isLikely(copies(), draws, share));
   });
 
   test("what is copied does not depend on the backend that answers", async () => {
-    const got = await gateway.shares(500, "GET mirrors.test/weighted");
+    const got = await gateway.shares(draws, "GET mirrors.test/weighted");
     const copied = () => new Set(gateway.received("v3", "/weighted").map(({ path }) => path));
     const of = (name: string) =>
       gateway.received(name, "/weighted").filter(({ path }) => copied().has(path)).length;
