@@ -32,6 +32,8 @@ export class Rollout {
   #goal: Snapshot | undefined;
   /** Index of the step that has been taken last; `steps.length` when all have. */
   #step = steps.length;
+  /** True: the last step is left out, and what older routes name stays. */
+  #isKept = false;
   /** How often a newer snapshot has taken the place of one that was not rolled out to its end, in a row. */
   #restarts = 0;
   readonly #reached = new Set<Kind>();
@@ -74,13 +76,14 @@ export class Rollout {
     if (!isReady) return false;
     const next = this.#step + 1;
     // Older routes may name clusters that the newest do not: those stay until the newest are accepted.
-    const isKept = next === clusterRemoval && client.keepsOlderRoutes();
-    this.#take(isKept ? steps.length : next, this.#target);
+    this.#isKept = next === clusterRemoval && client.keepsOlderRoutes();
+    this.#take(this.#isKept ? steps.length : next, this.#target);
     return true;
   }
 
   #begin(goal: Snapshot): boolean {
     this.#target = goal;
+    this.#isKept = false;
     this.#take(0, goal);
     return true;
   }
@@ -89,12 +92,16 @@ export class Rollout {
   #follow(goal: Snapshot): boolean {
     this.#target = goal;
     const { eds, sds } = this.#views;
-    const mayRemove = this.#step >= clusterRemoval;
     this.#show({
-      eds: mayRemove ? goal.eds : united(goal.eds, eds),
-      sds: mayRemove ? goal.sds : united(goal.sds, sds),
+      eds: this.#mayRemove("eds") ? goal.eds : united(goal.eds, eds),
+      sds: this.#mayRemove("sds") ? goal.sds : united(goal.sds, sds),
     });
     return true;
+  }
+
+  #mayRemove(kind: Kind): boolean {
+    const from = firstRemoval[kind];
+    return this.#step >= from && !(this.#isKept && from === clusterRemoval);
   }
 
   #take(index: number, target: Snapshot): void {
@@ -111,7 +118,7 @@ export class Rollout {
     this.#views = { ...this.#views, ...changed };
     for (const kind of this.#reached) {
       const resources = this.#views[kind];
-      const mayRemove = this.#step >= firstRemoval[kind];
+      const mayRemove = this.#mayRemove(kind);
       const held = this.#offers.get(kind);
       if (held?.resources === resources && held.mayRemove === mayRemove) continue;
       this.#offers.set(kind, { resources, mayRemove });
