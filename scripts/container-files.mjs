@@ -106,6 +106,7 @@ function addUmbra(folder) {
     "docs/errors.md",
     "docs/shadow-report.schema.json",
     "deploy/crds",
+    "deploy/kubernetes",
     "examples",
   ])
     cpSync(join(root, path), join(target, path), { recursive: true });

@@ -9,7 +9,10 @@ const folder = process.cwd();
 const { name } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
 /** By package: files and folders of the repository. */
 const shared = {
-  "@umbra/cli": ["docs", "deploy/crds", "examples/mirror", "examples/demo", "examples/evaluation"],
+  "@umbra/cli": [
+    ...["docs", "deploy/crds", "deploy/kubernetes"],
+    ...["examples/mirror", "examples/demo", "examples/evaluation"],
+  ],
 };
 
 switch (process.argv[2]) {

@@ -21,6 +21,7 @@ const commands: Readonly<Record<string, (io: Io) => Promise<Command>>> = {
   check: async (io) => (await import("./commands/check.ts")).checkCommand(io),
   doctor: async (io) => (await import("./commands/doctor.ts")).doctorCommand(io),
   init: async (io) => (await import("./commands/init.ts")).initCommand(io),
+  install: async (io) => (await import("./commands/install.ts")).installCommand(io),
   serve: async (io) => (await import("./commands/serve.ts")).serveCommand(io),
   up: async (io) => (await import("./commands/up.ts")).upCommand(io),
   simulate: async (io) => (await import("./commands/simulate.ts")).simulateCommand(io),

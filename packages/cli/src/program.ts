@@ -9,6 +9,7 @@ import { doctorCommand } from "./commands/doctor.ts";
 import { drainCommand } from "./commands/drain.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { initCommand } from "./commands/init.ts";
+import { installCommand } from "./commands/install.ts";
 import { loadCommand } from "./commands/load.ts";
 import { planCommand } from "./commands/plan.ts";
 import { renderCommand } from "./commands/render.ts";
@@ -27,6 +28,7 @@ export function program(io: Io): Command {
     checkCommand(io),
     doctorCommand(io),
     initCommand(io),
+    installCommand(io),
     serveCommand(io),
     upCommand(io),
     drainCommand(io),
