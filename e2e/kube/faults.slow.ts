@@ -30,6 +30,9 @@ const reconcileMs = 5_000;
 const isLong = process.env.UMBRA_KUBE_LONG === "1";
 const [killedS, stoppedS] = isLong ? [60, 120] : [10, 20];
 
+/** A kind that is absent is asked for again after 30 s at most. */
+const absentAskedMs = 35_000;
+
 describe("a real API server", () => {
   let kube: KubeServer;
   let admin: ApiClient;
@@ -179,7 +182,7 @@ describe("a real API server", () => {
       ),
     );
     await create(admin, widgets, "two");
-    await until("both widgets", () => source.objects().length === 2, 20_000);
+    await until("both widgets", () => source.objects().length === 2, absentAskedMs);
     await remove(admin, widgets, "two");
     await until("the user's deletion", () => source.objects().length === 1, reconcileMs);
     await deleteCrd(admin);
@@ -195,7 +198,7 @@ describe("a real API server", () => {
         ),
       20_000,
     );
-    await until("the new widget", () => "three" in versionsOf(source.objects()), 20_000);
+    await until("the new widget", () => "three" in versionsOf(source.objects()), absentAskedMs);
     await until("the old widget leaves", () => !("one" in versionsOf(source.objects())), 40_000);
     await untilEqual(source, widgets);
   }, 150_000);
