@@ -10,6 +10,7 @@ import { derivePeerKeys, type PeerKeys } from "../src/peers/peer-keys.ts";
 import { openPeerLink } from "../src/peers/peer-link.ts";
 import { peerClientTls, peerServerTls } from "../src/peers/peer-tls.ts";
 import { type Peers, startPeers } from "../src/peers/peers.ts";
+import { reportLine } from "../src/peers/report-line.ts";
 import type { PoolRegistry } from "../src/pools/pool-registry.ts";
 import { until } from "./until.ts";
 
@@ -191,18 +192,37 @@ describe("peers", () => {
     expect(peerClientTls(keys).ca).toEqual([]);
   });
 
-  test("one that sends lines that are no reports is refused at the first of them", async () => {
+  test("takes no addresses after its end", async () => {
+    const a = await replica();
+    await a.peers.close();
+    a.peers.setAddresses(["127.0.0.1:1"]);
+    expect(a.peers.links).toEqual([]);
+  });
+
+  const emptyReport = `${reportLine(new Map())}\n`;
+  test.each([
+    { name: "lines that are no reports", text: "\n".repeat(1_000), most: 0 },
+    { name: "too many reports in a second", text: emptyReport.repeat(1_000), most: 200 },
+    {
+      name: "too many bytes in a second",
+      text: `${" ".repeat(1_000_000)}${emptyReport}`.repeat(30),
+      most: 8,
+    },
+  ])("one that sends $name is refused", async ({ text, most }) => {
     const server = createSecureServer(peerServerTls(keys));
     server.on("stream", (stream) => {
       stream.respond({ ":status": 200, "umbra-replica": "0".repeat(32) });
       stream.on("error", () => undefined);
-      stream.write("\n".repeat(1_000));
+      stream.write(text);
     });
     server.on("sessionError", () => undefined);
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    let [invalid, hasGone] = [0, false];
+    let [invalid, taken, hasGone] = [0, 0, false];
     const link = openPeerLink(`127.0.0.1:${(server.address() as AddressInfo).port}`, {
-      ...{ keys, accepts: () => true, onReport: () => undefined, random: () => 0 },
+      ...{ keys, accepts: () => true, random: () => 0 },
+      onReport: () => {
+        taken++;
+      },
       onInvalid: () => {
         invalid++;
       },
@@ -214,6 +234,7 @@ describe("peers", () => {
     link.close();
     server.close();
     expect(invalid).toBe(1);
+    expect(taken).toBeLessThanOrEqual(most);
   });
 
   test("a connection without a handshake does not delay closing", async () => {

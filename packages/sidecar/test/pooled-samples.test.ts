@@ -3,6 +3,8 @@ import { evaluationConfig, type Sample } from "@umbra/shadow";
 import { createRandom } from "@umbra/shadow/statistics";
 import fc from "fast-check";
 import { createJudging, type Judging } from "../src/evaluation/judging.ts";
+import { nowOf } from "../src/evaluation/one-evaluation.ts";
+import { createPooledSamples } from "../src/evaluation/pooled-samples.ts";
 import type { WorkerSetup } from "../src/evaluation/worker-messages.ts";
 
 const leg = {
@@ -148,6 +150,43 @@ describe("samples of several processes", () => {
     expect(funnel?.paired).toBe(paired);
   });
 
+  test("that a peer drops after the judge has taken them are left out once", () => {
+    const [judge, other] = [judgingOf(), judgingOf({ capacity: 4_096 })];
+    const all = traffic(3, 12_000);
+    add(judge, all.slice(0, 2_000));
+    for (let at = 2_000; at < all.length; at += 500) {
+      add(other, all.slice(at, at + 500));
+      pull(judge, "other", other);
+    }
+    const whole = judgingOf();
+    add(whole, all);
+    const paired = whole.analyze(true)[0]?.funnel.paired ?? 0;
+    expect(judge.analyze(true)[0]?.funnel.paired).toBe(paired);
+  });
+
+  test("the highest rate is that of peers that are there: one that has gone sends nothing more", () => {
+    const pooled = createPooledSamples({ route: "default/r", candidate: "default/b" }, 4_096);
+    const funnel = { eligible: 0, sampled: 0, dispatched: 0, dropped: {} };
+    const requests = { primary: 0, shadow: 0 };
+    const counts = { funnel, requests, isBudgetSpent: false, captured: 0, peakPerSecond: 10 };
+    const measured = { paired: 0, lost: 0, unsent: 0, unmeasured: 0 };
+    const kept = { drawn: 1, undrawn: 1 };
+    for (const name of ["stays", "goes"]) {
+      const head = { next: 0, hasMore: false, kept, measured, counts };
+      pooled.take(name, { head, samples: [] });
+    }
+    const lane = { pool: "default/b" };
+    const now = {
+      ...{ counts: funnel, loadRatio: undefined, isBudgetSpent: false, percent: 100 },
+      ...{ by: "request" as const, policy: null, baseline: lane, candidate: lane },
+      ...{ captured: 0, limitsHit: [], peakPerSecond: 10 },
+    };
+    pooled.present = new Set(["stays", "goes"]);
+    expect(nowOf({ now, pooled })?.peakPerSecond).toBe(30);
+    pooled.present = new Set(["stays"]);
+    expect(nowOf({ now, pooled })?.peakPerSecond).toBe(20);
+  });
+
   test("are dropped when a peer judges", () => {
     const [judge, other] = [judgingOf(), judgingOf()];
     const all = traffic(2, 900);
@@ -215,7 +254,7 @@ describe("samples of several processes", () => {
     const judge = judgingOf();
     const id = judge.pooling.wanted("other")[0]?.evaluation ?? "";
     const head = {
-      ...{ next: 3, hasMore: false, kept: { drawn: 1, undrawn: 1 }, leftOut: { paired: -1 } },
+      ...{ next: 3, hasMore: false, kept: { drawn: 1, undrawn: 1 }, measured: { paired: -1 } },
       counts: { funnel: { eligible: -1, dropped: { ["x".repeat(99)]: 1, rate: "9" } } },
     };
     const lines = ['{"v":1,"page":', JSON.stringify(head), "}\n", "not JSON\n", "[]\n"];

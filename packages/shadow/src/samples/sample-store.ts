@@ -18,6 +18,8 @@ export interface SampleStore {
   readonly evicted: number;
   /** Mirrored samples among them, by outcome. */
   readonly evictedPairs: LeftOut;
+  /** All mirrored samples that were added, also those that were removed since. */
+  readonly addedPairs: LeftOut;
   /** Iterates over the samples, oldest first. Each is created when it is read. */
   all(): IterableIterator<Sample>;
   /** Iterates over the samples with a larger serial, in the order of their serials. */
@@ -106,10 +108,11 @@ export function createSampleStore(
   const thinning = createThinning();
   let evicted = 0;
   const evictedPairs = { paired: 0, lost: 0, unsent: 0, unmeasured: 0 };
+  const addedPairs = { paired: 0, lost: 0, unsent: 0, unmeasured: 0 };
 
   function evict(sample: Sample): void {
     evicted++;
-    if (sample.mirrored || sample.shadow !== null) evictedPairs[twinOf(sample)]++;
+    if (isMirrored(sample)) evictedPairs[twinOf(sample)]++;
   }
 
   let newest = 0;
@@ -126,6 +129,7 @@ export function createSampleStore(
   return {
     add(sample, serial = newest + 1) {
       newest = serial;
+      if (isMirrored(sample)) addedPairs[twinOf(sample)]++;
       if (rows.size >= most) {
         thinning.halve();
         for (const each of rows.drain()) keep(each);
@@ -149,8 +153,15 @@ export function createSampleStore(
     get evictedPairs() {
       return { ...evictedPairs };
     },
+    get addedPairs() {
+      return { ...addedPairs };
+    },
     all: () => rows.all(),
   };
+}
+
+function isMirrored({ mirrored, shadow }: Sample): boolean {
+  return mirrored || shadow !== null;
 }
 
 /** Creates the columns of all samples, in chunks. */

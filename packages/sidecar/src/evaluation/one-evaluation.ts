@@ -11,6 +11,7 @@ import {
 import { defined } from "@umbra/shadow/defined";
 import { mergedNow } from "./merged-now.ts";
 import type { PooledSamples } from "./pooled-samples.ts";
+import type { PageCounts } from "./samples-page.ts";
 import type { EvaluationNow, EvaluationSetup } from "./worker-messages.ts";
 
 /** One evaluation with its samples. */
@@ -82,13 +83,20 @@ export function sampleCount({ store, pooled }: Evaluation): number {
 }
 
 /** What is known at this moment, together with what peers know. */
-export function nowOf({ now, pooled }: Evaluation): EvaluationNow | undefined {
+export function nowOf({
+  now,
+  pooled,
+}: Pick<Evaluation, "now" | "pooled">): EvaluationNow | undefined {
   if (now === undefined || pooled === undefined) return now;
-  const others = [...pooled.heads].map(([replica, { counts }]) => ({
-    ...counts,
-    isBudgetSpent: counts.isBudgetSpent || !pooled.present.has(replica),
-  }));
+  const others = [...pooled.heads].map(([replica, { counts }]) =>
+    pooled.present.has(replica) ? counts : countsOfGone(counts),
+  );
   return mergedNow(now, others);
+}
+
+/** What a peer has counted stays, but it sends nothing more: others do, which would count twice in the highest rate. */
+function countsOfGone({ peakPerSecond: _, ...counts }: PageCounts): PageCounts {
+  return { ...counts, isBudgetSpent: true };
 }
 
 /** Number of mirrored requests without an outcome. */

@@ -7,7 +7,7 @@ import {
   type SampleStore,
   twinOf,
 } from "@umbra/shadow";
-import type { PageHead } from "./samples-page.ts";
+import type { Page, PageHead } from "./samples-page.ts";
 
 /** The samples of one evaluation that peers have measured, in bounded memory. */
 export interface PooledSamples {
@@ -18,12 +18,24 @@ export interface PooledSamples {
   present: ReadonlySet<string>;
   /** Serial of the last sample taken from a peer; 0 for a new one. */
   cursorOf(replica: string): number;
-  /** Takes a page. Returns its samples that are new. */
-  take(replica: string, head: PageHead, samples: readonly Sample[]): readonly Sample[];
+  /** Takes a page, of which `isOwn` are samples of this evaluation. Returns its samples that are new. */
+  take(replica: string, page: Page, isOwn?: (sample: Sample) => boolean): readonly Sample[];
+  /** Mirrored samples that peers had dropped before they were asked for them. */
+  readonly missed: LeftOut;
+}
+
+/** What is known of one peer. */
+interface Source {
+  readonly head: PageHead;
+  /** Mirrored samples on its pages. */
+  readonly seen: LeftOut;
+  /** Those it has measured that were on no page, at its last page without more. */
+  readonly missed: LeftOut;
 }
 
 /** Most peers whose counts are kept: pods come and go. Those heard from longest ago are removed. */
 const maxReplicas = 256;
+const none: LeftOut = { paired: 0, lost: 0, unsent: 0, unmeasured: 0 };
 
 export function createPooledSamples(
   names: Pick<Sample, "route" | "candidate">,
@@ -31,6 +43,7 @@ export function createPooledSamples(
 ): PooledSamples {
   const store = createSampleStore(names, capacity);
   const heads = new Map<string, PageHead>();
+  const sources = new Map<string, Source>();
   /** A peer that restarts with its samples file has another name and the same samples. */
   let known = new Set<string>();
 
@@ -40,18 +53,25 @@ export function createPooledSamples(
     return known.size > before;
   }
 
+  /** Keeps the newest `maxReplicas`. */
+  function note(replica: string, source: Source): void {
+    for (const map of [heads, sources]) map.delete(replica);
+    heads.set(replica, source.head);
+    sources.set(replica, source);
+    const [oldest] = heads.keys();
+    if (heads.size <= maxReplicas || oldest === undefined) return;
+    for (const map of [heads, sources]) map.delete(oldest);
+  }
+
   return {
     store,
     heads,
     present: new Set(),
     cursorOf: (replica) => heads.get(replica)?.next ?? 0,
-    take(replica, head, samples) {
-      heads.delete(replica);
-      heads.set(replica, head);
-      const [oldest] = heads.keys();
-      if (heads.size > maxReplicas && oldest !== undefined) heads.delete(oldest);
-      store.thinTo(head.kept);
-      const fresh = samples.filter(isNew);
+    take(replica, page, isOwn = () => true) {
+      note(replica, sourceOf(page, sources.get(replica)));
+      store.thinTo(page.head.kept);
+      const fresh = page.samples.filter((each) => isOwn(each) && isNew(each));
       for (const sample of fresh) store.add(sample);
       // The store keeps to its size, and never takes back what it has left out.
       if (known.size > 2 * capacity) {
@@ -59,7 +79,31 @@ export function createPooledSamples(
       }
       return fresh;
     },
+    get missed() {
+      return [...sources.values()].map(({ missed }) => missed).reduce(sumOf, none);
+    },
   };
+}
+
+function sourceOf({ head, samples }: Page, before: Source | undefined): Source {
+  // A page may come twice.
+  const isKnown = head.next <= (before?.head.next ?? 0);
+  const seen = isKnown ? (before?.seen ?? none) : sumOf(before?.seen ?? none, pairsIn(samples));
+  if (head.hasMore) return { head, seen, missed: before?.missed ?? none };
+  const missedOf = (outcome: keyof LeftOut) => Math.max(0, head.measured[outcome] - seen[outcome]);
+  const missed = {
+    ...{ paired: missedOf("paired"), lost: missedOf("lost") },
+    ...{ unsent: missedOf("unsent"), unmeasured: missedOf("unmeasured") },
+  };
+  return { head, seen, missed };
+}
+
+function pairsIn(samples: readonly Sample[]): LeftOut {
+  const counts = { ...none };
+  for (const each of samples) {
+    if (each.mirrored || each.shadow !== null) counts[twinOf(each)]++;
+  }
+  return counts;
 }
 
 /** The samples of an evaluation that are judged, and how many mirrored requests are not among them. */
@@ -76,17 +120,16 @@ export function judgedSamples(own: SampleStore, pooled: PooledSamples | undefine
   if (pooled === undefined) return { samples: own.all(), leftOut: own.evictedPairs };
   const shares = commonShares(own.kept, pooled.store.kept);
   const samples: Sample[] = [];
-  const unequal = { paired: 0, lost: 0, unsent: 0, unmeasured: 0 };
+  const unequal = { ...none };
   for (const store of [own, pooled.store]) {
     for (const sample of store.all()) {
       if (isKept(sample, shares)) samples.push(sample);
       else if (sample.mirrored) unequal[twinOf(sample)]++;
     }
   }
-  const told = [...pooled.heads.values()].map(({ leftOut }) => leftOut);
   return {
     samples,
-    leftOut: [own.evictedPairs, pooled.store.evictedPairs, unequal, ...told].reduce(sumOf),
+    leftOut: [own.evictedPairs, pooled.store.evictedPairs, unequal, pooled.missed].reduce(sumOf),
   };
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { configHash } from "@umbra/shadow";
+import { configHash, type Sample } from "@umbra/shadow";
 import { countOutcome, type Evaluation, hasBegunBy } from "./one-evaluation.ts";
 import { createPooledSamples } from "./pooled-samples.ts";
 import { pageOf, parsePage } from "./samples-page.ts";
@@ -57,11 +57,9 @@ export function createSamplePooling(
       evaluation.pooled ??= createPooledSamples(setup, capacity);
       present = new Set(present).add(replica);
       evaluation.pooled.present = present;
-      const own = page.samples.filter(
-        ({ route, candidate, t0 }) =>
-          route === setup.route && candidate === setup.candidate && hasBegunBy(evaluation, t0),
-      );
-      const fresh = evaluation.pooled.take(replica, page.head, own);
+      const isOwn = ({ route, candidate, t0 }: Sample) =>
+        route === setup.route && candidate === setup.candidate && hasBegunBy(evaluation, t0);
+      const fresh = evaluation.pooled.take(replica, page, isOwn);
       for (const sample of fresh) countOutcome(evaluation, sample);
       const first = fresh.reduce((least, { t0 }) => Math.min(least, t0), Number.POSITIVE_INFINITY);
       onStart(evaluation, first);

@@ -17,8 +17,14 @@ export interface PageHead {
   readonly hasMore: boolean;
   /** Below 1 of 1, the peer has dropped samples because its memory was full. */
   readonly kept: KeptShares;
-  readonly leftOut: LeftOut;
+  /** Mirrored samples that the peer has measured, also those that it has dropped. */
+  readonly measured: LeftOut;
   readonly counts: PageCounts;
+}
+
+export interface Page {
+  readonly head: PageHead;
+  readonly samples: readonly Sample[];
 }
 
 /** What only the peer that picked knows. */
@@ -53,7 +59,7 @@ export function pageOf(store: SampleStore, after: number, now: EvaluationNow | u
     next = serial;
   }
   const head: PageHead = {
-    ...{ next, hasMore, kept: store.kept, leftOut: store.evictedPairs },
+    ...{ next, hasMore, kept: store.kept, measured: store.addedPairs },
     counts: countsOf(now),
   };
   return `${[JSON.stringify({ v: 1, page: head }), ...lines].join("\n")}\n`;
@@ -76,9 +82,7 @@ function countsOf(now: EvaluationNow | undefined): PageCounts {
 const noCounts: FunnelCounts = { eligible: 0, sampled: 0, dispatched: 0, dropped: {} };
 
 /** Parses a page of a peer; undefined if its head is not valid. Lines that are no samples are left out. */
-export function parsePage(
-  text: string,
-): { readonly head: PageHead; readonly samples: readonly Sample[] } | undefined {
+export function parsePage(text: string): Page | undefined {
   if (text.length > maxPageLength) return undefined;
   const [first = "", ...lines] = text.split("\n", maxPageSamples + 1);
   const head = parseHead(first);
@@ -97,11 +101,11 @@ function parseHead(line: string): PageHead | undefined {
   const next = countOf(page?.next);
   const kept = parseKeptShares(page?.kept);
   if (page === undefined || next === undefined || kept === undefined) return undefined;
-  const leftOut = objectOf(page.leftOut) ?? {};
-  const of = (name: keyof LeftOut) => countOf(leftOut[name]) ?? 0;
+  const measured = objectOf(page.measured) ?? {};
+  const of = (name: keyof LeftOut) => countOf(measured[name]) ?? 0;
   return {
     ...{ next, hasMore: page.hasMore === true, kept },
-    leftOut: {
+    measured: {
       ...{ paired: of("paired"), lost: of("lost") },
       ...{ unsent: of("unsent"), unmeasured: of("unmeasured") },
     },

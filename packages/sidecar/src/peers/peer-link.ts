@@ -41,8 +41,9 @@ const firstBackOffMs = 250;
 const maxBackOffMs = 5_000;
 /** An address of this process or of a known peer may lead elsewhere later. */
 const otherRetryMs = 30_000;
-/** More reports than this in one second are not read: the connection ends. */
+/** More than this in one second is not read: the connection ends. A peer's reports take at most 2 % of its core. */
 const maxReportsPerSecond = 200;
+const maxBytesPerSecond = 8 * 1024 * 1024;
 
 export function openPeerLink(address: string, options: PeerLinkOptions): PeerLink {
   const link = new Link(address, options);
@@ -64,6 +65,9 @@ class Link implements PeerLink {
   #pendingBytes = 0;
   #second = 0;
   #reports = 0;
+  #reportBytes = 0;
+  /** The address leads to a peer that needs no link, as far as this connection has found out. */
+  #isOther = false;
 
   constructor(address: string, options: PeerLinkOptions) {
     this.address = address;
@@ -108,7 +112,7 @@ class Link implements PeerLink {
       this.replica = replica;
       return;
     }
-    this.state = isNamed ? "other" : "away";
+    this.#isOther = isNamed;
     this.#session?.destroy();
   }
 
@@ -131,7 +135,7 @@ class Link implements PeerLink {
     const { replica } = this;
     // What came together with a refused line is not read.
     if (replica === undefined || this.#session?.destroyed === true) return;
-    const report = this.#isTooOften() ? undefined : parseReport(line);
+    const report = this.#isTooMuch(line.length) ? undefined : parseReport(line);
     if (report === undefined) {
       this.#refuse();
       return;
@@ -142,11 +146,12 @@ class Link implements PeerLink {
     this.#options.onReport(replica, report);
   }
 
-  #isTooOften(): boolean {
+  #isTooMuch(bytes: number): boolean {
     const second = Math.floor(performance.now() / 1_000);
-    this.#reports = second === this.#second ? this.#reports + 1 : 1;
-    this.#second = second;
-    return this.#reports > maxReportsPerSecond;
+    if (second !== this.#second) [this.#second, this.#reports, this.#reportBytes] = [second, 0, 0];
+    this.#reports++;
+    this.#reportBytes += bytes;
+    return this.#reports > maxReportsPerSecond || this.#reportBytes > maxBytesPerSecond;
   }
 
   #refuse(): void {
@@ -167,7 +172,8 @@ class Link implements PeerLink {
     this.#pendingBytes = 0;
     const { replica } = this;
     this.replica = undefined;
-    if (this.state !== "other") this.state = "away";
+    this.state = this.#isOther ? "other" : "away";
+    this.#isOther = false;
     if (replica !== undefined) this.#options.onAway(replica);
     if (this.#isClosed) return;
     const pauseMs = this.state === "other" ? otherRetryMs : this.#backOffMs;

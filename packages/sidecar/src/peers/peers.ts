@@ -119,6 +119,8 @@ class ConnectedPeers implements Peers {
   }
 
   setAddresses(addresses: readonly string[]): void {
+    // A Service that is followed may change after the end.
+    if (this.#isClosed) return;
     const wanted = new Set(addresses.slice(0, maxAddresses));
     if (addresses.length > maxAddresses) {
       const { log } = this.#parts;
