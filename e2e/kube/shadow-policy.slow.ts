@@ -17,6 +17,12 @@ interface Rule {
   readonly accepted: readonly string[];
 }
 
+const soundJudge = "{ consent: true, endpoint: 'https://judge/v1', model: j }";
+
+function judge(fields: string): string {
+  return `{ evaluation: { outputs: { judge: { ${fields} } } } }`;
+}
+
 const rules: readonly Rule[] = [
   {
     message: "budget.maxRequests ends mirroring before evaluation.minPairs is reached",
@@ -93,6 +99,43 @@ const rules: readonly Rule[] = [
     accepted: [
       "{ candidates: [{ backendRef: { name: a }, role: control, percent: 10 }] }",
       "{ candidates: [{ backendRef: { name: a }, role: control }, { backendRef: { name: b } }] }",
+    ],
+  },
+  {
+    message: "a judge needs consent, because texts leave the process",
+    refused: [judge("consent: false, endpoint: 'https://judge/v1', model: j")],
+    accepted: [judge("consent: true, endpoint: 'https://judge.internal:8443/v1', model: j")],
+  },
+  {
+    message: "endpoint must be an https URL, or http on this machine",
+    refused: [
+      judge("consent: true, endpoint: 'http://judge/v1', model: j"),
+      judge("consent: true, endpoint: 'https://u:p@judge/v1', model: j"),
+      judge("consent: true, endpoint: 'https://judge', model: j"),
+    ],
+    accepted: [
+      judge("consent: true, endpoint: 'http://127.0.0.1:8000/v1', model: j"),
+      judge("consent: true, endpoint: 'http://[::1]/v1', model: j"),
+    ],
+  },
+  {
+    message: "maxCostUsd needs pricePerMTokens",
+    refused: [judge("consent: true, endpoint: 'https://judge/v1', model: j, maxCostUsd: 5")],
+    accepted: [
+      judge(
+        "consent: true, endpoint: 'https://judge/v1', model: j, maxCostUsd: 5, pricePerMTokens: { prompt: 1, completion: 2 }",
+      ),
+    ],
+  },
+  {
+    message: "a judge needs the mode numbers and the similarity chrf",
+    refused: [
+      `{ evaluation: { outputs: { mode: "off", judge: ${soundJudge} } } }`,
+      `{ evaluation: { outputs: { similarity: "off", judge: ${soundJudge} } } }`,
+    ],
+    accepted: [
+      `{ evaluation: { outputs: { mode: numbers, similarity: chrf, judge: ${soundJudge} } } }`,
+      "{ evaluation: { outputs: { similarity: 'off' } } }",
     ],
   },
   {

@@ -19,6 +19,7 @@ export {
   laneClusterName,
   mirrorHeader,
   mirrorToHeader,
+  noJudgeHeaders,
   primaryClusterName,
   shadowClusterName,
   streamMetadata,
@@ -70,6 +71,7 @@ export {
   type Eligibility,
   type EvaluationPolicy,
   type JsonValue,
+  type JudgePolicy,
   type LanePrice,
   type MirrorBudget,
   type MirrorHeaders,
@@ -77,6 +79,8 @@ export {
   type MirrorRewrite,
   type MirrorSampling,
   type MirrorSettings,
+  type SegmentKind,
+  type SegmentPolicy,
   type SessionKey,
 } from "./mirror-policy.ts";
 export { isPoolCalled } from "./names.ts";

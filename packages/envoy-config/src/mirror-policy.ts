@@ -103,6 +103,57 @@ export interface EvaluationPolicy {
   /** Percentage of unmirrored requests to observe for primary protection, 0 to 100. */
   readonly observeUnmirroredPercent: number;
   readonly comparison?: ComparisonPolicy;
+  /** How kinds of requests are compared. */
+  readonly segments?: SegmentPolicy;
+  /** The model that judges answers; absent: none, and no text leaves the process. */
+  readonly judge?: JudgePolicy;
+}
+
+/** How kinds of requests are compared. Absent values use the evaluation's defaults. */
+export interface SegmentPolicy {
+  readonly by?: readonly SegmentKind[];
+  readonly minPairs?: number;
+  /** Expected share of false flags among all flags. */
+  readonly q?: number;
+  readonly effect?: "hold" | "warn";
+}
+
+export type SegmentKind =
+  | "model"
+  | "path"
+  | "stream"
+  | "promptTokens"
+  | "shape"
+  | "priority"
+  | "decode"
+  | "script";
+
+/** A model that is asked which of two answers is better. It gets texts, to which the policy consents. */
+export interface JudgePolicy {
+  /** URL of its chat completions: https, or http on this machine. */
+  readonly endpoint: string;
+  readonly model: string;
+  /** Where its API key is: an entry of a Secret, which the sidecar finds in a folder of its own. Absent: it needs none. */
+  readonly apiKey?: { readonly secret: string; readonly entry: string };
+  /** Replaces the usual criteria; empty: the usual ones. */
+  readonly rubric: string;
+  /** Shares of the pairs to judge, 0 to 1: of similar answers, and of the others. */
+  readonly sample: { readonly near: number; readonly far: number };
+  /** Two calls judge one pair. */
+  readonly maxCalls: number;
+  /** Of prompts and answers together. */
+  readonly maxTokens?: number;
+  readonly maxCostUsd?: number;
+  /** In USD per million tokens. */
+  readonly pricePerMTokens?: { readonly prompt: number; readonly completion: number };
+  /** Calls a minute. */
+  readonly perMinute?: number;
+  /** About how many tokens the conversation and both answers may have together. */
+  readonly maxPromptTokens: number;
+  /** How much of the win rate the shadow may lose, 0 to 1. */
+  readonly margin: number;
+  /** Whether the verdict depends on its gate; true when absent. */
+  readonly required?: boolean;
 }
 
 /** How the texts of answers are compared. Only numbers and names of them are kept. */
@@ -172,6 +223,15 @@ export const defaultComparison: ComparisonPolicy = {
   checksSchemas: true,
   refusalPhrases: [],
 };
+
+/** What a judge need not set. */
+export const defaultJudge: Pick<JudgePolicy, "sample" | "maxCalls" | "maxPromptTokens" | "margin"> =
+  {
+    sample: { near: 0.02, far: 0.2 },
+    maxCalls: 2_000,
+    maxPromptTokens: 8_192,
+    margin: 0.05,
+  };
 
 export const defaultEvaluation: EvaluationPolicy = { observeUnmirroredPercent: 10 };
 

@@ -168,3 +168,86 @@ describe("settings of an evaluation", () => {
     expect(hashOf("maxHeldBytes: 1048576")).toBeUndefined();
   });
 });
+
+describe("a model as judge", () => {
+  const sound =
+    "consent: true, endpoint: https://judge.internal/v1/chat/completions, model: judge-large";
+  const of = (judge: string, outputs = "") =>
+    read(`  evaluation: {outputs: {${outputs}judge: {${judge}}}}`);
+
+  test("comes from the policy, and what it does not set has a default", () => {
+    const { mirror, found } = of(sound);
+    expect(found).toEqual([]);
+    expect(mirror?.evaluation.judge).toEqual({
+      ...{ endpoint: "https://judge.internal/v1/chat/completions", model: "judge-large" },
+      ...{ rubric: "", sample: { near: 0.02, far: 0.2 }, maxCalls: 2_000, margin: 0.05 },
+      maxPromptTokens: 8_192,
+    });
+    const more = of(
+      `${sound}, apiKeySecretRef: {name: judge}, sample: {far: 1}, maxTokens: 5000, maxCostUsd: 2, pricePerMTokens: {prompt: 0.5, completion: 2}, perMinute: 60, rubric: Prefer rhymes, required: false, margin: 0.1`,
+    );
+    expect(more.found).toEqual([]);
+    expect(more.mirror?.evaluation.judge).toMatchObject({
+      ...{ apiKey: { secret: "judge", entry: "token" }, sample: { near: 0.02, far: 1 } },
+      ...{ maxTokens: 5_000, maxCostUsd: 2, perMinute: 60, rubric: "Prefer rhymes" },
+    });
+  });
+
+  test("is part of the evaluation's settings", () => {
+    const settings = (judge: string) => {
+      const { mirror } = of(judge);
+      return mirror && evaluationSettings(mirror).outputs;
+    };
+    expect(settings(`${sound}, required: false`)?.judge).toEqual({
+      ...{ margin: 0.05, sample: { near: 0.02, far: 0.2 }, required: false },
+    });
+    const hashes = ["", ", rubric: Prefer rhymes", ", maxPromptTokens: 300"].map(
+      (more) => settings(sound + more)?.comparisonHash,
+    );
+    expect(new Set(hashes).size).toBe(3);
+    // What it may cost changes how many pairs are judged, not how.
+    expect(settings(`${sound}, maxCalls: 10`)?.comparisonHash).toBe(hashes[0]);
+  });
+
+  test.each([
+    { name: "without consent", judge: sound.replace("consent: true, ", "") },
+    { name: "with consent refused", judge: sound.replace("true", "false") },
+    { name: "over plain HTTP", judge: sound.replace("https", "http") },
+    { name: "with a password in its URL", judge: sound.replace("//", "//u:p@") },
+    { name: "without a path", judge: sound.replace("/v1/chat/completions", "") },
+    { name: "that costs without prices", judge: `${sound}, maxCostUsd: 5` },
+    { name: "of no share", judge: `${sound}, sample: {far: 0}` },
+    { name: "with a path for a Secret", judge: `${sound}, apiKeySecretRef: {name: ../etc}` },
+    {
+      name: "with a path for a key",
+      judge: `${sound}, apiKeySecretRef: {name: judge, key: ../passwd}`,
+    },
+    { name: "with texts off", judge: sound, outputs: "mode: 'off', " },
+    { name: "without similarity", judge: sound, outputs: "similarity: 'off', " },
+  ])("is refused $name", ({ judge, outputs }) => {
+    expect(of(judge, outputs).found).toEqual([
+      { code: "UMB0104", severity: "error", hasLine: true },
+    ]);
+  });
+
+  test("may be asked on this machine over plain HTTP", () => {
+    const { found } = of(sound.replace("https://judge.internal", "http://127.0.0.1:8000"));
+    expect(found).toEqual([]);
+  });
+});
+
+describe("segments", () => {
+  const of = (segments: string) => read(`  evaluation: {outputs: {segments: {${segments}}}}`);
+
+  test("come from the policy into the evaluation's settings", () => {
+    const { mirror, found } = of("by: [shape, model], minPairs: 500, q: 0.05, effect: warn");
+    expect(found).toEqual([]);
+    expect(mirror && evaluationSettings(mirror).outputs?.segments).toEqual({
+      ...{ by: ["shape", "model"], minPairs: 500, q: 0.05, effect: "warn" },
+    });
+  });
+
+  test.each(["by: [colour]", "minPairs: 5", "q: 0.9", "effect: stop"])("refuse %s", (segments) => {
+    expect(of(segments).found).toEqual([{ code: "UMB0104", severity: "error", hasLine: true }]);
+  });
+});

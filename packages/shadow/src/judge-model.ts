@@ -17,7 +17,9 @@ export {
   type JudgeVerdict,
   parseVerdict,
 } from "./judge-model/judge-verdict.ts";
+export { answerInWords, conversationInWords } from "./judge-model/judged-texts.ts";
 export {
+  canBeDrawn,
   drawForJudge,
   type JudgeDraw,
   type JudgedShares,

@@ -2,7 +2,10 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { parseSample, type SampleAgreement } from "@umbra/shadow";
 import {
+  answerInWords,
+  canBeDrawn,
   combineVerdicts,
+  conversationInWords,
   createJudgeBudget,
   drawForJudge,
   isConsistent,
@@ -334,3 +337,59 @@ describe("the field `judged` of a sample", () => {
     expect(read.ok ? read.sample.judged : read.problem).toEqual(want);
   });
 });
+
+describe("what a judge gets to see", () => {
+  test("is the end of the conversation", () => {
+    const messages = [
+      { role: "system", content: "Be brief." },
+      { role: "user", content: [{ type: "text", text: "Hello" }, { type: "image_url" }] },
+      { role: "assistant", content: "Hi." },
+      { role: "user", content: "How are you?" },
+    ];
+    expect(conversationInWords({ messages }, 1_000)).toBe(
+      "system: Be brief.\nuser: Hello\nassistant: Hi.\nuser: How are you?",
+    );
+    const end = conversationInWords({ messages }, 30);
+    expect(end).toHaveLength(30);
+    expect(end.endsWith("user: How are you?")).toBe(true);
+    expect(conversationInWords({ input: "Hello" }, 3)).toBe("llo");
+  });
+
+  test.each([undefined, null, 7, [], {}, { messages: 7 }, { messages: [null, 7, { role: 7 }] }])(
+    "is short text for whatever the body is: %j",
+    (body) => {
+      expect(conversationInWords(body, 1_000).length).toBeLessThan(16);
+    },
+  );
+
+  test("is an answer without its reasoning, and its tool calls", () => {
+    const answer = { text: "<think>Hm.</think> Yes.", toolCalls: [{ name: "f", arguments: "{}" }] };
+    expect(answerInWords(answer, { maxChars: 100 })).toBe('Yes.\n{"tool":"f","arguments":"{}"}');
+    const kept = answerInWords(answer, { maxChars: 100, stripsReasoning: false });
+    expect(kept.startsWith("<think>Hm.</think> Yes.")).toBe(true);
+    const toolCalls = Array.from({ length: 1_000 }, () => ({
+      name: "f",
+      arguments: "x".repeat(99),
+    }));
+    expect(answerInWords({ text: "", toolCalls }, { maxChars: 500 })).toHaveLength(500);
+  });
+
+  test("a request that can't be drawn is drawn at no distance", () => {
+    const shares = { near: 0.02, far: 0.2 };
+    const ids = Array.from({ length: 2_000 }, (_, i) => String(i));
+    const possible = ids.filter((id) => canBeDrawn(id, shares, "key"));
+    const far = ids.filter(
+      (id) => drawForJudge({ id, agreement: apart(0.5) }, shares, "key")?.isDrawn === true,
+    );
+    expect(possible).toEqual(far);
+    expect(possible.length).toBeGreaterThan(300);
+  });
+});
+
+function apart(sim: number): SampleAgreement {
+  return {
+    ...{ exact: 0, lcp: null, lcpShare: null, sim, jsonEqual: null, jsonKeys: null },
+    ...{ tool: null, toolF1: null, lpTokens: null, lpAbs: null, lpDiff: null, nearTie: null },
+    why: null,
+  };
+}

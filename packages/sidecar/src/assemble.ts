@@ -9,6 +9,8 @@ import type { RequestObserver } from "./decision/request-observer.ts";
 import { type Evaluations, newSecret, startEvaluations } from "./evaluation/evaluations.ts";
 import { createLoadCount, type LoadCount } from "./evaluation/load-count.ts";
 import { createShadowMetrics } from "./evaluation/shadow-metrics.ts";
+import type { Judges } from "./judge-model/judges.ts";
+import { createModelJudges } from "./judge-model/model-judges.ts";
 import { createSidecarMetrics, type SidecarMetrics } from "./metrics/sidecar-metrics.ts";
 import { createMirrorRegistry, type MirrorRegistry } from "./mirror/mirror-registry.ts";
 import { protectPrimary } from "./mirror/protect-primary.ts";
@@ -37,6 +39,7 @@ export interface SidecarParts {
   readonly recorder: Recorder<LiveRequest>;
   readonly evaluations: Evaluations;
   readonly answers: AnswerReadingThread;
+  readonly judges: Judges;
   readonly metrics: SidecarMetrics;
   readonly pick: PickOptions;
   readonly observe: ObserveOptions;
@@ -59,17 +62,14 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
   const pools = createPools(options, opened, () => metrics);
   const paths = createServedPaths(topology);
   const mirrors = createMirrorRegistry(topology, now);
-  const metrics = createSidecarMetrics({
-    topology,
-    pools,
-    now,
-    pairs: () => recorder.pairCount,
-    isCompatible: options.compatMetrics ?? false,
-  });
+  const metrics = createMetrics(options, pools, () => recorder.pairCount);
   const secret = options.peers?.keys.samples ?? newSecret();
   const load = createLoadCount(pools, now);
   const captures = createCapturesOf(options, { secret, metrics });
-  const evaluations = startJudging(options, { pools, mirrors, load, secret, captures, metrics });
+  const judges = createModelJudges(options, { pools, mirrors, metrics });
+  const evaluations = startJudging(options, {
+    ...{ pools, mirrors, load, secret, captures, metrics, judges },
+  });
   const endpointAnswers = createEndpointAnswers((pool, address) =>
     pools.get(pool)?.served.markDoubtful(address),
   );
@@ -88,7 +88,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     captures ?? {},
     { over: (request: LiveRequest) => request.compared?.comparison.close() },
   ];
-  const answers = createAnswerReading(() => startReading(options, metrics));
+  const answers = createAnswerReading(() => startReading(options, metrics, judges));
   const recorder = createRecorder<LiveRequest>({
     ...{ now, observers, hasCome: arrived, maxOpen: sidecarBounds.measuredAnswers },
     readAnswer: answers.read,
@@ -109,10 +109,18 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     onTwinRefused: (twin, pool) => recordRefusedTwin(recorder, twin, pool),
   };
   return {
-    ...{ pools, paths, mirrors, servingMirrors, load, recorder, evaluations, answers },
+    ...{ pools, paths, mirrors, servingMirrors, load, recorder, evaluations, answers, judges },
     ...{ metrics, pick },
     observe: createObserve({ pools, recorder, live, mirrors, metrics }),
   };
+}
+
+function createMetrics(
+  { topology, compatMetrics: isCompatible = false }: SidecarOptions,
+  pools: ServedPools,
+  pairs: () => number,
+): SidecarMetrics {
+  return createSidecarMetrics({ topology, pools, now, pairs, isCompatible });
 }
 
 function createAccounts(
@@ -149,9 +157,14 @@ function createObserve({
 }
 
 /** Reads answers in a thread of its own. */
-function startReading({ log }: SidecarOptions, metrics: SidecarMetrics): AnswerThread {
+function startReading(
+  { log }: SidecarOptions,
+  metrics: SidecarMetrics,
+  judges: Judges,
+): AnswerThread {
   let isLogged = false;
   return startAnswerThread({
+    judgeRoom: () => judges.room,
     onUnread: metrics.observeOverloaded,
     onEnd(err) {
       metrics.answerThreadEnded();
@@ -223,17 +236,19 @@ interface Judged {
   readonly secret: string;
   readonly captures: Captures | undefined;
   readonly metrics: SidecarMetrics;
+  readonly judges: Judges;
 }
 
 function startJudging(options: SidecarOptions, judged: Judged): Evaluations {
   const { topology, log, samplesFile, evaluateEveryMs = 5_000 } = options;
-  const { pools, mirrors, load, secret, captures, metrics } = judged;
+  const { pools, mirrors, load, secret, captures, metrics, judges } = judged;
   return startEvaluations({
     topology,
     registry: mirrors,
     pools,
     load,
     now,
+    judges,
     secret,
     samplesFile,
     evaluateEveryMs,

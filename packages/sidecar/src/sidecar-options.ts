@@ -35,6 +35,8 @@ export interface SidecarOptions {
   readonly maxWaitMs?: number;
   /** File with the API key of Umbra's own requests to endpoints, reloaded when it changes; absent: no key. */
   readonly endpointKeyFile?: string;
+  /** Folder with the API keys of judge models, one folder for each Secret, as Kubernetes mounts them; absent: no judge has a key. */
+  readonly judgeKeys?: string;
   /** Minimum time between two scrapes of an endpoint, in ms; 100 when absent. */
   readonly scrapeIntervalMs?: number;
   /** Metrics older than this are stale, in ms; 2,000 when absent. */

@@ -6,7 +6,7 @@ import { comparedBody } from "../src/answers/compared-body.ts";
 import { ComparisonLink } from "../src/answers/comparison-link.ts";
 import { type ComparisonSettings, encoded } from "../src/answers/comparison-messages.ts";
 import type { ComparisonRates } from "../src/answers/comparison-rates.ts";
-import { createInbox, maxLegs } from "../src/answers/inbox.ts";
+import { createInbox, judgeRoomWord, maxLegs } from "../src/answers/inbox.ts";
 import { type AnswersRead, formNumber } from "../src/answers/reader-messages.ts";
 import type { AnswerComparison } from "../src/answers/request-comparison.ts";
 import { createWorkShare } from "../src/answers/work-share.ts";
@@ -28,7 +28,14 @@ export interface Comparing {
   readonly desk: AnswerDesk;
   /** All that the desk has sent to the picking thread. */
   readonly messages: readonly AnswersRead[];
-  begin(request?: object, twins?: number, settings?: ComparisonSettings): AnswerComparison;
+  begin(
+    request?: object,
+    twins?: number,
+    settings?: ComparisonSettings,
+    more?: { readonly optsOut?: boolean },
+  ): AnswerComparison;
+  /** Sets how many pairs a judge can take. */
+  setJudgeRoom(pairs: number): void;
   /** Begins an answer: of the primary, or of a mirror's twin. Returns its number. */
   open(comparison: AnswerComparison, mirror: string | undefined): number;
   write(leg: number, bytes: string | Uint8Array): void;
@@ -58,8 +65,9 @@ export function comparing(rates: ComparisonRates = everything): Comparing {
     primary: new RingWriter(inbox.rings.primary, maxLegs),
     shadow: new RingWriter(inbox.rings.shadow, maxLegs),
   };
-  const link = new ComparisonLink((number, kind, value, bytes) =>
-    writers.primary.write(number, kind, value, bytes),
+  const link = new ComparisonLink(
+    (number, kind, value, bytes) => writers.primary.write(number, kind, value, bytes),
+    () => undefined,
   );
   const lanes = new Map<number, RingWriter>();
   let lastLeg = 0;
@@ -68,12 +76,14 @@ export function comparing(rates: ComparisonRates = everything): Comparing {
   };
   const is: Comparing = {
     ...{ desk, messages, work },
-    begin(request = {}, twins = 1, settings = numbers) {
+    setJudgeRoom: (pairs) =>
+      void Atomics.store(new Int32Array(inbox.control), judgeRoomWord, pairs),
+    begin(request = {}, twins = 1, settings = numbers, more = {}) {
       const body = Buffer.from(JSON.stringify({ model: "m", ...request }));
       const read = readRequest(body);
       if (!read.ok) throw new Error(read.code);
       const mirrors = Array.from({ length: twins }, (_, i) => `mirror-${i}`);
-      return link.begin({ body: comparedBody(body, read.fields), mirrors, settings });
+      return link.begin({ body: comparedBody(body, read.fields), mirrors, settings, ...more });
     },
     open(comparison, mirror) {
       const leg = ++lastLeg;

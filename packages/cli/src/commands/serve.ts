@@ -229,11 +229,16 @@ function followPeersOf(
 }
 
 function sidecarOptions(flags: ServeFlags) {
-  const { grpc, compatMetrics, traces, envoyAdmin, endpointKeyFile, capture } = flags;
+  const { grpc, compatMetrics, traces, envoyAdmin, endpointKeyFile, judgeKeys, capture } = flags;
   const { samples: samplesFile, adminTokenFile, probes } = flags;
   const retentionMs = flags.captureRetention * 24 * 3_600_000;
   return {
-    ...{ grpc, compatMetrics, traces, ...defined({ envoyAdmin, endpointKeyFile, samplesFile }) },
+    ...{
+      grpc,
+      compatMetrics,
+      traces,
+      ...defined({ envoyAdmin, endpointKeyFile, judgeKeys, samplesFile }),
+    },
     scrapeIntervalMs: flags.scrapeInterval,
     staleAfterMs: flags.staleAfter,
     ...(capture === undefined

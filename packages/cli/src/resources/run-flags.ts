@@ -8,6 +8,7 @@ import { sidecarAddress } from "./sidecar-flags.ts";
 export interface SidecarFlags {
   readonly admin: string;
   readonly endpointKeyFile?: string;
+  readonly judgeKeys?: string;
 }
 
 /** Flags of `umbra serve` and `umbra up`. */
@@ -122,6 +123,11 @@ export const runFlags: FlagTable<ServeFlags & UpFlags & DemoFlags> = {
     flag: "--endpoint-key-file <file>",
     help: "file with the API key for Umbra's own requests to endpoints: model lists and metrics (vLLM: --api-key); sent in plain text or over unverified TLS unless a BackendTLSPolicy requires verified TLS; reloaded when it changes",
     of: { ...both, doctor: undefined },
+  },
+  judgeKeys: {
+    flag: "--judge-keys <folder>",
+    help: "folder with the API keys of judge models: FOLDER/NAME/KEY for the `apiKeySecretRef` of a ShadowPolicy, as Kubernetes mounts Secrets",
+    of: { ...both },
   },
   systemCa: {
     flag: "--system-ca <file>",

@@ -1,7 +1,7 @@
 import type { EnvoySettings } from "../envoy-settings.ts";
 import type { Topology } from "../topology.ts";
 import { because, builtIn, type EnvoyObject } from "./envoy-object.ts";
-import { controlHeaders, reservedHeaderPrefixes } from "./names.ts";
+import { controlHeaders, noJudgeHeaders, reservedHeaderPrefixes } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 import { setting, timeSetting } from "./setting.ts";
 import { droppedUnderscores } from "./underscores.ts";
@@ -48,7 +48,7 @@ export function clientGuards(topology: Topology, options: BootstrapOptions): Env
     ),
     early_header_mutation_extensions: because(
       "Only the sidecar may set headers that control picks and mirrors: those from clients are removed before any filter sees them.",
-      [withoutClientsHeaders(options), ...droppedUnderscores(topology, options)],
+      [withoutClientsHeaders(topology, options), ...droppedUnderscores(topology, options)],
     ),
   };
 }
@@ -73,7 +73,15 @@ export function headerLimit(options: BootstrapOptions): EnvoyObject {
 /** Headers in which a proxy describes the client's request. Envoy writes `x-forwarded-for` and `x-forwarded-proto` itself. */
 const forwardedHeaders = ["forwarded", "x-forwarded-host", "x-forwarded-port", "x-real-ip"];
 
-function withoutClientsHeaders(options: BootstrapOptions): EnvoyObject {
+/** Passes the header on by its other name, only where a judge model is asked. */
+function keptNoJudge({ mirrors }: Topology): readonly EnvoyObject[] {
+  if (mirrors.every(({ evaluation }) => evaluation.judge === undefined)) return [];
+  const [reserved, key] = noJudgeHeaders;
+  const header = { key, value: `%REQ(${reserved})%` };
+  return [{ append: { header, append_action: "OVERWRITE_IF_EXISTS_OR_ADD" } }];
+}
+
+function withoutClientsHeaders(topology: Topology, options: BootstrapOptions): EnvoyObject {
   const reserved = reservedHeaderPrefixes.map((prefix) => ({
     remove_on_match: { key_matcher: { prefix } },
   }));
@@ -81,7 +89,11 @@ function withoutClientsHeaders(options: BootstrapOptions): EnvoyObject {
   return builtIn("http.early_header_mutation.header_mutation", "HeaderMutation", {
     mutations: setting(options, "controlHeaders", (each) => {
       const control = each === "Trust" ? [] : Object.values(controlHeaders).flat();
-      return [...reserved, ...[...control, ...forwarded].map((remove) => ({ remove }))];
+      return [
+        ...keptNoJudge(topology),
+        ...reserved,
+        ...[...control, ...forwarded].map((remove) => ({ remove })),
+      ];
     }),
   });
 }

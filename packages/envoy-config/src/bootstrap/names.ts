@@ -45,6 +45,12 @@ export const streamMetadata = {
 export const reservedHeaderPrefixes: readonly string[] = [destinationHeader, "x-umbra-"];
 
 /**
+ * With either of these headers, a client keeps its request from judge models. The first is one of the reserved headers,
+ * so a rendered gateway passes it on under the second name, which the sidecar gets to see.
+ */
+export const noJudgeHeaders = ["x-umbra-no-judge", "x-gateway-no-judge"] as const;
+
+/**
  * Headers with which clients control the reference endpoint picker, each with its older name. If both are sent, the
  * newer name wins. A gateway that trusts its clients can let them through.
  */

@@ -3,9 +3,7 @@ import { evaluationConfig, gateIds, outputGateIds, sloPresets } from "@umbra/sha
 import { reachProblems } from "@umbra/shadow/reach";
 import {
   budgetFor,
-  type ComparisonPolicy,
   defaultBudget,
-  defaultComparison,
   defaultEvaluation,
   defaultPaths,
   defaultRemovedHeaders,
@@ -25,6 +23,7 @@ import { durationMs, durationsMs } from "./duration.ts";
 import { framesMessages, isHeaderName } from "./header-name.ts";
 import type { Meta } from "./meta.ts";
 import { readObjectRef } from "./object-ref.ts";
+import { readOutputs } from "./outputs-policy.ts";
 import type { Reader } from "./reader.ts";
 import type { PolicyCandidate, PolicyTarget, ShadowPolicy } from "./resources.ts";
 
@@ -229,35 +228,8 @@ function readEvaluation(from: Reader): EvaluationPolicy {
     cost: from.inner("cost", readCost),
     observeUnmirroredPercent:
       from.number("observeUnmirrored", 0, 100) ?? defaultEvaluation.observeUnmirroredPercent,
-    comparison: from.inner("outputs", readComparison),
+    ...from.inner("outputs", readOutputs),
   });
-}
-
-const mebibyte = 1024 * 1024;
-const maxPhrases = 64;
-
-function readComparison(from: Reader): ComparisonPolicy {
-  const standard = defaultComparison;
-  return {
-    mode: from.oneOf("mode", ["off", "numbers"]) ?? standard.mode,
-    maxTextBytes: from.integer("maxTextBytes", 1_024, mebibyte) ?? standard.maxTextBytes,
-    maxHeldBytes: from.integer("maxHeldBytes", mebibyte, 1_024 * mebibyte) ?? standard.maxHeldBytes,
-    stripsReasoning: from.boolean("stripReasoning") ?? standard.stripsReasoning,
-    similarity: from.oneOf("similarity", ["chrf", "off"]) ?? standard.similarity,
-    checksSchemas: from.boolean("schema") ?? standard.checksSchemas,
-    refusalPhrases: from.inner("refusal", readPhrases) ?? standard.refusalPhrases,
-  };
-}
-
-/** Phrases besides those of the lexicon. */
-function readPhrases(from: Reader): readonly string[] {
-  from.oneOf("lexicon", ["en-1"]);
-  const phrases = from.strings("phrases");
-  if (phrases.length > maxPhrases || phrases.some((each) => each === "" || each.length > 200)) {
-    from.wrong(`\`phrases\` must be at most ${maxPhrases} texts of 1 to 200 characters`, "phrases");
-    return [];
-  }
-  return phrases;
 }
 
 function readCost(from: Reader): EvaluationPolicy["cost"] {

@@ -24,8 +24,17 @@ export interface JudgeBudget {
   readonly costUsd: number | null;
 }
 
-/** `now`: monotonic, in ms. */
-export function createJudgeBudget(limits: JudgeLimits, now: () => number): JudgeBudget {
+/**
+ * Several processes with the same limits share them, each an equal part.
+ *
+ * @param now monotonic, in ms
+ * @param processes number of these processes at this moment
+ */
+export function createJudgeBudget(
+  limits: JudgeLimits,
+  now: () => number,
+  processes: () => number = () => 1,
+): JudgeBudget {
   const { maxCalls, maxTokens = Number.POSITIVE_INFINITY, maxCostUsd, perMinute } = limits;
   const ofLane = { candidate: 0, control: 0 };
   const tokens = { prompt: 0, completion: 0 };
@@ -36,16 +45,16 @@ export function createJudgeBudget(limits: JudgeLimits, now: () => number): Judge
     return (tokens.prompt * price.prompt + tokens.completion * price.completion) / 1e6;
   };
   const isSpent = () =>
-    tokens.prompt + tokens.completion >= maxTokens ||
-    (maxCostUsd !== undefined && (costUsd() ?? 0) >= maxCostUsd);
+    tokens.prompt + tokens.completion >= maxTokens / processes() ||
+    (maxCostUsd !== undefined && (costUsd() ?? 0) >= maxCostUsd / processes());
   return {
     take(calls, lane) {
-      const limit = Math.floor(maxCalls * (lane === "control" ? controlShare : 1));
+      const limit = Math.floor((maxCalls * (lane === "control" ? controlShare : 1)) / processes());
       const taken = lane === "control" ? ofLane.control : ofLane.candidate + ofLane.control;
       if (taken + calls > limit || isSpent()) return "budget";
       const current = Math.floor(now() / minuteMs);
       if (current !== minute) [minute, callsOfMinute] = [current, 0];
-      if (perMinute !== undefined && callsOfMinute + calls > perMinute) return "rate";
+      if (perMinute !== undefined && callsOfMinute + calls > perMinute / processes()) return "rate";
       callsOfMinute += calls;
       ofLane[lane] += calls;
       return "ok";

@@ -41,6 +41,14 @@ export function drawForJudge(
   const stratum = judgeStratum(agreement);
   if (stratum === undefined || stratum === "equal") return undefined;
   const pi = shares[stratum];
-  const hash = createHmac("sha256", key).update(id).digest().readUInt32BE(0) / 2 ** 32;
-  return { pi, isDrawn: hash < pi };
+  return { pi, isDrawn: uniform(id, key) < pi };
+}
+
+/** False if a pair will not be drawn, however far its answers are apart. */
+export function canBeDrawn(id: string, { near, far }: JudgedShares, key: string): boolean {
+  return uniform(id, key) < Math.max(near, far);
+}
+
+function uniform(id: string, key: string): number {
+  return createHmac("sha256", key).update(id).digest().readUInt32BE(0) / 2 ** 32;
 }

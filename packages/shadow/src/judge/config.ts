@@ -2,7 +2,7 @@ import type { JudgeTerms } from "./judged-pairs.ts";
 import { type OutputGateSettings, outputGateIds } from "./output-config.ts";
 import { type SegmentSettings, segmentKinds } from "./segment-settings.ts";
 
-export { outputGateIds };
+export { type JudgeTerms, outputGateIds, type SegmentSettings, segmentKinds };
 
 /** All gates with their default settings. Sources: see `docs/evaluation.md`. */
 export const gateDefaults: Readonly<Record<GateId, GateConfig>> = {

@@ -7,6 +7,7 @@ export const judgeFailures = [
   "unparsable",
   "opted_out",
   "redacted",
+  "lane",
   "other",
 ] as const;
 

@@ -30,6 +30,8 @@ export interface AnswerThreadOptions {
   readonly onEnd: (cause: unknown) => void;
   /** Called if a receiver of results throws. */
   readonly onFault: (cause: unknown) => void;
+  /** Number of pairs whose texts a judge can take at this moment; 0 when absent. */
+  readonly judgeRoom?: () => number;
   /** Starts the thread; by default, from its own file. */
   readonly start?: (inbox: Inbox) => Worker;
   /** Delay before a restart of the thread, in ms; 1,000 when absent. Doubles with each restart, up to 64 times. */
@@ -93,6 +95,7 @@ class ReadingThread implements AnswerThread {
 
   #start(): void {
     const { start = startWorker, onFault, resultMs = 10_000 } = this.#options;
+    const { judgeRoom = () => 0 } = this.#options;
     const inbox = createInbox();
     this.#startedMs = performance.now();
     const worker = start(inbox);
@@ -100,7 +103,9 @@ class ReadingThread implements AnswerThread {
     worker.on("error", (error) => {
       cause = error;
     });
-    const link = new AnswerLink(worker, inbox, { onFault, resultMs });
+    const onDrawn = () => link.setJudgeRoom(judgeRoom());
+    const link: AnswerLink = new AnswerLink(worker, inbox, { onFault, resultMs, onDrawn });
+    onDrawn();
     worker.once("exit", () => {
       this.#link = undefined;
       link.lose();

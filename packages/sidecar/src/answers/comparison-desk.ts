@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { OnAnswerJson } from "@umbra/openai/answers";
 import {
   agreementFields,
@@ -18,16 +19,20 @@ import {
   type ComparedLeg,
   type ComparedTwin,
   type ComparisonSettings,
+  type DrawnPair,
   maxSettings,
 } from "./comparison-messages.ts";
 import type { ComparisonRates } from "./comparison-rates.ts";
 import { HeldAnswers } from "./held-answers.ts";
+import { PairDraw } from "./pair-draw.ts";
 
 export interface ComparisonDeskOptions {
   readonly rates: ComparisonRates;
   /** Monotonic, in ms. */
   readonly now: () => number;
   readonly onCompared: (compared: ComparedTwin) => void;
+  /** Takes room for the texts of one pair that a judge is asked about; false if there is none. */
+  readonly takeJudgeRoom: () => boolean;
 }
 
 /** Time after which a comparison is removed, in ms: the longest timeout of a twin, and more. */
@@ -45,6 +50,8 @@ export class ComparisonDesk {
   /** From the oldest to the newest. */
   readonly #comparisons = new Map<number, Comparison>();
   readonly #held = new HeldAnswers<Comparison>();
+  /** Of the draw of pairs for a judge. */
+  readonly #drawKey = randomBytes(16).toString("hex");
 
   constructor(options: ComparisonDeskOptions) {
     this.#options = options;
@@ -66,7 +73,8 @@ export class ComparisonDesk {
     if (this.#settings.size > maxSettings && oldest !== undefined) this.#settings.delete(oldest);
   }
 
-  begin(number: number, { twins, settings: which, ruleBytes }: BegunComparison): void {
+  begin(number: number, begun: BegunComparison): void {
+    const { twins, settings: which, ruleBytes, optsOut } = begun;
     const settings = this.#settings.get(which);
     this.#dropOld();
     if (settings === undefined || this.#comparisons.size >= maxComparisons) return;
@@ -74,7 +82,11 @@ export class ComparisonDesk {
     const hasSimilarity = settings.hasSimilarity && rates.hasSimilarity;
     const begunMs = this.#options.now();
     const common = { number, twins, settings, ruleBytes, begunMs, hasSimilarity };
-    const comparison = new Comparison(common, rates.isCompared ? undefined : "time");
+    const draw =
+      settings.judged === undefined || !hasSimilarity
+        ? undefined
+        : new PairDraw(number, settings.judged, { key: this.#drawKey, optsOut });
+    const comparison = new Comparison({ ...common, draw }, rates.isCompared ? undefined : "time");
     this.#comparisons.set(number, comparison);
     this.#held.add(comparison);
   }
@@ -141,7 +153,8 @@ export class ComparisonDesk {
     const startedMs = now();
     const result = contained(() => comparison.compare(twin));
     rates.spent(now() - startedMs);
-    onCompared({ comparison: comparison.number, twin, result });
+    const drawn = comparison.drawFor(twin, result, this.#options.takeJudgeRoom);
+    onCompared({ comparison: comparison.number, twin, result, ...(drawn && { drawn }) });
     comparison.clearTwin(twin);
     this.#held.update(comparison);
   }
@@ -163,6 +176,7 @@ interface ComparisonStart {
   readonly ruleBytes: number;
   readonly begunMs: number;
   readonly hasSimilarity: boolean;
+  readonly draw: PairDraw | undefined;
 }
 
 /** The key of the primary among the answers. */
@@ -184,6 +198,7 @@ class Comparison {
   /** Answers that were read to their ends, and are no errors. */
   readonly #usable = new Set<number>();
   readonly #ruleBytes: number;
+  readonly #draw: PairDraw | undefined;
   #openTwins: number;
   #pieces: Buffer[] = [];
   #request: ComparedRequest = unknownRequest;
@@ -198,6 +213,7 @@ class Comparison {
     this.#openTwins = start.twins;
     this.#hasSimilarity = start.hasSimilarity;
     this.#ruleBytes = start.ruleBytes;
+    this.#draw = start.draw;
   }
 
   get isOver(): boolean {
@@ -205,7 +221,7 @@ class Comparison {
   }
 
   get heldBytes(): number {
-    let bytes = this.#requestBytes;
+    let bytes = this.#requestBytes + (this.#draw?.heldBytes ?? 0);
     for (const collector of this.#answers.values()) bytes += collector.heldBytes;
     return bytes;
   }
@@ -218,10 +234,12 @@ class Comparison {
 
   /** All pieces are here. */
   readRequest(): void {
-    const read = requestOf(Buffer.concat(this.#pieces));
+    const json = parsed(Buffer.concat(this.#pieces));
     this.#pieces = [];
     this.#requestBytes = 0;
+    const read = readComparedRequest(json);
     if (read === undefined) return;
+    this.#draw?.readRequest(json);
     const { schema, tools, ...facts } = read;
     const { decode, shape, script = null } = facts;
     this.#facts = { decode, shape, script, tools: tools?.size ?? 0 };
@@ -269,6 +287,20 @@ class Comparison {
     };
   }
 
+  /** What a judge is asked about the twin; undefined if it is not. */
+  drawFor(
+    twin: number,
+    { agreement }: SampleComparison,
+    takeRoom: () => boolean,
+  ): DrawnPair | undefined {
+    const [primary, other] = [this.#answers.get(primaryKey), this.#answers.get(twin)];
+    if (primary === undefined || other === undefined) return undefined;
+    return this.#draw?.drawn(agreement, {
+      ...{ primary: () => primary.answer(), other: () => other.answer(), takeRoom },
+      stripsReasoning: this.settings.stripsReasoning,
+    });
+  }
+
   clearTwin(twin: number): void {
     this.#answers.get(twin)?.clear();
     this.#answers.delete(twin);
@@ -282,13 +314,14 @@ class Comparison {
     this.#pieces = [];
     this.#request = unknownRequest;
     this.#requestBytes = 0;
+    this.#draw?.clear();
   }
 }
 
 /** Undefined if it is no JSON. */
-function requestOf(body: Buffer): ComparedRequest | undefined {
+function parsed(body: Buffer): unknown {
   try {
-    return readComparedRequest(JSON.parse(body.toString("utf8")));
+    return JSON.parse(body.toString("utf8"));
   } catch {
     return undefined;
   }

@@ -23,6 +23,8 @@ export interface RequestToCompare {
   /** Mirrors whose twins are compared. */
   readonly mirrors: readonly string[];
   readonly settings: ComparisonSettings;
+  /** The client wants no judge to see the request. */
+  readonly optsOut?: boolean;
 }
 
 /** Begins comparisons in the reading thread, and takes their results. */
@@ -34,18 +36,25 @@ export class ComparisonLink {
   #lastSettings = 0;
   #lastNumber = 0;
 
-  constructor(write: WriteRecord) {
+  readonly #onDrawn: () => void;
+
+  /** @param onDrawn called when a pair was drawn for a judge */
+  constructor(write: WriteRecord, onDrawn: () => void) {
     this.#write = write;
+    this.#onDrawn = onDrawn;
   }
 
-  begin({ body, mirrors, settings }: RequestToCompare): AnswerComparison {
+  begin({ body, mirrors, settings, optsOut }: RequestToCompare): AnswerComparison {
     if (body === undefined) return notCompared(mirrors, "memory");
     const which = this.#settingsNumber(settings);
     if (which === undefined) return notCompared(mirrors, "time");
     const number = (this.#lastNumber + 1) | 0;
     this.#lastNumber = number;
     const { ruleBytes } = body;
-    const begun = encoded({ twins: mirrors.length, settings: which, ruleBytes });
+    const begun = encoded({
+      ...{ twins: mirrors.length, settings: which, ruleBytes },
+      ...(optsOut === true ? { optsOut } : {}),
+    });
     if (!this.#write(number, recordKind.compare, 0, begun)) return notCompared(mirrors, "time");
     if (!this.#writeBody(number, body.json)) {
       this.#write(number, recordKind.drop, 0);
@@ -57,8 +66,9 @@ export class ComparisonLink {
   }
 
   take(compared: readonly ComparedTwin[]): void {
-    for (const { comparison, twin, result } of compared) {
-      this.#running.get(comparison)?.settle(twin, result);
+    for (const { comparison, twin, result, drawn } of compared) {
+      this.#running.get(comparison)?.settle(twin, result, drawn);
+      if (drawn !== undefined) this.#onDrawn();
     }
   }
 

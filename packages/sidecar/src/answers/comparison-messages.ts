@@ -1,4 +1,5 @@
 import type { SampleComparison } from "@umbra/shadow";
+import type { JudgedShares } from "@umbra/shadow/judge-model";
 
 /** Most settings that the reading thread keeps: the newest ones. */
 export const maxSettings = 64;
@@ -15,6 +16,8 @@ export interface ComparisonSettings {
   /** Whether answers are checked against the schemas of their requests. */
   readonly checksSchemas: boolean;
   readonly refusalPhrases: readonly string[];
+  /** Shares of the pairs to draw for a judge model; undefined: there is none. */
+  readonly judged?: JudgedShares;
 }
 
 /** Begins the comparison of a request's answers. */
@@ -25,6 +28,8 @@ export interface BegunComparison {
   readonly settings: number;
   /** Bytes of the tools and the schema in the request's body. */
   readonly ruleBytes: number;
+  /** The client wants no judge to see the request. */
+  readonly optsOut?: boolean;
 }
 
 /** Tells which answer of a compared request a leg is. */
@@ -35,11 +40,29 @@ export interface ComparedLeg {
   readonly twin?: number;
 }
 
-/** The result for one twin. Numbers and names, never text. */
+/** The result for one twin: numbers and names, and texts only of a pair that was drawn for a judge. */
 export interface ComparedTwin {
   readonly comparison: number;
   readonly twin: number;
   readonly result: SampleComparison;
+  readonly drawn?: DrawnPair;
+}
+
+/** A pair that was drawn for a judge. */
+export interface DrawnPair {
+  /** Probability with which such a pair is drawn. */
+  readonly pi: number;
+  readonly optsOut?: boolean;
+  /** Undefined if the client opts out, or too many pairs wait. */
+  readonly texts?: JudgedTexts;
+}
+
+/** What a judge gets to see, each of bounded length. */
+export interface JudgedTexts {
+  readonly conversation: string;
+  readonly primary: string;
+  /** The shadow's answer, or the control's. */
+  readonly other: string;
 }
 
 /** Encodes a message for a record. */

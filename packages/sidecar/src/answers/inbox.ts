@@ -3,7 +3,7 @@ import { createRingMemory } from "./byte-ring.ts";
 
 /** Memory shared by the picking thread and the thread that reads answers. */
 export interface Inbox {
-  /** `InboxState`, then the number of turns of the reading thread. */
+  /** `InboxState`, the number of turns of the reading thread, and the number of pairs whose texts a judge can take. */
   readonly control: SharedArrayBuffer;
   /** One ring per lane, so that a flooding shadow takes no room from the primary. */
   readonly rings: Readonly<Record<Lane, SharedArrayBuffer>>;
@@ -14,6 +14,7 @@ export const inboxState = { awake: 0, napping: 1, asleep: 2, closed: 3 } as cons
 
 export const stateWord = 0;
 export const turnsWord = 1;
+export const judgeRoomWord = 2;
 
 /** Maximum concurrent legs of one lane. The ring reserves room for the end of each. */
 export const maxLegs = 8_192;
@@ -22,7 +23,7 @@ const mebibyte = 1024 * 1024;
 
 export function createInbox(): Inbox {
   return {
-    control: new SharedArrayBuffer(8),
+    control: new SharedArrayBuffer(12),
     rings: { primary: createRingMemory(8 * mebibyte), shadow: createRingMemory(4 * mebibyte) },
   };
 }

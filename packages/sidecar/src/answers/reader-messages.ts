@@ -1,7 +1,7 @@
 import type { AnswerForm, AnswerMeasures } from "@umbra/openai/answers";
 import type { ComparedTwin } from "./comparison-messages.ts";
 
-/** Results of the reading thread since its last message. Numbers and names, never text. */
+/** Results of the reading thread since its last message: numbers and names, and texts only of pairs drawn for a judge. */
 export interface AnswersRead {
   /** Ended answers. */
   readonly ended: readonly { readonly leg: number; readonly measures: AnswerMeasures }[];

@@ -1,5 +1,5 @@
 import { type SampleComparison, skippedAgreement } from "@umbra/shadow";
-import type { ComparedLeg } from "./comparison-messages.ts";
+import type { ComparedLeg, DrawnPair } from "./comparison-messages.ts";
 
 /** The comparison of one request's answers, as seen from the picking thread. */
 export interface AnswerComparison {
@@ -11,6 +11,8 @@ export interface AnswerComparison {
   legOf(mirror: string | undefined): ComparedLeg | undefined;
   /** What was found, once both answers have ended. Undefined if answers to this mirror are not to be compared. */
   outcomeOf(mirror: string): SampleComparison | undefined;
+  /** The pair's draw for a judge, with its texts, which are returned once. Undefined if it was not drawn. */
+  takeDrawn(mirror: string): DrawnPair | undefined;
   /** Nothing more is expected: what is held is dropped. */
   close(): void;
 }
@@ -21,6 +23,7 @@ export class RequestComparison implements AnswerComparison {
   readonly #number: number;
   readonly #drop: (number: number) => void;
   readonly #results = new Map<number, SampleComparison>();
+  readonly #drawn = new Map<number, DrawnPair>();
   /** Twins whose answers are read, and the primary as -1. */
   readonly #read = new Set<number>();
 
@@ -42,8 +45,16 @@ export class RequestComparison implements AnswerComparison {
     return { comparison, twin };
   }
 
-  settle(twin: number, result: SampleComparison): void {
+  settle(twin: number, result: SampleComparison, drawn?: DrawnPair): void {
     this.#results.set(twin, result);
+    if (drawn !== undefined) this.#drawn.set(twin, drawn);
+  }
+
+  takeDrawn(mirror: string): DrawnPair | undefined {
+    const twin = this.mirrors.indexOf(mirror);
+    const drawn = this.#drawn.get(twin);
+    this.#drawn.delete(twin);
+    return drawn;
   }
 
   outcomeOf(mirror: string): SampleComparison | undefined {
@@ -54,6 +65,7 @@ export class RequestComparison implements AnswerComparison {
   }
 
   close(): void {
+    this.#drawn.clear();
     this.#drop(this.#number);
   }
 }
@@ -65,6 +77,7 @@ export function notCompared(mirrors: readonly string[], why: "time" | "memory"):
     mirrors,
     legOf: () => undefined,
     outcomeOf: (mirror) => (mirrors.includes(mirror) ? outcome : undefined),
+    takeDrawn: () => undefined,
     close: () => undefined,
   };
 }

@@ -3,10 +3,23 @@
  * This is a best effort: captured text is still private data.
  */
 export function redact(text: string): string {
-  return text
+  return redacted(text).text;
+}
+
+/** The same. `hasSecret`: there was a card number or a key in it. */
+export function redacted(text: string): { readonly text: string; readonly hasSecret: boolean } {
+  let hasSecret = false;
+  const secret = (mark: string) => {
+    hasSecret = true;
+    return mark;
+  };
+  const clean = text
     .replace(email, "[e-mail]")
-    .replace(digits, (found) => (isCard(found) ? "[card]" : isPhone(found) ? "[phone]" : found))
-    .replace(words, (found) => (isKey(found) ? "[key]" : found));
+    .replace(digits, (found) =>
+      isCard(found) ? secret("[card]") : isPhone(found) ? "[phone]" : found,
+    )
+    .replace(words, (found) => (isKey(found) ? secret("[key]") : found));
+  return { text: clean, hasSecret };
 }
 
 const email = /[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}/g;

@@ -12,6 +12,8 @@ import {
   type UnmirroredFor,
   unmirroredSample,
 } from "@umbra/shadow";
+import type { DrawnPair } from "../answers/comparison-messages.ts";
+import type { Judges } from "../judge-model/judges.ts";
 import { evaluationKey } from "../mirror/evaluation-key.ts";
 import { pseudonym } from "../mirror/keyed-hash.ts";
 import type { MirrorGate } from "../mirror/mirror-gate.ts";
@@ -59,6 +61,8 @@ export interface Evaluations extends RecorderObserver<EvaluatedRequest> {
 export interface EvaluationsOptions extends NowSources {
   readonly topology: Topology;
   readonly registry: MirrorRegistry;
+  /** Judge models; absent: none is asked. */
+  readonly judges?: Pick<Judges, "ask" | "restart">;
   /** Key of hashes that leave this process. */
   readonly secret: string;
   readonly samplesFile: string | undefined;
@@ -102,7 +106,7 @@ class JudgedMirrors implements Evaluations {
   }
 
   begin(topology: Topology): void {
-    const { registry, load } = this.#options;
+    const { registry, load, judges } = this.#options;
     const before = this.#running;
     const start = this.#hasBegun
       ? { fromMs: Math.floor(this.#epochMs()), since: load.mark() }
@@ -119,6 +123,7 @@ class JudgedMirrors implements Evaluations {
     if (changed.length === 0) return;
     for (const { setup, gate } of changed) {
       gate.restart();
+      if (gate.mirror.policy !== undefined) judges?.restart(gate.mirror.policy.name);
       this.#thread?.begin(setup, last.get(setup.key));
     }
     this.#thread ??= this.#start();
@@ -142,12 +147,27 @@ class JudgedMirrors implements Evaluations {
   }
 
   paired({ primary, shadow }: Pair, mirror: string, request: EvaluatedRequest): void {
-    this.#add(request.gateOf(mirror), (gate) =>
-      shadow.pool === gate.candidate
-        ? pairSample(this.#frame(gate, primary), primary, shadow, request.comparisonOf?.(mirror))
-        : // An older Envoy sent the twin to the mirror's former pool.
-          lostSample(this.#frame(gate, primary), primary, "unmeasured"),
-    );
+    const gate = request.gateOf(mirror);
+    const drawn = request.takeDrawn?.(mirror);
+    if (gate === undefined) return;
+    if (shadow.pool !== gate.candidate) {
+      // An older Envoy sent the twin to the mirror's former pool.
+      this.#add(gate, () => lostSample(this.#frame(gate, primary), primary, "unmeasured"));
+      return;
+    }
+    const compared = request.comparisonOf?.(mirror);
+    const sample = pairSample(this.#frame(gate, primary), primary, shadow, compared);
+    // Only pairs of two good answers have a comparison.
+    if (drawn === undefined || sample.cmp === undefined) this.#add(gate, () => sample);
+    else this.#addJudged(gate, sample, drawn);
+  }
+
+  /** A judge takes seconds, and the sample waits for it: an analysis waits for samples of requests that were sent. */
+  #addJudged(gate: MirrorGate, sample: Sample, drawn: DrawnPair): void {
+    const judged = this.#options.judges?.ask(gate.mirror, drawn);
+    if (judged instanceof Promise) {
+      void judged.then((each) => this.#add(gate, () => ({ ...sample, judged: each })));
+    } else this.#add(gate, () => (judged === undefined ? sample : { ...sample, judged }));
   }
 
   lost(primary: Leg, mirror: string, twin: LostTwin, request: EvaluatedRequest): void {

@@ -1,7 +1,7 @@
 import {
-  type ComparisonPolicy,
   decodeMirrors,
   defaultComparison,
+  type EvaluationPolicy,
   laneClusterName,
   type Mirror,
   mirrorToHeader,
@@ -61,6 +61,8 @@ export interface MirrorRegistry extends RequestObserver<TwinsOfRequest> {
   gateOf(mirror: string): MirrorGate | undefined;
   /** Sets which part of every budget is this process's, also of mirrors that come later. */
   setBudgetShare(share: BudgetShare): void;
+  /** Number of processes that share every budget. */
+  readonly processes: number;
   /** Notifies the twin's controller of its end, once. */
   finished(twin: CountedTwin, end?: TwinEnd): void;
   /** True if the mirror's requests are measured and evaluated. */
@@ -141,6 +143,10 @@ class Mirrors implements MirrorRegistry {
     return this.get(mirror)?.isEvaluated === true;
   }
 
+  get processes(): number {
+    return this.#budgetShare.of;
+  }
+
   setBudgetShare(share: BudgetShare): void {
     this.#budgetShare = share;
     for (const gate of this.#gates) gate.setBudgetShare(share);
@@ -155,9 +161,7 @@ class Mirrors implements MirrorRegistry {
     for (const [mirror, gate] of gates) {
       const header = { name: mirrorToHeader(mirror), value: laneClusterName(mirror.name) };
       const isEvaluated = judged.has(gate);
-      const comparison = isEvaluated
-        ? comparisonSettings(mirror.evaluation.comparison ?? defaultComparison)
-        : undefined;
+      const comparison = isEvaluated ? comparisonSettings(mirror.evaluation) : undefined;
       current.set(mirror.name, { mirror, gate, header, isEvaluated, comparison });
     }
     for (const [name, gated] of this.#current) this.#leaving.set(name, gated);
@@ -212,9 +216,14 @@ class Mirrors implements MirrorRegistry {
   }
 }
 
-function comparisonSettings(policy: ComparisonPolicy): ComparisonSettings | undefined {
-  const { mode, similarity, ...settings } = policy;
-  return mode === "off" ? undefined : { ...settings, hasSimilarity: similarity === "chrf" };
+function comparisonSettings({
+  comparison = defaultComparison,
+  judge,
+}: EvaluationPolicy): ComparisonSettings | undefined {
+  const { mode, similarity, ...settings } = comparison;
+  if (mode === "off") return undefined;
+  const hasSimilarity = similarity === "chrf";
+  return { ...settings, hasSimilarity, ...(judge && { judged: judge.sample }) };
 }
 
 /** A route's mirrors to one pool may differ by rule. Those with a policy are evaluated and come first. */

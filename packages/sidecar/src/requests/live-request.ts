@@ -7,6 +7,7 @@ import type {
   UnmirroredFor,
 } from "@umbra/shadow";
 import type { ComparedReading } from "../answers/answer-thread.ts";
+import type { DrawnPair } from "../answers/comparison-messages.ts";
 import type { Texts } from "../capture/captures.ts";
 import type { RequestAccount } from "../decision/request-account.ts";
 import type { MirrorGate } from "../mirror/mirror-gate.ts";
@@ -128,6 +129,11 @@ export class LiveRequest extends LiveLeg implements TabledRequest {
   /** What the answers of the primary and of the mirror's twin say, once both have ended. */
   comparisonOf(mirror: string): SampleComparison | undefined {
     return this.compared?.comparison.outcomeOf(mirror);
+  }
+
+  /** The pair's draw for a judge; undefined if it was not drawn, or was returned before. */
+  takeDrawn(mirror: string): DrawnPair | undefined {
+    return this.compared?.comparison.takeDrawn(mirror);
   }
 
   /** The mirror's controller when the request was picked. */

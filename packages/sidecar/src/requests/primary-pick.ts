@@ -4,6 +4,7 @@ import type { FlowQueue } from "@umbra/scheduler/flow";
 import type { ComparedReading } from "../answers/answer-thread.ts";
 import { comparedBody } from "../answers/compared-body.ts";
 import { unknownModel } from "../decision/refusals.ts";
+import { wantsNoJudge } from "../judge-model/no-judge.ts";
 import type { RequestView } from "../mirror/request-view.ts";
 import type { ServedPool } from "../pools/served-pool.ts";
 import type { GatewayStream } from "./gateway-stream.ts";
@@ -99,11 +100,14 @@ export class PrimaryPick extends Picking {
 
   #compare(
     body: Uint8Array,
-    { read }: ParsedRequest,
+    { read, headers }: ParsedRequest,
     { compared: mirrors, comparison: settings }: Mirroring,
   ): ComparedReading | undefined {
     if (settings === undefined) return undefined;
-    return this.options.compare({ body: comparedBody(body, read.fields), mirrors, settings });
+    const optsOut = settings.judged !== undefined && wantsNoJudge(headers);
+    return this.options.compare({
+      ...{ body: comparedBody(body, read.fields), mirrors, settings, optsOut },
+    });
   }
 
   #measured(

@@ -1,0 +1,78 @@
+import type { SampleAgreement } from "@umbra/shadow";
+import type { Answer } from "@umbra/shadow/compare";
+import {
+  answerInWords,
+  canBeDrawn,
+  conversationInWords,
+  drawForJudge,
+  type JudgedShares,
+} from "@umbra/shadow/judge-model";
+import type { DrawnPair } from "./comparison-messages.ts";
+
+/** Most characters of a conversation and of an answer that a judge may be shown. */
+const maxConversation = 32_768;
+const maxAnswer = 16_384;
+
+interface DrawOptions {
+  readonly key: string;
+  readonly optsOut: boolean | undefined;
+}
+
+interface DrawnAnswers {
+  readonly primary: () => Answer;
+  readonly other: () => Answer;
+  readonly stripsReasoning: boolean;
+  readonly takeRoom: () => boolean;
+}
+
+/**
+ * Draws the pairs of one request for a judge, all of its twins by the same number: a request is judged against the
+ * control too, if it is judged. Holds the end of the conversation only if the request can be drawn.
+ */
+export class PairDraw {
+  readonly #id: string;
+  readonly #shares: JudgedShares;
+  readonly #options: DrawOptions;
+  #conversation = "";
+
+  constructor(number: number, shares: JudgedShares, options: DrawOptions) {
+    this.#id = String(number);
+    this.#shares = shares;
+    this.#options = options;
+  }
+
+  /** Memory of the conversation, in bytes. */
+  get heldBytes(): number {
+    return 2 * this.#conversation.length;
+  }
+
+  /** `body`: as `JSON.parse` returned it. */
+  readRequest(body: unknown): void {
+    const { key, optsOut } = this.#options;
+    if (optsOut === true || !canBeDrawn(this.#id, this.#shares, key)) return;
+    const words = conversationInWords(body, maxConversation);
+    // A copy: a part of a string holds all of it.
+    this.#conversation = Buffer.from(words).toString();
+  }
+
+  /** Undefined if the pair is not drawn. */
+  drawn(
+    agreement: SampleAgreement,
+    { primary, other, stripsReasoning, takeRoom }: DrawnAnswers,
+  ): DrawnPair | undefined {
+    const { key, optsOut } = this.#options;
+    const draw = drawForJudge({ id: this.#id, agreement }, this.#shares, key);
+    if (draw?.isDrawn !== true) return undefined;
+    const { pi } = draw;
+    if (optsOut === true) return { pi, optsOut };
+    if (!takeRoom()) return { pi };
+    const words = (answer: Answer) =>
+      answerInWords(answer, { maxChars: maxAnswer, stripsReasoning });
+    const conversation = this.#conversation;
+    return { pi, texts: { conversation, primary: words(primary()), other: words(other()) } };
+  }
+
+  clear(): void {
+    this.#conversation = "";
+  }
+}

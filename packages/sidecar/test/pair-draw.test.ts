@@ -1,0 +1,79 @@
+import { describe, expect, test } from "@jest/globals";
+import type { AnswersRead } from "../src/answers/reader-messages.ts";
+import { type Comparing, comparing, numbers, stream } from "./compared-answers.ts";
+
+const judged = { ...numbers, judged: { near: 1, far: 1 } };
+const conversation = { messages: [{ role: "user", content: "A secret question." }] };
+const texts: readonly [string, string] = ["The primary says so.", "Something else entirely."];
+
+function pair(is: Comparing, begin: Parameters<Comparing["begin"]>, answers = texts) {
+  const comparison = is.begin(...begin);
+  is.answer(comparison, undefined, stream(answers[0]));
+  is.answer(comparison, "mirror-0", stream(answers[1]));
+  is.work();
+  return comparison;
+}
+
+const drawnIn = (messages: readonly AnswersRead[]) =>
+  messages.flatMap(({ compared = [] }) => compared.flatMap(({ drawn }) => drawn ?? []));
+
+describe("a pair that is drawn for a judge", () => {
+  test("leaves the thread with its texts, which are returned once", () => {
+    const is = comparing();
+    is.setJudgeRoom(1);
+    const comparison = pair(is, [conversation, 1, judged]);
+    expect(comparison.takeDrawn("mirror-0")).toEqual({
+      pi: 1,
+      texts: { conversation: "user: A secret question.", primary: texts[0], other: texts[1] },
+    });
+    expect(comparison.takeDrawn("mirror-0")).toBeUndefined();
+    expect(is.desk.comparedBytes).toBe(0);
+  });
+
+  test("is drawn without texts if no judge has room", () => {
+    const is = comparing();
+    is.setJudgeRoom(1);
+    pair(is, [conversation, 1, judged]);
+    expect(pair(is, [conversation, 1, judged]).takeDrawn("mirror-0")).toEqual({ pi: 1 });
+    expect(drawnIn(is.messages)).toHaveLength(2);
+  });
+
+  test("is drawn without texts if the client opts out", () => {
+    const is = comparing();
+    is.setJudgeRoom(8);
+    const comparison = pair(is, [conversation, 1, judged, { optsOut: true }]);
+    expect(comparison.takeDrawn("mirror-0")).toEqual({ pi: 1, optsOut: true });
+    expect(JSON.stringify(is.messages)).not.toMatch(/secret|primary says|entirely/);
+  });
+
+  test("is never one of equal answers, of a policy without a judge, or one that is not drawn", () => {
+    const is = comparing();
+    is.setJudgeRoom(8);
+    pair(is, [conversation, 1, judged], ["The same.", "The same."]);
+    pair(is, [conversation, 1, numbers]);
+    const rarely = { ...numbers, judged: { near: 1e-9, far: 1e-9 } };
+    for (let i = 0; i < 20; i++) pair(is, [conversation, 1, rarely]);
+    expect(drawnIn(is.messages)).toEqual([]);
+    expect(JSON.stringify(is.messages)).not.toMatch(/secret|primary says|entirely/);
+  });
+
+  test("does not keep its texts after the request is over", () => {
+    const is = comparing();
+    is.setJudgeRoom(8);
+    const comparison = pair(is, [conversation, 1, judged]);
+    comparison.close();
+    expect(comparison.takeDrawn("mirror-0")).toBeUndefined();
+  });
+
+  test("counts the conversation as held memory until it is compared", () => {
+    const is = comparing();
+    const long = { messages: [{ role: "user", content: "word ".repeat(20_000) }] };
+    const comparison = is.begin(long, 1, judged);
+    is.work();
+    expect(is.desk.comparedBytes).toBeGreaterThan(60_000);
+    expect(is.desk.comparedBytes).toBeLessThan(80_000);
+    comparison.close();
+    is.work();
+    expect(is.desk.comparedBytes).toBe(0);
+  });
+});
