@@ -158,9 +158,12 @@ export interface JudgePolicy {
 
 /** How the texts of answers are compared. Only numbers and names of them are kept. */
 export interface ComparisonPolicy {
-  /** `off`: no text is looked at. */
-  readonly mode: "off" | "numbers";
-  /** Bytes of text held of each answer until its pair is compared. */
+  /**
+   * `numbers`: the texts of a pair are held until both have ended, and compared. `sketch`: of each answer only hashes and
+   * numbers are kept, made as it streams. `off`: no text is looked at.
+   */
+  readonly mode: "off" | "sketch" | "numbers";
+  /** Bytes of text that are looked at of each answer. */
   readonly maxTextBytes: number;
   /** Bytes that all answers in the process may take together; newer requests are not compared. */
   readonly maxHeldBytes: number;

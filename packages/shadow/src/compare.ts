@@ -4,6 +4,11 @@ export { type AnswerAgreement, compareTexts, type TextAgreement } from "./compar
 export type { Answer } from "./compare/answer.ts";
 export type { AnswerCheck, CompareOptions } from "./compare/answer-check.ts";
 export { AnswerCollector, type AnswerCollectorOptions } from "./compare/answer-collector.ts";
+export {
+  type AnswerSketch,
+  AnswerSketcher,
+  type AnswerSketchOptions,
+} from "./compare/answer-sketch.ts";
 export { canonicalJson, isSameJson, sharedKeys } from "./compare/canonical-json.ts";
 export { type CommonPrefix, commonPrefix } from "./compare/common-prefix.ts";
 export {
@@ -19,6 +24,7 @@ export {
   type FilesComparison,
   type UnpairedCount,
 } from "./compare/compare-files.ts";
+export { compareSketches } from "./compare/compare-sketches.ts";
 export {
   type ComparedRequest,
   comparedFields,

@@ -4,7 +4,11 @@ import { type AnswerDesk, createAnswerDesk } from "../src/answers/answer-desk.ts
 import { RingWriter, recordKind } from "../src/answers/byte-ring.ts";
 import { comparedBody } from "../src/answers/compared-body.ts";
 import { ComparisonLink } from "../src/answers/comparison-link.ts";
-import { type ComparisonSettings, encoded } from "../src/answers/comparison-messages.ts";
+import {
+  type ComparedLeg,
+  type ComparisonSettings,
+  encoded,
+} from "../src/answers/comparison-messages.ts";
 import type { ComparisonRates } from "../src/answers/comparison-rates.ts";
 import { createInbox, judgeRoomWord, maxLegs } from "../src/answers/inbox.ts";
 import { type AnswersRead, formNumber } from "../src/answers/reader-messages.ts";
@@ -12,9 +16,12 @@ import type { AnswerComparison } from "../src/answers/request-comparison.ts";
 import { createWorkShare } from "../src/answers/work-share.ts";
 
 export const numbers: ComparisonSettings = {
+  mode: "numbers",
   ...{ maxTextBytes: 65_536, maxHeldBytes: 67_108_864, stripsReasoning: true },
   ...{ hasSimilarity: true, checksSchemas: true, refusalPhrases: [] },
 };
+
+export const sketch: ComparisonSettings = { ...numbers, mode: "sketch" };
 
 /** An event of a stream of chat completions. */
 export const event = (delta: object, more: object = {}): string =>
@@ -38,6 +45,8 @@ export interface Comparing {
   setJudgeRoom(pairs: number): void;
   /** Begins an answer: of the primary, or of a mirror's twin. Returns its number. */
   open(comparison: AnswerComparison, mirror: string | undefined): number;
+  /** Begins an answer that is not compared, as all are in mode `off`. */
+  openUncompared(mirror: string | undefined): number;
   write(leg: number, bytes: string | Uint8Array): void;
   end(leg: number): void;
   /** A whole answer. */
@@ -74,6 +83,15 @@ export function comparing(rates: ComparisonRates = everything): Comparing {
   const work = () => {
     while (desk.work());
   };
+  const openLeg = (mirror: string | undefined, compared: ComparedLeg | undefined) => {
+    const leg = ++lastLeg;
+    const writer = writers[mirror === undefined ? "primary" : "shadow"];
+    lanes.set(leg, writer);
+    const form = formNumber({ isStream: true, coding: "identity" });
+    const about = compared === undefined ? undefined : encoded(compared);
+    writer.write(leg, recordKind.open, form, about);
+    return leg;
+  };
   const is: Comparing = {
     ...{ desk, messages, work },
     setJudgeRoom: (pairs) =>
@@ -85,16 +103,8 @@ export function comparing(rates: ComparisonRates = everything): Comparing {
       const mirrors = Array.from({ length: twins }, (_, i) => `mirror-${i}`);
       return link.begin({ body: comparedBody(body, read.fields), mirrors, settings, ...more });
     },
-    open(comparison, mirror) {
-      const leg = ++lastLeg;
-      const writer = writers[mirror === undefined ? "primary" : "shadow"];
-      lanes.set(leg, writer);
-      const compared = comparison.legOf(mirror);
-      const form = formNumber({ isStream: true, coding: "identity" });
-      const about = compared === undefined ? undefined : encoded(compared);
-      writer.write(leg, recordKind.open, form, about);
-      return leg;
-    },
+    open: (comparison, mirror) => openLeg(mirror, comparison.legOf(mirror)),
+    openUncompared: (mirror) => openLeg(mirror, undefined),
     write(leg, bytes) {
       const all = Buffer.from(bytes);
       for (let at = 0; at < all.length; at += 8_192) {

@@ -70,9 +70,14 @@ describe("answers to a mirror's twins", () => {
   test("are compared, unless the policy states something else", () => {
     const [gated] = registryOf(evaluated(undefined)).of("m0");
     expect(gated?.comparison).toEqual({
-      ...{ maxTextBytes: 65_536, maxHeldBytes: 67_108_864, stripsReasoning: true },
+      ...{ mode: "numbers", maxTextBytes: 65_536, maxHeldBytes: 67_108_864, stripsReasoning: true },
       ...{ hasSimilarity: true, checksSchemas: true, refusalPhrases: [] },
     });
+  });
+
+  test("are sketched with mode `sketch`", () => {
+    const [gated] = registryOf(evaluated({ ...defaultComparison, mode: "sketch" })).of("m0");
+    expect(gated?.comparison).toMatchObject({ mode: "sketch", maxTextBytes: 65_536 });
   });
 
   test("are not looked at with mode `off`", () => {

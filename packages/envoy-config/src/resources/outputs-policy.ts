@@ -28,7 +28,7 @@ const maxPhrases = 64;
 function readComparison(from: Reader): ComparisonPolicy {
   const standard = defaultComparison;
   return {
-    mode: from.oneOf("mode", ["off", "numbers"]) ?? standard.mode,
+    mode: from.oneOf("mode", ["off", "sketch", "numbers"]) ?? standard.mode,
     maxTextBytes: from.integer("maxTextBytes", 1_024, mebibyte) ?? standard.maxTextBytes,
     maxHeldBytes: from.integer("maxHeldBytes", mebibyte, 1_024 * mebibyte) ?? standard.maxHeldBytes,
     stripsReasoning: from.boolean("stripReasoning") ?? standard.stripsReasoning,

@@ -110,9 +110,10 @@ function flag(isSet: boolean): 0 | 1 {
 }
 
 /** The rest of a cut answer may make it valid. */
-const uncheckedJson = { json: null, schema: null } as const;
+export const uncheckedJson = { json: null, schema: null } as const;
 
-function checkJson(
+/** Checks a normalized text against what the request asks for. */
+export function checkJson(
   text: string,
   { shape, schema }: ComparedRequest,
 ): Pick<AnswerCheck, "json" | "schema"> {
@@ -125,8 +126,11 @@ function checkJson(
 /** Checks of schemas take work. Calls beyond these are looked at by name only. */
 const maxCheckedCalls = 64;
 
-/** A bad call is bad whatever follows; whether calls that are not looked at are bad is not known. */
-function checkTools(
+/**
+ * Checks the calls of an answer against the tools that the request offers. A bad call is bad whatever follows; whether
+ * calls that are not looked at are bad is not known.
+ */
+export function checkTools(
   { toolCalls = [], isCut = false }: Answer,
   { tools }: ComparedRequest,
 ): 0 | 1 | null {

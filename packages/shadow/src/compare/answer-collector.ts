@@ -1,6 +1,6 @@
-import { createHash, type Hash } from "node:crypto";
 import type { Answer } from "./answer.ts";
 import { maxToolCalls } from "./answer-check.ts";
+import { AnswerRoom, textPart } from "./answer-room.ts";
 import type { Json } from "./canonical-json.ts";
 import { HeldText } from "./held-text.ts";
 import type { TokenLogprob } from "./log-probabilities.ts";
@@ -19,16 +19,12 @@ const entryBytes = 64;
 /** Most memory of log probabilities, in bytes: twice what usual tokens take. */
 const maxTokenBytes = 1_048_576;
 const maxFinishLength = 32;
-const hashedLength = 4_096;
-
-/** Of the text; the parts of tool calls have their index, from 0 on. */
-const textPart = -1;
 
 /** Collects one answer as its events arrive. Its memory is bounded, whatever the answer is. */
 export class AnswerCollector implements AnswerParts {
   readonly #text = new HeldText();
   readonly #calls = new Map<number, Call>();
-  #room: number;
+  readonly #room: AnswerRoom;
   #heldCallBytes = 0;
   #tokens: TokenLogprob[] = [];
   #tokenBytes = 0;
@@ -36,19 +32,11 @@ export class AnswerCollector implements AnswerParts {
   #areTokensCut = false;
   #hasRefusal = false;
   #finishReason: string | undefined = undefined;
-  /** Of what is not kept; undefined as long as all is kept. */
-  #rest: Hash | undefined = undefined;
-  /** The end of it, which is hashed in longer pieces: hashing each takes as long as reading it. */
-  #unhashed = "";
-  /** The part of which the last piece was. */
-  #lastPart = textPart;
-  /** First half of a character of that part, whose second half is in the next piece. */
-  #half = "";
   #isCleared = false;
   hasMedia = false;
 
   constructor({ maxTextBytes }: AnswerCollectorOptions) {
-    this.#room = maxTextBytes;
+    this.#room = new AnswerRoom(maxTextBytes);
   }
 
   /** Adds an event of a stream, or a whole answer, as `JSON.parse` returned it. Does nothing after `clear`. */
@@ -64,15 +52,14 @@ export class AnswerCollector implements AnswerParts {
   /** The answer so far. */
   answer(): Answer {
     const calls = [...this.#calls.values()];
+    const { rest } = this.#room;
     return {
       text: this.#text.text(),
       toolCalls: calls.map(({ name, args }) => ({ name: name.text(), arguments: args.text() })),
       hasRefusal: this.#hasRefusal,
       ...(this.#finishReason === undefined ? {} : { finishReason: this.#finishReason }),
       ...(this.#tokens.length === 0 ? {} : { logprobs: this.#tokens }),
-      ...(this.#rest === undefined
-        ? {}
-        : { isCut: true, rest: this.#rest.copy().update(this.#unhashed).digest("hex") }),
+      ...(rest === undefined ? {} : { isCut: true, rest }),
     };
   }
 
@@ -86,8 +73,7 @@ export class AnswerCollector implements AnswerParts {
     }
     this.#calls.clear();
     this.#tokens = [];
-    this.#rest = undefined;
-    [this.#unhashed, this.#half] = ["", ""];
+    this.#room.clear();
     [this.#heldCallBytes, this.#tokenBytes] = [0, 0];
   }
 
@@ -137,43 +123,16 @@ export class AnswerCollector implements AnswerParts {
 
   /** Undefined for a call that is not kept. */
   #newCall(index: number): Call | undefined {
-    if (this.#calls.size >= maxToolCalls || this.#rest !== undefined) return undefined;
+    if (this.#calls.size >= maxToolCalls || this.#room.isFull) return undefined;
     const call = { name: new HeldText(), args: new HeldText() };
     this.#calls.set(index, call);
     this.#heldCallBytes += entryBytes;
     return call;
   }
 
-  /** Pieces may end anywhere: the same answer is cut at the same place, and has the same rest. */
   #keep(text: HeldText | undefined, part: number, piece: string): void {
-    if (part !== this.#lastPart) {
-      [this.#lastPart, this.#half] = [part, ""];
-      if (this.#rest !== undefined) this.#addToRest(`\0${part}\0`);
-    }
-    const whole = this.#wholeCharacters(piece);
-    if (this.#rest !== undefined || text === undefined) {
-      this.#addToRest(whole);
-      return;
-    }
-    const { used, rest } = text.add(whole, this.#room);
-    this.#room -= used;
-    if (rest !== "") this.#addToRest(rest);
-  }
-
-  #wholeCharacters(piece: string): string {
-    const joined = this.#half === "" ? piece : this.#half + piece;
-    const last = joined.charCodeAt(joined.length - 1);
-    const isHalf = last >= 0xd800 && last < 0xdc00;
-    this.#half = isHalf ? joined.slice(-1) : "";
-    return isHalf ? joined.slice(0, -1) : joined;
-  }
-
-  #addToRest(piece: string): void {
-    this.#rest ??= createHash("sha256").update(`\0${this.#lastPart}\0`);
-    this.#unhashed += piece;
-    if (this.#unhashed.length < hashedLength) return;
-    this.#rest.update(this.#unhashed);
-    this.#unhashed = "";
+    if (text === undefined) this.#room.leave(part, piece);
+    else text.add(this.#room.take(part, piece));
   }
 }
 

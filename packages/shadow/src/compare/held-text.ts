@@ -13,16 +13,10 @@ export class HeldText {
     return this.#bytes.length;
   }
 
-  /**
-   * Adds as many characters of a piece as fit into `room` bytes. Returns the bytes that are used, and what does not fit.
-   */
-  add(piece: string, room: number): { readonly used: number; readonly rest: string } {
-    const needed = Math.min(room, Buffer.byteLength(piece));
-    this.#reserve(needed);
-    const free = this.#bytes.subarray(this.#length, this.#length + needed);
-    const { read, written } = encoder.encodeInto(piece, free);
-    this.#length += written;
-    return { used: written, rest: piece.slice(read) };
+  /** Adds a piece at the end. */
+  add(piece: string): void {
+    this.#reserve(Buffer.byteLength(piece));
+    this.#length += encoder.encodeInto(piece, this.#bytes.subarray(this.#length)).written;
   }
 
   text(): string {

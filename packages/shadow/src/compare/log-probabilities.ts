@@ -55,8 +55,15 @@ function logprobIn({ top }: TokenLogprob, token: string): number | undefined {
 
 /** Perplexity of an answer by its own model: exp(-mean log probability). Null without tokens. */
 export function perplexityOf(tokens: readonly TokenLogprob[]): number | null {
-  if (tokens.length === 0) return null;
-  const sum = tokens.reduce((total, { logprob }) => total + logprob, 0);
-  const perplexity = Math.exp(-sum / tokens.length);
-  return Number.isFinite(perplexity) ? perplexity : null;
+  return perplexity(
+    tokens.length,
+    tokens.reduce((total, { logprob }) => total + logprob, 0),
+  );
+}
+
+/** Perplexity by the sum of the log probabilities of all tokens. */
+export function perplexity(tokens: number, sum: number): number | null {
+  if (tokens === 0) return null;
+  const value = Math.exp(-sum / tokens);
+  return Number.isFinite(value) ? value : null;
 }

@@ -25,7 +25,7 @@ const phrases = [
 ] as const;
 
 /** Code points of an answer in which a phrase is looked for. */
-const headChars = 200;
+export const refusalChars = 200;
 
 /** What tells whether an answer is a refusal. */
 export interface RefusalSigns {
@@ -51,7 +51,7 @@ export function isRefusal({
 }: RefusalSigns): boolean {
   if (hasRefusal === true) return true;
   if (finishReason === "content_filter" || finishReason === "refusal") return true;
-  const head = folded(headOf(text, headChars));
+  const head = folded(headOf(text, refusalChars));
   return [...phrases, ...more.map(folded)].some((phrase) => phrase !== "" && head.includes(phrase));
 }
 

@@ -7,7 +7,8 @@ export interface EndLoop {
   readonly span: number;
 }
 
-const tailChars = 512;
+/** Code points at the end of a text in which a loop is looked for. */
+export const tailChars = 512;
 const maxPeriod = 128;
 const minSpan = 120;
 const minRepeats = 4;
@@ -18,7 +19,11 @@ const minRepeats = 4;
  */
 export function endLoop(text: string): EndLoop | undefined {
   // A code point has at most two units.
-  const points = codePointsOf(text.slice(-2 * tailChars)).slice(-tailChars);
+  return endLoopOf(codePointsOf(text.slice(-2 * tailChars)).slice(-tailChars));
+}
+
+/** The same, of the last code points of a text, at most 512. */
+export function endLoopOf(points: Uint32Array): EndLoop | undefined {
   const last = points.length - 1;
   for (let period = 1; period <= Math.min(maxPeriod, Math.floor(points.length / 2)); period++) {
     let span = period;
@@ -31,6 +36,29 @@ export function endLoop(text: string): EndLoop | undefined {
 /** Characters that are a word each, since their scripts put no space between words. */
 const single = "\\p{sc=Han}\\p{sc=Hiragana}\\p{sc=Katakana}\\p{sc=Thai}";
 const wordPattern = new RegExp(`[${single}]|(?:(?![${single}])[\\p{L}\\p{M}\\p{N}])+`, "gu");
+
+/** Of characters outside ASCII, since testing one is slow: 0 for unknown, else an index of `wordKinds` plus 1. */
+const knownKinds = new Uint8Array(0x10000);
+const wordKinds = ["none", "part", "whole"] as const;
+const partPattern = /^[\p{L}\p{M}\p{N}]$/u;
+const singlePattern = new RegExp(`^[${single}]$`, "u");
+
+/** Whether a code point is a part of a word, a whole word, or neither. */
+export function wordKindOf(point: number): (typeof wordKinds)[number] {
+  if (point < 128) return isAsciiPart(point) ? "part" : "none";
+  const known = knownKinds[point] ?? 0;
+  if (known > 0) return wordKinds[known - 1] ?? "none";
+  const character = String.fromCodePoint(point);
+  const isWhole = singlePattern.test(character);
+  const kind = isWhole ? "whole" : partPattern.test(character) ? "part" : "none";
+  if (point < knownKinds.length) knownKinds[point] = 1 + wordKinds.indexOf(kind);
+  return kind;
+}
+
+function isAsciiPart(point: number): boolean {
+  const lower = point | 32;
+  return (point >= 48 && point <= 57) || (lower >= 97 && lower <= 122);
+}
 
 /** Words of a normalized text in lower case: runs of letters, marks and digits. */
 export function wordsOf(text: string): readonly string[] {
@@ -66,6 +94,10 @@ const maxRepeatedShare = 0.5;
 
 /** True if a normalized text loops: its end repeats, or over half of its runs of four words do. */
 export function isLoop(text: string, words: readonly string[] = wordsOf(text)): boolean {
-  if (endLoop(text) !== undefined) return true;
-  return words.length >= minWords && repeatedShare(words) > maxRepeatedShare;
+  return endLoop(text) !== undefined || isRepeating(words.length, repeatedShare(words));
+}
+
+/** True if over half of the runs of four words were there before, in a text that is long enough. */
+export function isRepeating(words: number, share: number): boolean {
+  return words >= minWords && share > maxRepeatedShare;
 }

@@ -28,19 +28,32 @@ const minKana = 0.05;
  * letters.
  */
 export function scriptOf(text: string): Script | null {
-  const counts = new Map<Script, number>();
-  /** Of letters outside ASCII, since looking one up is slow. */
-  const known = new Map<number, Script | undefined>();
-  let letters = 0;
+  const letters = new ScriptLetters();
   for (let i = 0; i < text.length; ) {
     const point = text.codePointAt(i) ?? 0;
     i += point > 0xffff ? 2 : 1;
-    const script = letterScript(point, known);
-    if (script === undefined) continue;
-    letters++;
-    counts.set(script, (counts.get(script) ?? 0) + 1);
+    letters.add(point);
   }
-  return letters < minLetters ? null : dominant(counts, letters);
+  return letters.script();
+}
+
+/** Counts the letters of a text by their script. */
+export class ScriptLetters {
+  readonly #counts = new Map<Script, number>();
+  #letters = 0;
+
+  /** Adds a code point of the text. */
+  add(point: number): void {
+    const script = letterScript(point);
+    if (script === undefined) return;
+    this.#letters++;
+    this.#counts.set(script, (this.#counts.get(script) ?? 0) + 1);
+  }
+
+  /** Script of the letters so far, as of `scriptOf`. */
+  script(): Script | null {
+    return this.#letters < minLetters ? null : dominant(new Map(this.#counts), this.#letters);
+  }
 }
 
 function dominant(counts: Map<Script, number>, letters: number): Script {
@@ -73,14 +86,20 @@ const patterns: readonly (readonly [RegExp, Script])[] = [
   [/^[\p{sc=Hiragana}\p{sc=Katakana}]/u, "Japanese"],
 ];
 
+/** Scripts of letters outside ASCII, since looking one up is slow. */
+const knownScripts = new Map<number, Script | undefined>();
+/** More than the letters of the scripts in use; so that a text of all characters there are can't fill the memory. */
+const maxKnown = 32_768;
+
 /** Undefined for what is not a letter. */
-function letterScript(point: number, known: Map<number, Script | undefined>): Script | undefined {
+function letterScript(point: number): Script | undefined {
   if (point < 128) return isAsciiLetter(point) ? "Latin" : undefined;
-  if (known.has(point)) return known.get(point);
+  const known = knownScripts.get(point);
+  if (known !== undefined || knownScripts.has(point)) return known;
   const character = String.fromCodePoint(point);
   const script = /^\p{L}/u.test(character)
     ? (patterns.find(([pattern]) => pattern.test(character))?.[1] ?? "Other")
     : undefined;
-  known.set(point, script);
+  if (knownScripts.size < maxKnown) knownScripts.set(point, script);
   return script;
 }

@@ -54,13 +54,17 @@ export function compareToolCalls(
 function callsByName(calls: readonly ToolCall[]): Map<string, Map<string, number>> {
   const byName = new Map<string, Map<string, number>>();
   for (const { name, arguments: text } of calls) {
-    const json = argumentsOf(text);
-    // Text that is no JSON is never equal to the canonical form of JSON.
-    const args = (json === undefined ? undefined : canonicalJson(json)) ?? text;
+    const args = comparedArguments(text);
     const counts = byName.get(name) ?? new Map<string, number>();
     byName.set(name, counts.set(args, (counts.get(args) ?? 0) + 1));
   }
   return byName;
+}
+
+/** The form in which arguments are compared. Text that is no JSON is never equal to the canonical form of JSON. */
+export function comparedArguments(text: string): string {
+  const json = argumentsOf(text);
+  return (json === undefined ? undefined : canonicalJson(json)) ?? text;
 }
 
 function argumentsOf(text: string): Json {

@@ -6,7 +6,9 @@ export const maxSettings = 64;
 
 /** How answers are compared. Sent to the reading thread with the first request that has them. */
 export interface ComparisonSettings {
-  /** Bytes of text that are kept of each answer. */
+  /** `numbers`: by their texts; `sketch`: by sketches that are made as they stream, and have no text. */
+  readonly mode: "numbers" | "sketch";
+  /** Bytes of text that are looked at of each answer. */
   readonly maxTextBytes: number;
   /** Bytes that all answers together may take. */
   readonly maxHeldBytes: number;

@@ -223,7 +223,7 @@ function comparisonSettings({
   const { mode, similarity, ...settings } = comparison;
   if (mode === "off") return undefined;
   const hasSimilarity = similarity === "chrf";
-  return { ...settings, hasSimilarity, ...(judge && { judged: judge.sample }) };
+  return { ...settings, mode, hasSimilarity, ...(judge && { judged: judge.sample }) };
 }
 
 /** A route's mirrors to one pool may differ by rule. Those with a policy are evaluated and come first. */
