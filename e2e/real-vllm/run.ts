@@ -1,5 +1,7 @@
 // Runs Umbra in front of real vLLM servers that run already, and prints what was tried and seen.
 // npm run test:real-vllm -- --primary HOST:PORT,… --shadow HOST:PORT,… --model NAME [--adapters A,B] [--key-file FILE] [--long-seconds 70]
+// With --control HOST:PORT,… (the primary's model) and --other HOST:PORT,… (another model of the same name), what they say
+// is judged; with --only-outputs, nothing else is tried.
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { freePorts } from "../harness/ports.ts";
@@ -15,6 +17,7 @@ import {
   type Setting,
   twinsArePaired,
 } from "./checks.ts";
+import { answersAreJudged } from "./outputs.ts";
 
 const { values } = parseArgs({
   options: {
@@ -25,12 +28,19 @@ const { values } = parseArgs({
     "key-file": { type: "string" },
     "long-seconds": { type: "string", default: "70" },
     requests: { type: "string", default: "120" },
+    control: { type: "string" },
+    other: { type: "string" },
+    "only-outputs": { type: "boolean", default: false },
   },
 });
-const { primary, shadow, model, adapters } = values;
+const { primary, shadow, control, other, model, adapters } = values;
 if (primary === undefined || model === undefined) {
   process.stderr.write("test:real-vllm needs --primary HOST:PORT[,HOST:PORT…] and --model NAME\n");
   process.exit(2);
+}
+if (values["only-outputs"]) {
+  if (!(await tryOutputs(primary, model))) process.exit(1);
+  process.exit(0);
 }
 const keyFile = values["key-file"];
 const key = keyFile === undefined ? undefined : readFileSync(keyFile, "utf8").trim();
@@ -58,7 +68,7 @@ try {
   const add = async (check: Promise<Check>) => {
     const done = await check;
     checks.push(done);
-    process.stdout.write(`${done.isOk ? "ok    " : "FAILED"} ${done.name}: ${done.seen}\n`);
+    print(done);
   };
   await add(answersAreEqual(setting));
   await add(adaptersAreServed(setting, Number(values.requests)));
@@ -66,12 +76,28 @@ try {
   await add(longAnswerEnds(setting));
   await add(endpointsAreRead(setting));
   if (shadow !== undefined) await add(twinsArePaired(setting, 30_000));
-  process.exitCode = checks.every(({ isOk }) => isOk) ? 0 : 1;
+  const isJudged = other === undefined || (await tryOutputs(primary, model));
+  process.exitCode = isJudged && checks.every(({ isOk }) => isOk) ? 0 : 1;
 } catch (cause) {
   process.stderr.write(`${String(cause)}\n${umbra.output().slice(-4_000)}\n`);
   process.exitCode = 1;
 } finally {
   await umbra.stop();
+}
+
+function print({ name, isOk, seen }: Check): void {
+  process.stdout.write(`${isOk ? "ok    " : "FAILED"} ${name}: ${seen}\n`);
+}
+
+/** Returns whether all went well. */
+async function tryOutputs(primary: string, model: string): Promise<boolean> {
+  if (shadow === undefined || control === undefined || other === undefined) {
+    throw new Error("judging answers needs --shadow, --control and --other");
+  }
+  const pools = { primary, same: shadow, control, other };
+  const checks = await answersAreJudged({ pools, model, count: Number(values.requests) });
+  for (const check of checks) print(check);
+  return checks.every(({ isOk }) => isOk);
 }
 
 async function isReady(): Promise<boolean> {
