@@ -165,7 +165,10 @@ export interface ComparisonPolicy {
   readonly mode: "off" | "sketch" | "numbers";
   /** Bytes of text that are looked at of each answer. */
   readonly maxTextBytes: number;
-  /** Bytes that all answers in the process may take together; newer requests are not compared. */
+  /**
+   * Bytes that the held texts of this policy's requests may take; beyond it, newer ones are not compared. Those of all
+   * policies together take at most the largest of their limits.
+   */
   readonly maxHeldBytes: number;
   /** Whether a leading `<think>…</think>` is removed first. */
   readonly stripsReasoning: boolean;

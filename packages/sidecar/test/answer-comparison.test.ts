@@ -1,5 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { testSize } from "../../../testing/test-size.ts";
+import { recordKind } from "../src/answers/byte-ring.ts";
+import { ComparisonLink } from "../src/answers/comparison-link.ts";
 import { createComparisonRates } from "../src/answers/comparison-rates.ts";
 import { compared, comparing, event, numbers, stream } from "./compared-answers.ts";
 
@@ -150,6 +152,84 @@ describe("memory of answers", () => {
     expect(whys[0]).toBeNull();
     expect(whys.at(-1)).toBe("memory");
     expect(is.desk.comparedBytes).toBe(0);
+  });
+});
+
+describe("memory of several policies", () => {
+  const [small, large] = [
+    { ...numbers, maxHeldBytes: 150_000 },
+    { ...numbers, maxHeldBytes: 1_000_000 },
+  ];
+
+  test("is bounded for each: one that holds too much takes nothing from another", () => {
+    const is = comparing();
+    const of = (settings: typeof numbers) =>
+      Array.from({ length: 5 }, () => is.begin({}, 1, settings));
+    const [larges, smalls] = [of(large), of(small)];
+    const legs = [...larges, ...smalls].map((each) => is.open(each, undefined));
+    for (const leg of legs) is.write(leg, stream("word ".repeat(10_000)));
+    for (const leg of legs) is.end(leg);
+    for (const each of [...larges, ...smalls]) is.answer(each, "mirror-0", stream("word"));
+    is.work();
+    const whys = (all: typeof larges) =>
+      all.map((each) => each.outcomeOf("mirror-0")?.agreement.why);
+    expect(whys(larges)).toEqual([null, null, null, null, null]);
+    expect(whys(smalls)).toEqual([null, null, "memory", "memory", "memory"]);
+  });
+
+  test("is in all at most the largest limit", () => {
+    const is = comparing();
+    const all = Array.from({ length: 30 }, () => is.begin({}, 1, { ...large }));
+    for (const leg of all.map((each) => is.open(each, undefined))) {
+      is.write(leg, stream("word ".repeat(10_000)));
+      expect(is.desk.comparedBytes).toBeLessThanOrEqual(1_000_000);
+    }
+    expect(is.desk.comparedBytes).toBeGreaterThan(500_000);
+  });
+});
+
+describe("texts of a comparison whose end is never told", () => {
+  test("are dropped after some minutes, with no other request", () => {
+    let nowMs = 0;
+    const is = comparing(undefined, () => nowMs);
+    is.answer(is.begin(), undefined, stream("a text"));
+    is.work();
+    expect(is.desk.comparedBytes).toBeGreaterThan(0);
+    nowMs = 11 * 60_000;
+    is.work();
+    expect(is.desk.comparedBytes).toBeGreaterThan(0);
+    nowMs = 12 * 60_000;
+    is.work();
+    expect(is.desk.comparedBytes).toBe(0);
+    expect(is.desk.comparisons).toBe(0);
+  });
+
+  test("are dropped as soon as there is room to tell it again", () => {
+    const written: (readonly [number: number, kind: number])[] = [];
+    let hasRoom = true;
+    const link = new ComparisonLink((number, kind) => {
+      if (hasRoom) written.push([number, kind]);
+      return hasRoom;
+    });
+    const body = { json: Buffer.from("{}"), ruleBytes: 0 };
+    const comparison = link.begin({ body, mirrors: ["mirror-0"], settings: numbers });
+    hasRoom = false;
+    comparison.close();
+    link.sweep();
+    hasRoom = true;
+    link.sweep();
+    link.sweep();
+    expect(written.filter(([, kind]) => kind === recordKind.drop)).toEqual([[1, recordKind.drop]]);
+  });
+});
+
+describe("a comparison whose thread has ended", () => {
+  test("says that there was no time, not that an encoding is unknown", () => {
+    const link = new ComparisonLink(() => true);
+    const body = { json: Buffer.from("{}"), ruleBytes: 0 };
+    const comparison = link.begin({ body, mirrors: ["mirror-0"], settings: numbers });
+    link.lose();
+    expect(comparison.outcomeOf("mirror-0")?.agreement.why).toBe("time");
   });
 });
 

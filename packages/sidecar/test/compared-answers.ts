@@ -60,11 +60,14 @@ const everything: ComparisonRates = {
 };
 
 /** The two sides of the link with the reading thread, in one thread. */
-export function comparing(rates: ComparisonRates = everything): Comparing {
+export function comparing(
+  rates: ComparisonRates = everything,
+  now: () => number = () => performance.now(),
+): Comparing {
   const inbox = createInbox();
   const messages: AnswersRead[] = [];
   const desk = createAnswerDesk({
-    ...{ inbox, rates, shadowShare: createWorkShare(1, 1e9), now: () => performance.now() },
+    ...{ inbox, rates, shadowShare: createWorkShare(1, 1e9), now },
     onRead(read) {
       messages.push(read);
       link.take(read.compared ?? []);

@@ -107,6 +107,7 @@ class Desk implements AnswerDesk {
   }
 
   work(): boolean {
+    this.#comparisons.dropOld();
     let hasWorked = this.#read("primary");
     if (!this.#rings.shadow.isEmpty) hasWorked = this.#readShadow() || hasWorked;
     if (this.#ended.length > 0 || this.#givenUp.length > 0) this.#tell();

@@ -92,6 +92,7 @@ export class AnswerLink {
 
   /** Gives up late results and ends a hanging thread. Call this every second. */
   sweep(): void {
+    this.comparisons.sweep();
     if (this.#feeds.size === 0) return;
     const beforeMs = performance.now() - this.#options.resultMs;
     for (const feed of this.#feeds.values()) {
@@ -109,6 +110,7 @@ export class AnswerLink {
   /** The thread ended: gives up all its answers. */
   lose(): void {
     this.isOpen = false;
+    this.comparisons.lose();
     for (const feed of this.#feeds.values()) this.#giveUp(feed);
     this.#feeds.clear();
     this.#onSettled?.();

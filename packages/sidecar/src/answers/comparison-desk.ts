@@ -65,7 +65,6 @@ export class ComparisonDesk {
   begin(number: number, begun: BegunComparison): void {
     const { twins, settings: which, ruleBytes, optsOut } = begun;
     const settings = this.#settings.get(which);
-    this.#dropOld();
     if (settings === undefined || this.#comparisons.size >= maxComparisons) return;
     const rates = this.#options.rates.of(number);
     const hasSimilarity = settings.hasSimilarity && rates.hasSimilarity;
@@ -125,7 +124,8 @@ export class ComparisonDesk {
     this.#held.remove(comparison);
   }
 
-  #dropOld(): void {
+  /** Removes comparisons whose end was never told. Call this at least each minute while there are comparisons. */
+  dropOld(): void {
     const beforeMs = this.#options.now() - maxAgeMs;
     for (const [number, { begunMs }] of this.#comparisons) {
       if (begunMs >= beforeMs) return;
@@ -133,11 +133,12 @@ export class ComparisonDesk {
     }
   }
 
-  /** If too much is held, the newest comparisons are given up: those that are nearly done stay. */
+  /** Beyond what is allowed, the newest comparisons with these settings are given up: those that are nearly done stay. */
   #grew(comparison: HeldComparison): void {
+    const { settings } = comparison;
     this.#held.update(comparison);
-    while (this.#held.bytes > comparison.settings.maxHeldBytes) {
-      if (!this.#held.skipNewest()) return;
+    while (this.#held.isOver(settings)) {
+      if (!this.#held.skipNewest(settings)) return;
     }
   }
 

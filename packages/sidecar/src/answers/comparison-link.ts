@@ -27,12 +27,17 @@ export interface RequestToCompare {
   readonly optsOut?: boolean;
 }
 
+/** More than the thread compares at once. */
+const maxUndropped = 16_384;
+
 /** Begins comparisons in the reading thread, and takes their results. */
 export class ComparisonLink {
   readonly #write: WriteRecord;
   /** Those that are not over. Each has an entry of the table of live requests, which is bounded. */
   readonly #running = new Map<number, RequestComparison>();
   readonly #settings = new WeakMap<ComparisonSettings, number>();
+  /** Those that are over, and that the thread could not be told to drop. */
+  readonly #undropped = new Set<number>();
   #lastSettings = 0;
   #lastNumber = 0;
 
@@ -57,7 +62,7 @@ export class ComparisonLink {
     });
     if (!this.#write(number, recordKind.compare, 0, begun)) return notCompared(mirrors, "time");
     if (!this.#writeBody(number, body.json)) {
-      this.#write(number, recordKind.drop, 0);
+      this.#tellDrop(number);
       return notCompared(mirrors, "time");
     }
     const comparison = new RequestComparison(number, mirrors, (each) => this.#drop(each));
@@ -72,6 +77,21 @@ export class ComparisonLink {
     }
   }
 
+  /** Tells the thread again what it must drop. Call this every second. */
+  sweep(): void {
+    for (const number of this.#undropped) {
+      if (!this.#write(number, recordKind.drop, 0)) return;
+      this.#undropped.delete(number);
+    }
+  }
+
+  /** The thread ended: what it compared has no results. */
+  lose(): void {
+    for (const comparison of this.#running.values()) comparison.lose();
+    this.#running.clear();
+    this.#undropped.clear();
+  }
+
   #writeBody(number: number, json: Uint8Array): boolean {
     for (let at = 0; at < json.length; at += maxRecordBytes) {
       const piece = json.subarray(at, at + maxRecordBytes);
@@ -81,9 +101,14 @@ export class ComparisonLink {
     return true;
   }
 
-  /** The thread removes it after some minutes if there is no room for the record. */
   #drop(number: number): void {
-    if (this.#running.delete(number)) this.#write(number, recordKind.drop, 0);
+    if (this.#running.delete(number)) this.#tellDrop(number);
+  }
+
+  /** The thread removes it after some minutes in any case. */
+  #tellDrop(number: number): void {
+    if (this.#write(number, recordKind.drop, 0)) return;
+    if (this.#undropped.size < maxUndropped) this.#undropped.add(number);
   }
 
   /** Sends settings with the first request that has them, and again if the thread has dropped them for newer ones. */

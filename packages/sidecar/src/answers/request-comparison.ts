@@ -26,6 +26,7 @@ export class RequestComparison implements AnswerComparison {
   readonly #drawn = new Map<number, DrawnPair>();
   /** Twins whose answers are read, and the primary as -1. */
   readonly #read = new Set<number>();
+  #isLost = false;
 
   constructor(number: number, mirrors: readonly string[], drop: (number: number) => void) {
     this.#number = number;
@@ -61,7 +62,12 @@ export class RequestComparison implements AnswerComparison {
     const twin = this.mirrors.indexOf(mirror);
     if (twin < 0) return undefined;
     const isRead = this.#read.has(-1) && this.#read.has(twin);
-    return this.#results.get(twin) ?? (isRead ? late : undecoded);
+    return this.#results.get(twin) ?? (isRead || this.#isLost ? late : undecoded);
+  }
+
+  /** No more results come: the thread has ended. */
+  lose(): void {
+    this.#isLost = true;
   }
 
   close(): void {

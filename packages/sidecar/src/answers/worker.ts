@@ -9,6 +9,9 @@ if (port === null) throw new Error("this file is a worker's");
 /** Nothing waits for the results, so that one wake-up reads many chunks. */
 const napMs = 5;
 
+/** While comparisons are held, old ones are looked for this often. */
+const lookMs = 30_000;
+
 /** A piece of a compressed answer takes long. It counts in full, up to the length of a machine stall. */
 const shadowShare = createWorkShare(0.25, 100, 2_000);
 
@@ -36,7 +39,8 @@ while (become(inboxState.awake)) {
   if (desk.work()) continue;
   if (!become(desk.isWaiting ? inboxState.napping : inboxState.asleep)) break;
   // Records written since the last turn are either seen here or changed the state, because the writer checks it after each record.
-  if (!desk.isWaiting) Atomics.wait(control, stateWord, inboxState.asleep);
+  const asleepMs = desk.comparisons > 0 ? lookMs : Number.POSITIVE_INFINITY;
+  if (!desk.isWaiting) Atomics.wait(control, stateWord, inboxState.asleep, asleepMs);
   else Atomics.wait(control, stateWord, inboxState.napping, napMs);
 }
 port.close();
