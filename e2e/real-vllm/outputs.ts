@@ -30,7 +30,7 @@ const subjects = ["the weather", "orders", "a lazy dog", "euros", "users", "a ta
 
 /** Every second one is greedy, so that a model says the same again. Every third answer is not streamed. */
 function body(model: string, index: number): string {
-  const content = `${index}: what can you say about ${subjects[index % subjects.length]}?`;
+  const content = `${index}: what do you know about ${subjects[index % subjects.length]}?`;
   return JSON.stringify({
     model,
     ...{ max_completion_tokens: 24, stream: index % 3 !== 0 },

@@ -188,7 +188,7 @@ describe("memory of several policies", () => {
   });
 });
 
-describe("texts of a comparison whose end is never told", () => {
+describe("texts of a comparison whose end is never reported", () => {
   test("are dropped after some minutes, with no other request", () => {
     let nowMs = 0;
     const is = comparing(undefined, () => nowMs);

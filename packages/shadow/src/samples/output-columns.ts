@@ -111,10 +111,9 @@ function outOf(out: SampleOutput | undefined): { readonly out?: SampleOutput } {
 
 /** Writes and reads one group of fields. The first number says whether the group is there. */
 function createFields<Fields extends object>(codings: Codings<Fields>) {
-  const fields = Object.entries<Coding>(codings) as [string, Coding][] as [
-    keyof Fields & string,
-    Coding,
-  ][];
+  const fields = Object.entries<Coding>(codings) as [keyof Fields & string, Coding][];
+  // A judge reads all rows again and again: copies of an object with all fields are made at once.
+  const empty = Object.fromEntries(fields.map(([field]) => [field, null]));
   return {
     width: fields.length + 1,
     write(values: Float64Array, at: number, group: Fields | undefined): void {
@@ -126,8 +125,13 @@ function createFields<Fields extends object>(codings: Codings<Fields>) {
     },
     read(values: Float64Array, at: number): Fields | undefined {
       if (values[at] !== 1) return undefined;
-      const read = fields.map(([field, coding], i) => [field, decoded(values[at + 1 + i], coding)]);
-      return Object.fromEntries(read) as Fields;
+      const group: Record<string, unknown> = { ...empty };
+      let place = at;
+      for (const [field, coding] of fields) {
+        const code = values[++place] ?? Number.NaN;
+        if (!Number.isNaN(code)) group[field] = decoded(code, coding);
+      }
+      return group as Fields;
     },
   };
 }
@@ -137,8 +141,7 @@ function codeOf(value: unknown, coding: Coding): number {
   return typeof coding === "string" ? Number(value) : coding.indexOf(value as string);
 }
 
-function decoded(code = Number.NaN, coding: Coding): number | boolean | string | null {
-  if (Number.isNaN(code)) return null;
+function decoded(code: number, coding: Coding): number | boolean | string | null {
   if (coding === "flag") return code === 1;
   return coding === "number" ? code : (coding[code] ?? null);
 }

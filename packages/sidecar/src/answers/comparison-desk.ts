@@ -124,7 +124,7 @@ export class ComparisonDesk {
     this.#held.remove(comparison);
   }
 
-  /** Removes comparisons whose end was never told. Call this at least each minute while there are comparisons. */
+  /** Removes comparisons whose end was never reported. Call this at least each minute while there are comparisons. */
   dropOld(): void {
     const beforeMs = this.#options.now() - maxAgeMs;
     for (const [number, { begunMs }] of this.#comparisons) {

@@ -36,7 +36,7 @@ export class ComparisonLink {
   /** Those that are not over. Each has an entry of the table of live requests, which is bounded. */
   readonly #running = new Map<number, RequestComparison>();
   readonly #settings = new WeakMap<ComparisonSettings, number>();
-  /** Those that are over, and that the thread could not be told to drop. */
+  /** Those that are over, and of which the thread does not know so yet. */
   readonly #undropped = new Set<number>();
   #lastSettings = 0;
   #lastNumber = 0;
