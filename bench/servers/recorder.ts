@@ -1,6 +1,6 @@
 // Umbra's sidecar with one mirror that takes everything, and no limit to what it may take. Tells its port, and on
-// `usage` its CPU time in ms and its memory in MB.
-import { directTopology } from "@umbra/envoy-config";
+// `usage` its CPU time in ms and its memory in MB. Its argument is how answers are compared: numbers, sketch or off.
+import { type ComparisonPolicy, defaultComparison, directTopology } from "@umbra/envoy-config";
 import { defaultMirrorSettings } from "@umbra/envoy-config/internal";
 import { startSidecar } from "@umbra/sidecar";
 import pino from "pino";
@@ -9,9 +9,15 @@ const direct = directTopology({ primary: ["127.0.0.1:9"], shadow: ["127.0.0.1:9"
 const unlimited = { maxInFlight: 65_536, maxRequests: 1e9, maxBodyBytes: 1e7 };
 const { policy } = defaultMirrorSettings("bench");
 const unbounded = { ...policy, budget: { ...policy.budget, ...unlimited } };
+const mode = (process.argv[2] ?? "numbers") as ComparisonPolicy["mode"];
+const comparison = { ...defaultComparison, mode };
 const topology = {
   ...direct,
-  mirrors: direct.mirrors.map((each) => ({ ...each, policy: unbounded })),
+  mirrors: direct.mirrors.map((each) => ({
+    ...each,
+    policy: unbounded,
+    evaluation: { ...each.evaluation, comparison },
+  })),
 };
 const sidecar = await startSidecar({
   topology,

@@ -22,6 +22,7 @@ export function evaluationSettings(
     ...settings,
     ...defined({ controlPercent: control?.percentOfMirrored }),
     outputs: defined({
+      mode: comparison?.mode === "sketch" ? ("sketch" as const) : undefined,
       segments,
       judge: judge === undefined ? undefined : termsOf(judge),
       comparisonHash: comparisonHash(comparison, judge),

@@ -146,6 +146,13 @@ describe("settings of an evaluation", () => {
     return mirror && evaluationSettings(mirror).outputs?.comparisonHash;
   };
 
+  test("name the mode in which answers are sketched, which is another evaluation", () => {
+    const { mirror } = read("  evaluation: {outputs: {mode: sketch}}");
+    expect(mirror && evaluationSettings(mirror).outputs).toEqual({
+      ...{ mode: "sketch", comparisonHash: expect.stringMatching(/^[0-9a-f]{16}$/) },
+    });
+  });
+
   test("have a hash of how answers are compared, unless that has its defaults", () => {
     expect(hashOf("")).toBeUndefined();
     expect(hashOf("mode: numbers, maxTextBytes: 65536")).toBeUndefined();

@@ -113,3 +113,9 @@ test("the judge's settings are read back from a line of a samples file", () => {
   const line = evaluationLine({ route: "a/b", candidate: "a/c", fromMs: 5, config });
   expect(parseEvaluationLine(line)?.config).toEqual(config);
 });
+
+test("that answers are compared by sketches is read back from a line of a samples file", () => {
+  const sketched = evaluationConfig({ outputs: { mode: "sketch" } });
+  const line = evaluationLine({ route: "a/b", candidate: "a/c", fromMs: 5, config: sketched });
+  expect(parseEvaluationLine(line)?.config).toEqual(sketched);
+});

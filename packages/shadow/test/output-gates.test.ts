@@ -59,7 +59,7 @@ function pairs(
   });
 }
 
-interface Run extends Pick<EvaluationSettings, "gates" | "controlPercent"> {
+interface Run extends Pick<EvaluationSettings, "gates" | "controlPercent" | "outputs"> {
   readonly control?: readonly Sample[];
   readonly isSameModel?: boolean;
   readonly isFinished?: boolean;
@@ -290,6 +290,18 @@ describe("gates about one answer each", () => {
       coverage: 0.8,
       skipped: { memory: 400 },
     });
+  });
+
+  test("pairs whose similarity was not measured are counted", () => {
+    const samples = pairs(400, (i) => ({ agreement: { sim: i % 4 === 0 ? 0.5 : null } }));
+    expect(report(samples).outputs?.agreement).toMatchObject([{ n: 400, sim: 0.5, sim_n: 100 }]);
+    expect(report(pairs(400, () => ({}))).outputs?.agreement[0]?.sim_n).toBeUndefined();
+  });
+
+  test("a report tells that answers were compared by sketches", () => {
+    const samples = pairs(400, () => ({}));
+    expect(report(samples, { outputs: { mode: "sketch" } }).outputs?.mode).toBe("sketch");
+    expect(report(samples).outputs?.mode).toBeUndefined();
   });
 
   test.each([

@@ -47,6 +47,15 @@ describe.each(renderings)("%s", (_, render) => {
     expect(page).toContain("+4.50 pp");
   });
 
+  test("says how similarity was measured, if it is not that of all texts", () => {
+    const sampled = spoken.outputs.agreement.map((each) => ({ ...each, sim_n: each.n / 4 }));
+    const page = render(withOutputs({ mode: "sketch", agreement: sampled }));
+    expect(page).toContain("similarity is estimated from hashes of runs of five characters");
+    expect(page).toContain("similarity was measured in 25 % of the pairs");
+    expect(page).toContain("at most a fifth of a core");
+    expect(render(spoken)).not.toMatch(/similarity is estimated|similarity was measured/);
+  });
+
   test("says that a judge has given no verdict yet", () => {
     const none = { mu: null, lower: null, upper: null, win: null, tie: null, loss: null };
     const page = render(

@@ -96,6 +96,8 @@ export interface EvaluationConfig {
 
 /** Settings about what the answers say. Fixed when the evaluation starts, like all others. */
 export interface OutputSettings {
+  /** Answers are compared by sketches instead of their texts; by their texts when absent. */
+  readonly mode?: "sketch";
   readonly gates?: OutputGateSettings;
   /** How kinds of requests are compared, by latency and errors too. */
   readonly segments?: Partial<SegmentSettings>;
@@ -160,6 +162,7 @@ function outputSettings({ gates = {}, outputs = {} }: EvaluationSettings) {
     return each === undefined ? [] : [[id, each] as const];
   });
   const own = {
+    ...(outputs.mode === undefined ? {} : { mode: outputs.mode }),
     ...(given.length === 0 ? {} : { gates: Object.fromEntries(given) }),
     ...(outputs.judge === undefined ? {} : { judge: outputs.judge }),
     ...(outputs.segments === undefined ? {} : { segments: inOrder(outputs.segments) }),

@@ -10,8 +10,8 @@ import type {
 import type { ValidityCheck } from "../report/shadow-report.ts";
 import type { SampleAgreement, SampleOutput } from "../samples/output-fields.ts";
 import { quantile, sorted } from "../statistics/quantile.ts";
+import type { OutputSettings } from "./config.ts";
 import { checkJudge, describeJudge } from "./describe-judge.ts";
-import type { JudgeTerms } from "./judged-pairs.ts";
 import type { OutputPair, OutputPairs } from "./output-pairs.ts";
 import { hasRareFences, isBadJson, isOther } from "./output-values.ts";
 
@@ -19,7 +19,7 @@ import { hasRareFences, isBadJson, isOther } from "./output-values.ts";
 export function describeOutputs(
   outputs: OutputPairs | undefined,
   controlPool: string | undefined,
-  judge?: JudgeTerms,
+  { judge, mode }: OutputSettings = {},
 ): ReportOutputs | null {
   if (outputs === undefined) return null;
   const { pairs, ok, skipped } = outputs;
@@ -27,6 +27,7 @@ export function describeOutputs(
   const judged = describeJudge(pairs, judge);
   const triples = floors.length;
   return {
+    ...(mode === undefined ? {} : { mode }),
     compared: pairs.length,
     coverage: ok === 0 ? 1 : pairs.length / ok,
     skipped,
@@ -59,12 +60,14 @@ function agreementIn(
     meanOf(pairs.map(({ agreement }) => of(agreement)));
   const floorMean = (of: (agreement: SampleAgreement) => number | null) =>
     meanOf(pairs.flatMap(({ floor }) => (floor === undefined ? [] : [of(floor)])));
+  const similar = known(pairs.map(({ agreement }) => agreement.sim)).length;
   return {
     ...{ bucket, n: pairs.length },
     exact: mean(({ exact }) => exact) ?? 0,
     exact_floor: floorMean(({ exact }) => exact),
     lcp_p50: medianOf(pairs.map(({ agreement }) => agreement.lcp)) ?? 0,
     sim: mean(({ sim }) => sim) ?? 0,
+    ...(similar === pairs.length ? {} : { sim_n: similar }),
     sim_floor: floorMean(({ sim }) => sim),
   };
 }

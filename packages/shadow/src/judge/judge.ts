@@ -93,7 +93,7 @@ export function judgePart(input: EvaluationInput, only?: Part): ShadowReport {
     errors: { matrix: classesOf(described), mcnemar_p: discordanceP(described, config) },
     finish_reasons: { matrix: matrixOf(described, (lane, i) => lane.finish[i] ?? "") },
     tokens: describeTokens(described),
-    outputs: describeOutputs(part.outputs, facts.control?.pool, config.outputs?.judge),
+    outputs: describeOutputs(part.outputs, facts.control?.pool, config.outputs),
     strata: describeStrata(described),
     timeline: timelineOf(described, part.startedAtMs, config),
     plots: describePlots(described),

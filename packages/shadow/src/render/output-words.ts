@@ -14,6 +14,7 @@ export function outputSentences({ outputs, gates }: ShadowReport): readonly stri
     ...(logprob === null ? [] : [logprobSentence(logprob)]),
     ...gates.flatMap((gate) => allPairsSentence(gate)),
     coverageSentence(outputs),
+    ...similaritySentences(outputs),
     ...(outputs.judge === undefined ? [] : [sentSentence(outputs.judge)]),
     "no text of a prompt or an answer was kept; refusals are found by lexicon en-1",
   ];
@@ -53,6 +54,25 @@ function coverageSentence({ compared, coverage, skipped, cut }: ReportOutputs): 
   const left = reasons.length === 0 ? "" : `; not compared: ${reasons.join(", ")}`;
   const long = cut === 0 ? "" : `; only the start of ${count(cut)}`;
   return `${count(compared)} pairs compared, ${percent(coverage, 0)} of those that are ok${long}${left}`;
+}
+
+/** What `similarity` is, where it is not that of all texts. */
+function similaritySentences({ mode, agreement }: ReportOutputs): readonly string[] {
+  const all = agreement.find(({ bucket }) => bucket === "all");
+  const measured = all?.sim_n;
+  const kind =
+    mode === "sketch"
+      ? ["similarity is estimated from hashes of runs of five characters (mode sketch)"]
+      : [];
+  if (all === undefined || measured === undefined) return kind;
+  const share = percent(measured / all.n, 0);
+  const why = "comparing answers takes at most a fifth of a core";
+  return [
+    ...kind,
+    measured === 0
+      ? "similarity was not measured"
+      : `similarity was measured in ${share} of the pairs: ${why}`,
+  ];
 }
 
 function decimals(value: number): string {

@@ -41,6 +41,7 @@ const laneOutputs = objectOf({
 const agreement = objectOf({
   ...{ bucket: isText, n: isNumber, exact: isNumber, exact_floor: isNumberOrNull },
   ...{ lcp_p50: isNumber, sim: isNumber, sim_floor: isNumberOrNull },
+  sim_n: orAbsent(isNumber),
 });
 
 const judge = objectOf({
@@ -52,6 +53,7 @@ const judge = objectOf({
 });
 
 const outputs = objectOf({
+  mode: orAbsent((value) => value === "sketch"),
   ...{ compared: isNumber, coverage: isNumber, skipped: isShares, cut: isNumber },
   floor: orNull(objectOf({ pool: isText, triples: isNumber })),
   agreement: listOf(agreement),

@@ -2,6 +2,11 @@ import type { ReportJudge } from "./report-judge.ts";
 
 /** What the answers of both lanes say, in numbers. Described; the gates `out.*` judge it. */
 export interface ReportOutputs {
+  /**
+   * Absent if texts were compared. `sketch`: hashes of them, so that `sim` is an estimate of the share of common runs of
+   * five characters, and `lcp_p50` a lower bound.
+   */
+  readonly mode?: "sketch";
   /** Pairs whose answers were compared, and their share of the pairs whose legs are both ok. */
   readonly compared: number;
   readonly coverage: number;
@@ -46,6 +51,8 @@ export interface OutputAgreement {
   /** Median of the common prefix, in code points. */
   readonly lcp_p50: number;
   readonly sim: number;
+  /** Pairs whose similarity was measured; absent if it was all. */
+  readonly sim_n?: number;
   readonly sim_floor: number | null;
 }
 

@@ -144,9 +144,10 @@ function parseOutputGates(json: unknown): Readonly<Record<string, Partial<GateCo
 function parseOutputs(json: unknown): OutputSettings {
   if (!isRecord(json)) return {};
   const judge = parseJudge(json.judge);
-  const { comparisonHash } = json;
+  const { comparisonHash, mode } = json;
   const isHash = typeof comparisonHash === "string" && /^[0-9a-f]{16}$/.test(comparisonHash);
   return {
+    ...(mode === "sketch" ? { mode } : {}),
     ...(judge === undefined ? {} : { judge }),
     ...parseSegments(json.segments),
     ...(isHash ? { comparisonHash } : {}),

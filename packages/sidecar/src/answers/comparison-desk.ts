@@ -101,9 +101,12 @@ export class ComparisonDesk {
     const comparison = this.#comparisons.get(number);
     const collector = comparison?.collect(twin);
     if (comparison === undefined || collector === undefined) return undefined;
+    const { now, rates } = this.#options;
     return (json) => {
+      const startedMs = now();
       collector.add(json);
       this.#grew(comparison);
+      rates.spent(now() - startedMs);
     };
   }
 
