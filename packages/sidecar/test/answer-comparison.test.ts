@@ -207,10 +207,11 @@ describe("texts of a comparison whose end is never reported", () => {
   test("are dropped as soon as there is room to tell it again", () => {
     const written: (readonly [number: number, kind: number])[] = [];
     let hasRoom = true;
-    const link = new ComparisonLink((number, kind) => {
+    const write = (number: number, kind: number) => {
       if (hasRoom) written.push([number, kind]);
       return hasRoom;
-    });
+    };
+    const link = new ComparisonLink(write, () => {});
     const body = { json: Buffer.from("{}"), ruleBytes: 0 };
     const comparison = link.begin({ body, mirrors: ["mirror-0"], settings: numbers });
     hasRoom = false;
@@ -225,7 +226,10 @@ describe("texts of a comparison whose end is never reported", () => {
 
 describe("a comparison whose thread has ended", () => {
   test("says that there was no time, not that an encoding is unknown", () => {
-    const link = new ComparisonLink(() => true);
+    const link = new ComparisonLink(
+      () => true,
+      () => {},
+    );
     const body = { json: Buffer.from("{}"), ruleBytes: 0 };
     const comparison = link.begin({ body, mirrors: ["mirror-0"], settings: numbers });
     link.lose();
