@@ -103,8 +103,17 @@ function acceptAll(client: ScriptedClient): void {
 
 const first: Texts = { cds: { a: "a" }, eds: { a: "1" }, lds: { l: "l" }, rds: { r: "r" } };
 
-test("without an Envoy all steps follow at once", () => {
-  const { apply, taken } = world();
+test("without an Envoy all steps follow once one has had time to connect", () => {
+  const { apply, taken, pass } = world();
+  apply(first);
+  apply({ ...first, cds: {}, eds: {} });
+  expect(taken()).toEqual(["begin", "publish", "begin", "publish"]);
+  pass(1_000);
+  expect(taken()).toEqual(["admit"]);
+  pass(3_000);
+  expect(taken()).toEqual([]);
+  pass(2_000);
+  expect(taken()).toEqual(["retire"]);
   apply(first);
   expect(taken()).toEqual(["begin", "publish", "admit", "retire"]);
 });

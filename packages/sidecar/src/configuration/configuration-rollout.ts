@@ -70,9 +70,8 @@ export class ConfigurationRollout {
   #cancelAdmission: (() => void) | undefined;
   #cancelRetirement: (() => void) | undefined;
   #cancelCheck: (() => void) | undefined;
-  /** Undefined while an Envoy is connected, and before the first was. */
+  /** Undefined while an Envoy is connected, and while none is expected. */
   #lonelySinceMs: number | undefined;
-  #wasConnected = false;
   /** Envoys that have not taken the newest change yet. */
   #awaited = 0;
   /** `changedAtMs` of the oldest change that some Envoy has not taken. */
@@ -144,7 +143,10 @@ export class ConfigurationRollout {
     return clients.length === 0 ? this.#isAlone : clients.every(({ hasEndpoints }) => hasEndpoints);
   }
 
-  /** True without an Envoy, unless one has just left: it serves on, and is about to connect again. */
+  /**
+   * True without an Envoy, unless one has just left or this process has just started: an Envoy that serves on is about
+   * to connect again.
+   */
   get #isAlone(): boolean {
     const since = this.#lonelySinceMs;
     return since === undefined || this.#options.now() - since >= reconnectMs;
@@ -167,10 +169,8 @@ export class ConfigurationRollout {
   }
 
   #watchLoneliness({ length }: readonly ClientState[]): void {
-    if (length > 0) {
-      this.#wasConnected = true;
-      this.#lonelySinceMs = undefined;
-    } else if (this.#wasConnected) this.#lonelySinceMs ??= this.#options.now();
+    if (length > 0) this.#lonelySinceMs = undefined;
+    else if (this.#latest?.snapshot !== undefined) this.#lonelySinceMs ??= this.#options.now();
   }
 
   #measureAck(): void {
