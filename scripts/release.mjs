@@ -9,6 +9,8 @@ import { billOfMaterials, licenceList } from "./bill-of-materials.mjs";
 import { addRelease, readChanges } from "./changelog.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+/** Relative to the root, also where a package is packed. */
+const packHooks = "--config.pnpmfile=scripts/pack-hooks.cjs";
 const usage = `Usage: npm run release -- [--dry-run] [--to DIR]
 
 Builds the packages of the version in package.json files, and everything else that a release consists of.
@@ -43,7 +45,7 @@ function main() {
   run("pnpm", ["run", "build"]);
   say("packing");
   for (const name of packageNames())
-    run("pnpm", ["pack", "--pack-destination", to], join(root, "packages", name));
+    run("pnpm", [packHooks, "pack", "--pack-destination", to], join(root, "packages", name));
   const changelog = addRelease(readFileSync(join(root, "CHANGELOG.md"), "utf8"), {
     version,
     changes: readChanges(changeFiles()),

@@ -22,7 +22,8 @@ interface Manifest {
 /** Packs all packages into a folder, as a release does. */
 export function packAll(to: string): void {
   const pnpm = join(root, ".cache/tools/node_modules/.bin/pnpm");
-  run(pnpm, ["--recursive", "--filter", "./packages/*", "pack", "--pack-destination", to], root);
+  const flags = ["--config.pnpmfile=scripts/pack-hooks.cjs", "--recursive"];
+  run(pnpm, [...flags, "--filter", "./packages/*", "pack", "--pack-destination", to], root);
 }
 
 /** The tarball that `packAll` made of a package. */
