@@ -2,7 +2,7 @@
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 22 || (major === 22 && minor < 19)) {
   process.stderr.write(
-    `error: Umbra needs Node 22.19 or later, this is ${process.version}; in a checkout run \`npm run setup\`, then \`npx umbra\`\n`,
+    `error: Umbra needs Node 22.19 or later, this is ${process.version}: install it, or run \`npx -p node@22 umbra …\`; in a checkout run \`npm run setup\`, then \`npx umbra\`\n`,
   );
   process.exit(1);
 }
