@@ -76,6 +76,30 @@ describe.each<AdsProtocol>(["GRPC", "DELTA_GRPC"])("a real Envoy by %s", (protoc
     expect((await gateway.get())[0]).toBe(200);
   });
 
+  test("14: two listeners that swap their addresses are both served at their new ones", async () => {
+    const ports = { first: gateway.port, second: gateway.otherPort };
+    const applyPorts = ({ first, second }: typeof ports) =>
+      gateway.apply({
+        yaml: world(),
+        edit: (resources) => ({
+          ...resources,
+          lds: new Map([
+            ...atPort(resources.lds, "first", first),
+            ...atPort(resources.lds, "second", second),
+          ]),
+        }),
+      });
+    applyPorts(ports);
+    await gateway.upToDate();
+    applyPorts({ first: ports.second, second: ports.first });
+    await gateway.upToDate();
+    expect(gateway.client()?.rejections).toEqual([]);
+    await until("the addresses serve", async () => (await gateway.get())[0] === 200);
+    expect(await portsOf(gateway)).toEqual({ first: ports.second, second: ports.first });
+    gateway.apply({ yaml: world() });
+    await gateway.upToDate();
+  });
+
   test(`29: ${changes} changes of a single route leave Envoy's memory where it was after a quarter`, async () => {
     const rss = () => rssMbOf(gateway.envoy().process.pid ?? 0);
     let early = rss();
@@ -176,6 +200,37 @@ ${indented(file(`${certificate}/tls.key`))}
 );
 
 /** The first listener under another name. */
+/** The only listener, under another name and at another port. */
+function atPort<T>(
+  resources: ReadonlyMap<string, T>,
+  name: string,
+  port: number,
+): ReadonlyMap<string, T> {
+  return edited(renamed(resources, name), name, (text) =>
+    text.replace(/"port_value":\d+/, `"port_value":${port}`),
+  );
+}
+
+/** Ports of Envoy's listeners, by name. */
+async function portsOf({ envoy }: AdsGateway): Promise<Readonly<Record<string, number>>> {
+  const dump = (await envoy().configDump()) as readonly {
+    readonly dynamic_listeners?: readonly {
+      readonly active_state?: { readonly listener: ListenerDump };
+    }[];
+  }[];
+  const active = dump.flatMap(({ dynamic_listeners: all = [] }) =>
+    all.flatMap(({ active_state: state }) => state?.listener ?? []),
+  );
+  return Object.fromEntries(
+    active.map(({ name, address }) => [name, address.socket_address.port_value]),
+  );
+}
+
+interface ListenerDump {
+  readonly name: string;
+  readonly address: { readonly socket_address: { readonly port_value: number } };
+}
+
 function renamed<T>(resources: ReadonlyMap<string, T>, name: string): ReadonlyMap<string, T> {
   const [first] = resources.keys();
   const copy = edited(resources, first ?? "", (text) =>

@@ -20,8 +20,8 @@ export interface RolloutClient {
 /**
  * Leads one client from snapshot to snapshot, so that no route ever names a cluster, and no listener a filter, that the
  * client does not have: additions and changes first, in the order of `kinds`, each step after the reply to the one before;
- * removals last, in the opposite order. Only a listener whose address another one takes goes when that one comes: Envoy
- * refuses two on one address.
+ * removals last, in the opposite order. Only a listener whose address another one takes goes when that one comes, and
+ * one that moves, and leaves its address to another one, goes before it comes again: Envoy refuses two on one address.
  *
  * Endpoints alone do not wait: a change of them goes out at once, in the middle of a rollout too.
  */
@@ -74,11 +74,17 @@ export class Rollout {
       return this.#begin(goal);
     }
     if (!isReady) return false;
-    const next = this.#step + 1;
+    const next = this.#nextStep(this.#target);
     // Older routes may name clusters that the newest do not: those stay until the newest are accepted.
     this.#isKept = next === clusterRemoval && client.keepsOlderRoutes();
     this.#take(this.#isKept ? steps.length : next, this.#target);
     return true;
+  }
+
+  #nextStep({ lds }: Snapshot): number {
+    const next = this.#step + 1;
+    const isNeedless = next === unblocking && blockedNames(lds, this.#views.lds).size === 0;
+    return isNeedless ? next + 1 : next;
   }
 
   #begin(goal: Snapshot): boolean {
@@ -148,6 +154,14 @@ const steps: readonly Step[] = [
     waitsFor: ["ecds"],
   },
   {
+    offer: ({ lds }, views) => {
+      const blocked = blockedNames(lds, views.lds);
+      const [next, held] = [without(blocked, lds), without(blocked, views.lds)];
+      return { lds: united(next, withoutTaken(held, lds)) };
+    },
+    waitsFor: ["lds"],
+  },
+  {
     // A new listener asks for its routes at once, and may have them: all clusters are there.
     offer: (target, views) => ({
       lds: united(target.lds, withoutTaken(views.lds, target.lds)),
@@ -169,11 +183,13 @@ const steps: readonly Step[] = [
   },
 ];
 
-const clusterRemoval = 5;
+/** Taken only where a listener takes the address of another one that moves. */
+const unblocking = 2;
+const clusterRemoval = 6;
 
 /** The step from which on a kind may lose resources: routes and listeners before what they name. Most listeners go with routes. */
 const firstRemoval: Readonly<Record<Kind, number>> = {
-  ...{ lds: 2, rds: 4 },
+  ...{ lds: unblocking, rds: 5 },
   ...{ cds: clusterRemoval, eds: clusterRemoval, sds: clusterRemoval, ecds: clusterRemoval },
 };
 
@@ -186,6 +202,20 @@ function namesSame(first: Snapshot, second: Snapshot): boolean {
 function united(first: View, second: View): View {
   const rest = [...second].filter(([name]) => !first.has(name));
   return rest.length === 0 ? first : new Map([...first, ...rest]);
+}
+
+/** Listeners that take the address of another one, which moves, and that one: it has its address until it is gone. */
+function blockedNames(next: View, held: View): ReadonlySet<string> {
+  const owners = new Map([...held].map(([name, { address }]) => [address, name]));
+  const pairs = [...next.values()].flatMap(({ name, address }) => {
+    const owner = address === undefined ? name : (owners.get(address) ?? name);
+    return owner !== name && next.has(owner) ? [name, owner] : [];
+  });
+  return new Set(pairs);
+}
+
+function without(names: ReadonlySet<string>, view: View): View {
+  return new Map([...view].filter(([name]) => !names.has(name)));
 }
 
 /** Listeners whose address no listener of another name has in `next`. */

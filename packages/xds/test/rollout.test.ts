@@ -71,3 +71,25 @@ test("a listener goes when another one takes its address, and the others go last
   }
   expect([...new Set(seen)]).toEqual(["old gone more", "new gone only", "new only"]);
 });
+
+test.each([
+  ["each other's", [":81", ":80"], "a:81 b:80 c:82"],
+  ["an address that is left", [":81", ":83"], "a:81 b:83 c:82"],
+])(
+  "listeners that move to %s go before they come again; the others stay",
+  (_words, [a = "", b = ""], last) => {
+    const listener = (name: string, address: string) =>
+      createResource(name, Buffer.from(`${name} ${address}`), address);
+    const world = (...lds: readonly Resource[]) => snapshotOf({ lds });
+    const rollout = new Rollout();
+    rollout.aimAt(world(listener("a", ":80"), listener("b", ":81"), listener("c", ":82")));
+    while (rollout.advance(settled));
+    rollout.aimAt(world(listener("a", a), listener("b", b), listener("c", ":82")));
+    const seen: string[] = [];
+    while (rollout.advance(settled)) {
+      const { resources = new Map<string, Resource>() } = rollout.offer("lds") ?? {};
+      seen.push([...resources.values()].map(({ name, address }) => name + address).join(" "));
+    }
+    expect([...new Set(seen)]).toEqual(["a:80 b:81 c:82", "c:82", last]);
+  },
+);
