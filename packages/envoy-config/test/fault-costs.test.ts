@@ -190,6 +190,16 @@ const same: readonly {
     as: { ...good },
   },
   {
+    fault: "a protection that Umbra does not enforce",
+    folder: {
+      ...good,
+      keys: object("kuadrant.io/v1", "AuthPolicy", "keys", {
+        targetRef: { group: inference, kind: "InferencePool", name: "llama" },
+      }),
+    },
+    as: good,
+  },
+  {
     fault: "a ShadowPolicy",
     folder: {
       ...good,
