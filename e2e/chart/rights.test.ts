@@ -1,6 +1,6 @@
 // The chart grants what `umbra serve` asks for in each form, and nothing else. That each right is used, and what it costs
 // to lack one, is tried on a real API server: `npm run test:kube`.
-import { expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import { followedKinds } from "../../packages/cli/src/kube/followed-kinds.ts";
 import { caseNamed, objectsOf } from "./chart-files.ts";
 import { podOf } from "./pod.ts";
@@ -76,7 +76,7 @@ const findingPeers: readonly Right[] = ["list", "watch"].map((verb) => ({
   ...{ verb, resource: "endpointslices.discovery.k8s.io", namespace: "umbra" },
 }));
 
-test.each<Form>([
+const forms: readonly Form[] = [
   { chartCase: "gateway", namespaces: ["umbra"], isRendering: true },
   { chartCase: "gateway-all", namespaces: "all", isRendering: true },
   {
@@ -86,11 +86,24 @@ test.each<Form>([
   },
   { chartCase: "picker", namespaces: ["umbra"], isRendering: false },
   { chartCase: "picker-all", namespaces: ["umbra"], isRendering: false },
-])("the form $chartCase has exactly the rights that it uses", (form) => {
-  const granted = rightsIn(objectsOf(caseNamed(form.chartCase)));
+];
+
+function usedBy(form: Form): readonly string[] {
   const peers = form.isElsewhere === true ? findingPeers : [];
-  const used = [...following(form), ...writing(form), ...peers];
-  expect(rightsText(granted)).toEqual(rightsText(used));
+  return rightsText([...following(form), ...writing(form), ...peers]);
+}
+
+describe.each(forms)("the form $chartCase", (form) => {
+  const granted = rightsText(rightsIn(objectsOf(caseNamed(form.chartCase))));
+
+  test.each(usedBy(form))("has the right %s, once", (right) => {
+    expect(granted.filter((each) => each === right)).toEqual([right]);
+  });
+
+  test("has no other right", () => {
+    const used = new Set(usedBy(form));
+    expect(granted.filter((each) => !used.has(each))).toEqual([]);
+  });
 });
 
 test("without statuses there are only the rights to follow", () => {

@@ -52,6 +52,8 @@ export interface ForeignGateway {
 export interface ForeignGatewayOptions {
   /** YAML of the pool: all that `umbra serve` gets. */
   readonly pools: string;
+  /** Ports of pickers that run already, in place of an `umbra serve` of its own: those are asked whose health checks pass. */
+  readonly pickers?: readonly number[];
   readonly serveFlags?: readonly string[];
   readonly listeners: readonly ForeignListener[];
 }
@@ -59,6 +61,7 @@ export interface ForeignGatewayOptions {
 /** An Envoy that Umbra has not rendered, before `umbra serve` as its endpoint picker, spoken to over TLS. */
 export async function startForeignGateway({
   pools,
+  pickers,
   serveFlags = [],
   listeners,
 }: ForeignGatewayOptions): Promise<ForeignGateway> {
@@ -69,26 +72,35 @@ export async function startForeignGateway({
   const admin = `127.0.0.1:${adminPort}`;
   const portOf = new Map(listeners.map(({ name }, i) => [name, ports[i] ?? 0]));
   const bootstrap = join(folder, "envoy.json");
-  writeFileSync(bootstrap, JSON.stringify(bootstrapOf(listeners, portOf, grpc, envoyAdmin)));
-  const sidecar = startUmbra(
-    "serve",
-    ...["-f", file, "--grpc", `127.0.0.1:${grpc}`, "--grpc-tls", "self-signed", "--admin", admin],
-    ...serveFlags,
+  writeFileSync(
+    bootstrap,
+    JSON.stringify(bootstrapOf(listeners, portOf, pickers ?? [grpc], envoyAdmin)),
   );
+  const sidecar =
+    pickers === undefined
+      ? startUmbra(
+          "serve",
+          ...["-f", file, "--grpc", `127.0.0.1:${grpc}`, "--grpc-tls", "self-signed"],
+          ...["--admin", admin, ...serveFlags],
+        )
+      : undefined;
   const envoy = startProcess(
     envoyBinary,
     ...["-c", bootstrap, "--concurrency", "1", "--log-level", "warning", "--disable-hot-restart"],
   );
   const stop = async () => {
-    await Promise.all([envoy.stop(), sidecar.stop()]);
+    await Promise.all([envoy.stop(), sidecar?.stop()]);
     rmSync(folder, { recursive: true, force: true });
   };
   const isReady = async () => {
     if (envoy.process.exitCode !== null) throw new Error(`Envoy ended: ${envoy.output()}`);
-    if (sidecar.process.exitCode !== null) throw new Error(`it ended: ${sidecar.output()}`);
-    const answers = await Promise.all(
-      [`http://${admin}/readyz`, `http://127.0.0.1:${envoyAdmin}/ready`].map(statusOf),
-    );
+    const code = sidecar?.process.exitCode ?? null;
+    if (code !== null) throw new Error(`it ended: ${sidecar?.output()}`);
+    const asked = [
+      ...(sidecar === undefined ? [] : [`http://${admin}/readyz`]),
+      `http://127.0.0.1:${envoyAdmin}/ready`,
+    ];
+    const answers = await Promise.all(asked.map(statusOf));
     return answers.every((status) => status === 200);
   };
   await until("sidecar and Envoy are ready", isReady, 20_000).catch(async (cause: Error) => {
@@ -131,14 +143,14 @@ function typed(type: string, config: Json = {}): Json {
 function bootstrapOf(
   listeners: readonly ForeignListener[],
   portOf: ReadonlyMap<string, number>,
-  grpc: number,
+  pickers: readonly number[],
   envoyAdmin: number,
 ): Json {
   return {
     admin: { address: socket("127.0.0.1", envoyAdmin) },
     static_resources: {
       listeners: listeners.map((each) => listenerOf(each, portOf.get(each.name) ?? 0)),
-      clusters: [pickerCluster(grpc), ...listeners.map(poolCluster)],
+      clusters: [pickerCluster(pickers), ...listeners.map(poolCluster)],
     },
   };
 }
@@ -230,12 +242,33 @@ function extProc({
 }
 
 /** TLS that is not verified, as Envoy AI Gateway speaks to a picker. */
-function pickerCluster(port: number): Json {
+function pickerCluster(pickers: readonly number[]): Json {
+  // Where a gateway follows EndpointSlices, its cluster has the ready pickers only.
+  const probing = {
+    health_checks: [
+      {
+        ...{
+          timeout: "1s",
+          interval: "0.5s",
+          no_traffic_interval: "0.5s",
+          unhealthy_threshold: 1,
+          healthy_threshold: 1,
+        },
+        grpc_health_check: {},
+        tls_options: { alpn_protocols: ["h2"] },
+      },
+    ],
+    common_lb_config: { healthy_panic_threshold: { value: 0 } },
+  };
   return {
+    ...(pickers.length > 1 ? probing : {}),
     name: "picker",
     type: "STRICT_DNS",
     connect_timeout: "5s",
-    load_assignment: assignment("picker", [`127.0.0.1:${port}`]),
+    load_assignment: assignment(
+      "picker",
+      pickers.map((port) => `127.0.0.1:${port}`),
+    ),
     typed_extension_protocol_options: {
       "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
