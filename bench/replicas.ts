@@ -1,7 +1,7 @@
 // 1, 2 and 4 peers that pick in one simulated pool, with and without telling each other, on a virtual clock: the
 // same seeds print the same bytes. Exits 1 if 2 or 4 peers that exchange reports have a p99 of the time to first
 // token above 1.10 times that of one.
-// `npm run bench:replicas [-- --seeds 5 --seconds 330 --every 10 --only chat,bursts]`
+// `npm run bench:replicas [-- --seeds 5 --seconds 330 --every 5 --only chat,bursts]`
 import { parseArgs } from "node:util";
 import { play } from "./quality/play.ts";
 import { type Exchange, replicated } from "./quality/replicas.ts";
@@ -11,7 +11,7 @@ const { values } = parseArgs({
   options: {
     seeds: { type: "string", default: "5" },
     seconds: { type: "string", default: "330" },
-    every: { type: "string", default: "10" },
+    every: { type: "string", default: "5" },
     only: { type: "string", default: "chat,lora,bursts,long,slow,mixed" },
   },
 });

@@ -42,7 +42,7 @@ const maxBackOffMs = 5_000;
 /** An address of this process or of a known peer may lead elsewhere later. */
 const otherRetryMs = 30_000;
 /** More than this in one second is not read: the connection ends. A peer's reports take at most 2 % of its core. */
-const maxReportsPerSecond = 200;
+const maxReportsPerSecond = 400;
 const maxBytesPerSecond = 8 * 1024 * 1024;
 
 export function openPeerLink(address: string, options: PeerLinkOptions): PeerLink {

@@ -53,8 +53,11 @@ export interface PeersParts {
 
 /** Most addresses; further ones are ignored. */
 const maxAddresses = 64;
-/** Shortest time between two reports, in ms: a prompt of a few hundred tokens is computed in some 40 ms. */
-const reportEveryMs = 10;
+/**
+ * Shortest time between two reports, in ms: a prompt of a few hundred tokens is computed in some 40 ms. At 10 ms, four
+ * sidecars and one slow server have a p99 that is 2 % higher (`npm run bench:replicas -- --every 10 --only slow`).
+ */
+const reportEveryMs = 5;
 /** Largest share of a core that reports may take: large pools report less often. */
 const reportShare = 0.02;
 /** Longest time without a report, in ms. */
