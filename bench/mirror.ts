@@ -1,12 +1,11 @@
 // What mirroring costs clients: latency at the primary with everything mirrored, measured and judged, against nothing
 // mirrored, in turns on one gateway. Open loop at a steady rate. `npm run bench:mirror [-- seconds-per-turn]`
-import { setTimeout as sleep } from "node:timers/promises";
-import { Agent, request } from "undici";
 import { startGateway } from "../e2e/harness/gateway.ts";
 import { runUmbra, startUmbra } from "../e2e/harness/processes.ts";
 import { policyScenario } from "../e2e/harness/resources.ts";
 import { until } from "../e2e/harness/until.ts";
 import { median } from "./harness/child.ts";
+import { openLoop, type Turn } from "./harness/open-loop.ts";
 
 const seconds = Number(process.argv[2] ?? 8);
 const [rounds, perSecond] = [5, 20];
@@ -40,46 +39,10 @@ const body = JSON.stringify({
   messages: [{ role: "user", content: "x".repeat(1_024) }],
 });
 
-interface Turn {
-  readonly ttft: readonly [p50: number, p99: number];
-  readonly e2e: readonly [p50: number, p99: number];
-}
-
 async function turn(percent: number): Promise<Turn> {
   const call = await runUmbra("shadow", "percent", String(percent), "--admin", gateway.admin);
   if (call.status !== 0) throw new Error(call.stderr);
-  const dispatcher = new Agent({ connections: 256, pipelining: 1 });
-  const ttft: number[] = [];
-  const e2e: number[] = [];
-  const one = async () => {
-    const started = performance.now();
-    const answer = await request(`${gateway.origin}/v1/chat/completions`, {
-      method: "POST",
-      body,
-      headers: { host: "example.com", "content-type": "application/json" },
-      dispatcher,
-    });
-    let first: number | undefined;
-    for await (const _ of answer.body) first ??= performance.now() - started;
-    if (answer.statusCode !== 200) throw new Error(`answered ${answer.statusCode}`);
-    ttft.push(first ?? Number.NaN);
-    e2e.push(performance.now() - started);
-  };
-  const started = performance.now();
-  const all: Promise<void>[] = [];
-  while (performance.now() - started < seconds * 1_000) {
-    const due = ((performance.now() - started) / 1_000) * perSecond;
-    while (all.length < due) all.push(one());
-    await sleep(2);
-  }
-  await Promise.all(all);
-  await dispatcher.destroy();
-  const at = (values: readonly number[]) => {
-    const sorted = values.toSorted((a, b) => a - b);
-    const place = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN;
-    return [place(0.5), place(0.99)] as const;
-  };
-  return { ttft: at(ttft), e2e: at(e2e) };
+  return openLoop(gateway.origin, { seconds, perSecond, body });
 }
 
 await turn(100);

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { ShadowReport } from "@umbra/shadow";
-import { isLong } from "../testing/long-tests.ts";
+import { isLong } from "../testing/test-size.ts";
 import { chat, type Seen } from "./harness/client.ts";
 import { type LiveGateway, startLiveGateway } from "./harness/live-gateway.ts";
 import { steadyLoad } from "./harness/load.ts";
