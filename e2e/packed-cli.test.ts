@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { publint } from "publint";
 import { request } from "undici";
 import { fakeWheel, sha256, startFakeIndex } from "../packages/cli/test/fake-wheel.ts";
+import { isLong } from "../testing/long-tests.ts";
 import {
   installByLinks,
   installByNpm,
@@ -31,7 +32,6 @@ const umbra = join(modules, "@umbra/cli/bin/umbra.js");
 /** Some thirty commands start, and each would compile the same modules. */
 const compiled = join(home, "compiled");
 const packages = packageNames();
-const isLong = process.env.UMBRA_LONG_TESTS !== undefined;
 
 beforeAll(() => {
   packAll(home);

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { ShadowReport } from "@umbra/shadow";
+import { testSize } from "../testing/test-size.ts";
 import { chat } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { steadyLoad } from "./harness/load.ts";
@@ -17,10 +18,12 @@ import { runUmbra } from "./harness/processes.ts";
 import { policyScenario } from "./harness/resources.ts";
 import { until } from "./harness/until.ts";
 
+/** How long the evaluation takes. */
+const seconds = testSize(24, 36);
 const policy = `  sampling: {percent: 100}
   budget: {maxInFlight: 512, maxBodyBytes: 65536}
   evaluation:
-    horizon: 36s
+    horizon: ${seconds}s
     warmup: 2s
     minPairs: 200
     blockLengths: [500ms, 1s, 1500ms, 2s]`;
@@ -102,7 +105,7 @@ describe("two sidecars, each with an Envoy of its own", () => {
 
   test("the judge's verdict is that of both samples files together", async () => {
     const startedMs = performance.now();
-    const isOver = async () => performance.now() - startedMs > 30_000;
+    const isOver = async () => performance.now() - startedMs > (seconds - 6) * 1_000;
     const body = () => chat({ isStream: true, maxTokens: 1 });
     const seen = await Promise.all(
       gateways.map(({ origin }) => steadyLoad(origin, 12, body, { isOver, mostMs: 35_000 })),
