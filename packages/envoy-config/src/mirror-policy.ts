@@ -175,6 +175,8 @@ export interface ComparisonPolicy {
   readonly similarity: "chrf" | "off";
   /** Whether answers are checked against the JSON schemas in their requests. */
   readonly checksSchemas: boolean;
+  /** Which log probabilities are compared: none, those that a client asks for, or also those that twins are asked for. */
+  readonly logprobs: "off" | "ifPresent" | "shadow";
   /** Phrases that mark a refusal, besides those of the lexicon `en-1`. */
   readonly refusalPhrases: readonly string[];
 }
@@ -227,6 +229,7 @@ export const defaultComparison: ComparisonPolicy = {
   stripsReasoning: true,
   similarity: "chrf",
   checksSchemas: true,
+  logprobs: "ifPresent",
   refusalPhrases: [],
 };
 

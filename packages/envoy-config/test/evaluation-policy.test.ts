@@ -60,12 +60,14 @@ describe("how answers are compared", () => {
     expect(mirror?.evaluation.comparison).toEqual({
       ...{ mode: "numbers", maxTextBytes: 2_048, maxHeldBytes: 67_108_864, stripsReasoning: true },
       ...{ similarity: "off", checksSchemas: true, refusalPhrases: ["Tut mir leid"] },
+      logprobs: "ifPresent",
     });
     expect(found).toEqual([]);
   });
 
   test.each([
     { name: "an unknown mode", outputs: "mode: texts" },
+    { name: "unknown log probabilities", outputs: "logprobs: all" },
     { name: "less text than a page", outputs: "maxTextBytes: 10" },
     { name: "more memory than a GiB", outputs: "maxHeldBytes: 2000000000" },
     { name: "an empty phrase", outputs: "refusal: {phrases: ['']}" },
@@ -166,6 +168,7 @@ describe("settings of an evaluation", () => {
     "stripReasoning: false",
     "similarity: 'off'",
     "schema: false",
+    "logprobs: shadow",
     "refusal: {phrases: [Tut mir leid]}",
   ])("change with %s", (outputs) => {
     expect(hashOf(outputs)).not.toBe(hashOf(""));

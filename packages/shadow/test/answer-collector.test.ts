@@ -195,6 +195,13 @@ describe("an answer that is too long", () => {
     expect(collector.answer().logprobs).toHaveLength(1_024);
   });
 
+  test("keeps no log probabilities if they are not wanted", () => {
+    const collector = new AnswerCollector({ maxTextBytes: 65_536, keepsLogprobs: false });
+    const content = [{ token: "t", logprob: -1, top_logprobs: [] }];
+    collector.add(delta({ content: "a" }, { logprobs: { content } }));
+    expect(collector.answer()).toEqual({ text: "a", toolCalls: [], hasRefusal: false });
+  });
+
   test("keeps no more than its bound of log probabilities of long tokens, and none after them", () => {
     const collector = new AnswerCollector({ maxTextBytes: 65_536 });
     const add = (token: string) =>

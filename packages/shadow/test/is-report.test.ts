@@ -52,6 +52,7 @@ describe("isReport", () => {
     ["tools", { n: 5, levels: [["same_args"]] }],
     ["floor", { triples: 5 }],
     ["logprob", {}],
+    ["logprob", { n: 1, abs: 0, diff: 0, near_tie: null, floor: {} }],
     ["skipped", { memory: "many" }],
     ["coverage", undefined],
     ["lanes", { primary: {}, shadow: {} }],

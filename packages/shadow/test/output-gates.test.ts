@@ -547,3 +547,26 @@ describe("samples", () => {
     );
   });
 });
+
+describe("log probabilities", () => {
+  const drifting = (count: number, lpAbs: number) =>
+    Array.from({ length: count }, (_, i) => {
+      const [text, other] = [{ text: `Answer ${i}.` }, { text: `Answer ${i}!` }];
+      const { primary, shadow, agreement } = compareAnswers(text, other);
+      return sample(i, {
+        req: greedy,
+        primary: leg({ out: outputFields(primary) }),
+        shadow: leg({ out: outputFields(shadow) }),
+        cmp: { ...agreementFields(agreement), lpTokens: 9, lpAbs, lpDiff: -lpAbs, nearTie: 1 },
+      });
+    });
+
+  test("of the shadow are reported with their drift beyond the control's own", () => {
+    const found = report(drifting(600, 0.05), { control: drifting(300, 0.01) });
+    expect(found.outputs?.logprob).toMatchObject({ n: 600, abs: expect.closeTo(0.05) });
+    expect(found.outputs?.logprob?.floor).toEqual({
+      ...{ triples: 300, near_tie: 1, abs: expect.closeTo(0.01), excess: expect.closeTo(0.04) },
+    });
+    expect(report(drifting(600, 0.05)).outputs?.logprob).not.toHaveProperty("floor");
+  });
+});

@@ -71,7 +71,7 @@ describe("answers to a mirror's twins", () => {
     const [gated] = registryOf(evaluated(undefined)).of("m0");
     expect(gated?.comparison).toEqual({
       ...{ mode: "numbers", maxTextBytes: 65_536, maxHeldBytes: 67_108_864, stripsReasoning: true },
-      ...{ hasSimilarity: true, checksSchemas: true, refusalPhrases: [] },
+      ...{ hasSimilarity: true, checksSchemas: true, keepsLogprobs: true, refusalPhrases: [] },
     });
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import type { Mirror, MirrorSettings } from "@umbra/envoy-config";
+import { defaultComparison, type Mirror, type MirrorSettings } from "@umbra/envoy-config";
 import { defaultMirrorSettings } from "@umbra/envoy-config/internal";
 import { readRequest } from "@umbra/openai";
 import {
@@ -13,6 +13,7 @@ import {
   sessionOf,
   shareOf,
 } from "@umbra/sidecar/internal";
+import { addedFields } from "../src/mirror/repeatable-twin.ts";
 
 function request(
   body: object | string = {},
@@ -437,4 +438,61 @@ test("requests usage for a stream and keeps its other options", () => {
   expect(rewrite('{"stream_options":{"include_usage":true}}')).toBe(
     '{"stream_options":{"include_usage":true}}',
   );
+});
+
+describe("fields that twins get for a better comparison", () => {
+  const bodyOf = (
+    body: object,
+    evaluation: Partial<Mirror["evaluation"]>,
+    { path = "/v1/chat/completions", requestId = "r1", remove = [] as readonly string[] } = {},
+  ) => {
+    const mirror = { evaluation: { observeUnmirroredPercent: 0, ...evaluation } };
+    const added = addedFields(mirror, { requestId, path });
+    const bytes = Buffer.from(JSON.stringify({ model: "m", ...body }));
+    const changed = rewriteBody(
+      bytes,
+      { path, model: "m", isStream: false, added },
+      { ...policy.rewrite, remove },
+    );
+    return JSON.parse(Buffer.from(changed ?? bytes).toString()) as Record<string, unknown>;
+  };
+  const sameModel = { isSameModel: true };
+  const shadowLogprobs = { comparison: { ...defaultComparison, logprobs: "shadow" as const } };
+
+  test("are a seed of the request, the same in every lane and process", () => {
+    const { seed } = bodyOf({}, sameModel);
+    expect(seed).toBe(848_097_586);
+    expect(bodyOf({ stream_options: null }, sameModel).seed).toBe(seed);
+    expect(bodyOf({ seed: null }, sameModel).seed).toBe(seed);
+    expect(bodyOf({}, sameModel, { requestId: "r2" }).seed).not.toBe(seed);
+    expect(bodyOf({}, sameModel, { path: "/v1/completions" }).seed).toBe(seed);
+  });
+
+  test.each([
+    { name: "the client sets one", found: () => bodyOf({ seed: 0 }, sameModel), want: 0 },
+    { name: "it is another model", found: () => bodyOf({}, {}), want: undefined },
+    {
+      name: "the policy removes it",
+      found: () => bodyOf({ seed: 7 }, sameModel, { remove: ["seed"] }),
+      want: undefined,
+    },
+    {
+      name: "the API has none",
+      found: () => bodyOf({}, sameModel, { path: "/v1/messages" }),
+      want: undefined,
+    },
+  ])("have no seed of Umbra if $name", ({ found, want }) => {
+    expect(found().seed).toBe(want);
+  });
+
+  test("ask for log probabilities if the policy says so", () => {
+    expect(bodyOf({}, shadowLogprobs)).toEqual({ model: "m", logprobs: true, top_logprobs: 5 });
+    expect(bodyOf({ logprobs: false, top_logprobs: 2 }, shadowLogprobs)).toMatchObject({
+      ...{ logprobs: true, top_logprobs: 2 },
+    });
+    expect(bodyOf({}, shadowLogprobs, { path: "/v1/completions" })).toEqual({
+      ...{ model: "m", logprobs: 5 },
+    });
+    expect(bodyOf({}, sameModel)).not.toHaveProperty("logprobs");
+  });
 });

@@ -12,6 +12,10 @@ export interface CompletionRequest {
   readonly maxTokens: number | undefined;
   /** The first tool that is offered, which the answer calls. */
   readonly tool: OfferedTool | undefined;
+  /** Makes the answer repeatable. */
+  readonly seed: number | undefined;
+  /** How many of the likeliest tokens to list at each place; undefined: no log probabilities. */
+  readonly topLogprobs: number | undefined;
 }
 
 /** An error in vLLM's format. */
@@ -62,8 +66,16 @@ export function readCompletion(
     hasStreamUsage: options?.include_usage === true,
     promptTokens: Math.max(1, Math.ceil(textBytes(prompt) / 4)),
     maxTokens: typeof limit === "number" ? limit : undefined,
+    seed: Number.isInteger(fields.seed) ? Number(fields.seed) : undefined,
+    topLogprobs:
+      kind === "chat" && fields.logprobs === true ? topOf(fields.top_logprobs) : undefined,
     tool: kind === "chat" && fields.tool_choice !== "none" ? firstTool(fields.tools) : undefined,
   };
+}
+
+/** As in the API, at most 20. */
+function topOf(top: unknown): number {
+  return typeof top === "number" && top > 0 ? Math.min(20, Math.floor(top)) : 0;
 }
 
 export function badRequest(message: string): ApiError {
@@ -88,6 +100,8 @@ export interface AnswerHead {
   readonly model: string;
   readonly created: number;
   readonly kind: CompletionRequest["kind"];
+  /** Log probabilities of a token; undefined if they are not asked for. */
+  readonly logprobOf?: (token: AnswerPart) => object;
 }
 
 /** A stream event with one token, the role, or the end. */
@@ -99,12 +113,13 @@ export function streamEvent(
     readonly finishReason?: string;
   },
 ): string {
-  const { role, token = { text: "" }, finishReason = null } = part;
+  const { role, token = {}, finishReason = null } = part;
   const content =
     head.kind === "chat"
       ? { delta: { ...(role && { role }), ...deltaOf(token) } }
       : { text: token.text ?? "" };
-  return data({ ...envelope(head, true), choices: [choice(content, finishReason)] });
+  const logprobs = logprobsOf(head, token.text === undefined ? [] : [token]);
+  return data({ ...envelope(head, true), choices: [choice(content, finishReason, logprobs)] });
 }
 
 export function usageEvent(head: AnswerHead, promptTokens: number, outputTokens: number): string {
@@ -125,7 +140,7 @@ export function wholeAnswer(
   const content = head.kind === "chat" ? { message } : { text };
   return JSON.stringify({
     ...envelope(head, false),
-    choices: [choice(content, finishReason)],
+    choices: [choice(content, finishReason, logprobsOf(head, answer.tokens))],
     usage: usage(request.promptTokens, answer.tokens.length),
   });
 }
@@ -145,8 +160,14 @@ function continuedCall(args: string): object {
   return { index: 0, function: { arguments: args } };
 }
 
-function choice(content: object, finishReason: string | null) {
-  return { index: 0, ...content, logprobs: null, finish_reason: finishReason };
+/** Tool calls have none. */
+function logprobsOf({ logprobOf }: AnswerHead, tokens: readonly AnswerPart[]): object | null {
+  const texts = tokens.filter(({ text }) => text !== undefined);
+  return logprobOf === undefined || texts.length === 0 ? null : { content: texts.map(logprobOf) };
+}
+
+function choice(content: object, finishReason: string | null, logprobs: object | null) {
+  return { index: 0, ...content, logprobs, finish_reason: finishReason };
 }
 
 function envelope({ id, model, created, kind }: AnswerHead, isStream: boolean) {

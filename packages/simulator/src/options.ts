@@ -34,6 +34,8 @@ export interface SimulatorOptions {
   readonly brokenToolCalls: number;
   /** Share of answers that differ from all others from some token on, 0 to 1: as of a model that samples. */
   readonly textNoise: number;
+  /** Added to every log probability, in nats: as of another engine. */
+  readonly logprobDrift: number;
   /** Factor for all times: 1 is the speed of a GPU, 0.5 is twice as fast, 0 answers immediately. */
   readonly timeScale: number;
   /** V0 calls the KV cache's gauge `vllm:gpu_cache_usage_perc`. */
@@ -60,6 +62,7 @@ export const defaultOptions: SimulatorOptions = {
   seed: 0,
   brokenToolCalls: 0,
   textNoise: 0,
+  logprobDrift: 0,
   timeScale: 1,
   metricsVersion: "v1",
   log: () => {},

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { answerTo } from "./answer-content.ts";
+import { answerTo, logprobOf } from "./answer-content.ts";
 import {
   type AnswerHead,
   type ApiError,
@@ -147,10 +147,10 @@ export function createSimulatedServer(options: Partial<SimulatorOptions> = {}): 
     const { promptTokens } = asked;
     const left = Math.max(1, all.maxModelLen - promptTokens);
     const mostTokens = Math.min(asked.maxTokens ?? defaultOutputTokens, left);
-    const answer = answerTo(asked.tool, mostTokens, all, random);
+    const answer = answerTo(asked.tool, mostTokens, all, randomFor(asked, random));
     const { tokens, finishReason } = answer;
     const outputTokens = tokens.length;
-    const head = headOf(asked);
+    const head = headOf(asked, all.logprobDrift);
     let made = 0;
     let firstMs = 0;
     let pending = "";
@@ -237,9 +237,17 @@ export function createSimulatedServer(options: Partial<SimulatorOptions> = {}): 
   };
 }
 
-function headOf({ kind, model }: CompletionRequest): AnswerHead {
+/** A request with a seed gets the same answer each time. */
+function randomFor({ seed }: CompletionRequest, random: () => number): () => number {
+  return seed === undefined ? random : createRandom(seed);
+}
+
+function headOf({ kind, model, topLogprobs: top }: CompletionRequest, drift: number): AnswerHead {
   const id = `${kind === "chat" ? "chatcmpl" : "cmpl"}-${randomBytes(16).toString("hex")}`;
-  return { id, model, created: Math.floor(Date.now() / 1_000), kind };
+  return {
+    ...{ id, model, created: Math.floor(Date.now() / 1_000), kind },
+    ...(top !== undefined && { logprobOf: (token) => logprobOf(token, { top, drift }) }),
+  };
 }
 
 const phrases: ReadonlyMap<number, string> = new Map([

@@ -104,6 +104,46 @@ describe("the simulated server", () => {
     expect(await answer.json()).toMatchObject({ choices: [{ message: { content: "I am a" } }] });
   });
 
+  test("repeats an answer with the same seed", async () => {
+    const noisy = createSimulatedServer({ timeScale: 0, textNoise: 1, seed: 5 });
+    const origin = `http://${await noisy.listen(0)}`;
+    const say = async (seed: number | undefined) => {
+      const body = JSON.stringify({ ...chat, max_tokens: 20, seed });
+      const answer = await fetch(`${origin}/v1/chat/completions`, { method: "POST", body });
+      const json = (await answer.json()) as { choices: { message: { content: string } }[] };
+      return json.choices[0]?.message.content;
+    };
+    const texts = [await say(7), await say(7), await say(8), await say(undefined)];
+    await noisy.close();
+    expect(texts[1]).toBe(texts[0]);
+    expect(new Set(texts).size).toBe(3);
+  });
+
+  test("lists log probabilities if they are asked for, whole and streamed", async () => {
+    const asked = { ...chat, logprobs: true, top_logprobs: 2 };
+    const want = {
+      content: [
+        {
+          ...{ token: "I", logprob: -0.1 },
+          top_logprobs: [
+            { token: "I", logprob: -0.1, bytes: null },
+            { token: "am", logprob: -0.6, bytes: null },
+          ],
+        },
+        { token: " am" },
+        { token: " a" },
+      ],
+    };
+    const whole = await post("/v1/chat/completions", asked);
+    expect(await whole.json()).toMatchObject({ choices: [{ logprobs: want }] });
+    const streamed = await post("/v1/chat/completions", { ...asked, stream: true });
+    const found = (await streamed.text()).match(/"logprobs":\{"content":\[\{"token":"[^"]*"/g);
+    expect(found?.map((each) => each.split('"').at(-2))).toEqual(["I", " am", " a"]);
+    expect(await (await post("/v1/chat/completions", chat)).json()).toMatchObject({
+      choices: [{ logprobs: null }],
+    });
+  });
+
   test("streams: role, tokens, usage, [DONE]", async () => {
     const response = await post("/v1/chat/completions", {
       ...chat,

@@ -34,6 +34,7 @@ function readComparison(from: Reader): ComparisonPolicy {
     stripsReasoning: from.boolean("stripReasoning") ?? standard.stripsReasoning,
     similarity: from.oneOf("similarity", ["chrf", "off"]) ?? standard.similarity,
     checksSchemas: from.boolean("schema") ?? standard.checksSchemas,
+    logprobs: from.oneOf("logprobs", ["off", "ifPresent", "shadow"]) ?? standard.logprobs,
     refusalPhrases: from.inner("refusal", readPhrases) ?? standard.refusalPhrases,
   };
 }

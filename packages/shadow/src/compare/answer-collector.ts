@@ -9,6 +9,8 @@ import { type AnswerParts, readAnswerParts } from "./read-answer-parts.ts";
 export interface AnswerCollectorOptions {
   /** Bytes of text and tool calls that are kept, as UTF-8. What comes after is only counted and hashed. */
   readonly maxTextBytes: number;
+  /** Whether log probabilities are kept; true when absent. */
+  readonly keepsLogprobs?: boolean;
 }
 
 /** Most tokens whose log probabilities are kept, and most alternatives of each. */
@@ -35,8 +37,9 @@ export class AnswerCollector implements AnswerParts {
   #isCleared = false;
   hasMedia = false;
 
-  constructor({ maxTextBytes }: AnswerCollectorOptions) {
+  constructor({ maxTextBytes, keepsLogprobs = true }: AnswerCollectorOptions) {
     this.#room = new AnswerRoom(maxTextBytes);
+    this.#areTokensCut = !keepsLogprobs;
   }
 
   /** Adds an event of a stream, or a whole answer, as `JSON.parse` returned it. Does nothing after `clear`. */
@@ -98,6 +101,7 @@ export class AnswerCollector implements AnswerParts {
   }
 
   logprobs(tokens: readonly TokenLogprob[]): void {
+    if (this.#areTokensCut) return;
     for (const { token, logprob, top } of tokens) {
       const kept = { token, logprob, top: top.slice(0, maxAlternatives) };
       const chars = kept.top.reduce((sum, each) => sum + each.token.length, token.length);

@@ -160,6 +160,25 @@ function logprobOf(pairs: readonly OutputPair[]): OutputLogprob | null {
     abs: meanOf(found.map(({ agreement: { lpAbs } }) => lpAbs)),
     diff: meanOf(found.map(({ agreement: { lpDiff } }) => lpDiff)),
     near_tie: meanOf(found.map(({ agreement: { nearTie } }) => nearTie)),
+    ...logprobFloor(found),
+  };
+}
+
+/** The control's own drift: the shadow's is only worth what it has beyond it. */
+function logprobFloor(pairs: readonly OutputPair[]): Pick<OutputLogprob, "floor"> {
+  const triples = pairs.flatMap(({ agreement, floor }) =>
+    typeof floor?.lpAbs === "number" && agreement.lpAbs !== null
+      ? [{ shadow: agreement.lpAbs, control: floor.lpAbs, nearTie: floor.nearTie }]
+      : [],
+  );
+  if (triples.length === 0) return {};
+  return {
+    floor: {
+      triples: triples.length,
+      abs: meanOf(triples.map(({ control }) => control)),
+      near_tie: meanOf(triples.map(({ nearTie }) => nearTie)),
+      excess: meanOf(triples.map(({ shadow, control }) => shadow - control)),
+    },
   };
 }
 

@@ -43,10 +43,20 @@ function toolSentence({ n, levels }: NonNullable<ReportOutputs["tools"]>): strin
   return `tool calls of ${count(n)} pairs: ${list.join(", ")}`;
 }
 
-function logprobSentence({ n, abs, diff, near_tie }: NonNullable<ReportOutputs["logprob"]>) {
+function logprobSentence({
+  n,
+  abs,
+  diff,
+  near_tie,
+  floor,
+}: NonNullable<ReportOutputs["logprob"]>): string {
   const nats = (value: number | null) => (value === null ? unknown : value.toFixed(3));
   const ties = near_tie === null ? "" : `, ${percent(near_tie, 0)} part at a near tie`;
-  return `log probabilities of ${count(n)} pairs: ${nats(abs)} nats apart, difference ${nats(diff)}${ties}`;
+  return `log probabilities of ${count(n)} pairs: ${nats(abs)} nats apart, difference ${nats(diff)}${ties}${
+    floor === undefined
+      ? ""
+      : `; of ${count(floor.triples)} with a control, ${nats(floor.excess)} further than the control's own ${nats(floor.abs)}`
+  }`;
 }
 
 function coverageSentence({ compared, coverage, skipped, cut }: ReportOutputs): string {

@@ -62,7 +62,15 @@ const outputs = objectOf({
   divergence: listOf(pairOf(isNumber, isNumber)),
   divergence_floor: orAbsent(listOf(pairOf(isNumber, isNumber))),
   logprob: orNull(
-    objectOf({ n: isNumber, abs: isNumberOrNull, diff: isNumberOrNull, near_tie: isNumberOrNull }),
+    objectOf({
+      ...{ n: isNumber, abs: isNumberOrNull, diff: isNumberOrNull, near_tie: isNumberOrNull },
+      floor: orAbsent(
+        objectOf({
+          ...{ triples: isNumber, abs: isNumberOrNull, near_tie: isNumberOrNull },
+          excess: isNumberOrNull,
+        }),
+      ),
+    }),
   ),
   judge: orAbsent(judge),
 });

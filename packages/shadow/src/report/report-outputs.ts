@@ -79,4 +79,12 @@ export interface OutputLogprob {
   readonly diff: number | null;
   /** Share of the pairs that part at tokens that are about as likely; null if none part. */
   readonly near_tie: number | null;
+  /** The same of the control, over triples with log probabilities; absent without any. */
+  readonly floor?: {
+    readonly triples: number;
+    readonly abs: number | null;
+    readonly near_tie: number | null;
+    /** How much further the shadow's are from the primary's than the control's are. */
+    readonly excess: number | null;
+  };
 }

@@ -17,6 +17,8 @@ export interface ComparisonSettings {
   readonly hasSimilarity: boolean;
   /** Whether answers are checked against the schemas of their requests. */
   readonly checksSchemas: boolean;
+  /** Whether log probabilities of tokens are held and compared; true when absent. */
+  readonly keepsLogprobs?: boolean;
   readonly refusalPhrases: readonly string[];
   /** Shares of the pairs to draw for a judge model; undefined: there is none. */
   readonly judged?: JudgedShares;

@@ -220,10 +220,12 @@ function comparisonSettings({
   comparison = defaultComparison,
   judge,
 }: EvaluationPolicy): ComparisonSettings | undefined {
-  const { mode, similarity, ...settings } = comparison;
+  const { mode, similarity, logprobs, ...settings } = comparison;
   if (mode === "off") return undefined;
   const hasSimilarity = similarity === "chrf";
-  return { ...settings, mode, hasSimilarity, ...(judge && { judged: judge.sample }) };
+  const keepsLogprobs = logprobs !== "off";
+  const judged = judge && { judged: judge.sample };
+  return { ...settings, mode, hasSimilarity, keepsLogprobs, ...judged };
 }
 
 /** A route's mirrors to one pool may differ by rule. Those with a policy are evaluated and come first. */

@@ -1,5 +1,6 @@
 import type { MirrorRewrite } from "@umbra/envoy-config";
 import { editJson, type JsonEditOld, type JsonEditValue } from "@umbra/openai/json";
+import type { AddedFields } from "./repeatable-twin.ts";
 
 /** Creates the twin's body; undefined if it does not change. */
 export function rewriteBody(
@@ -11,10 +12,15 @@ export function rewriteBody(
     /** The client's model name, if it differs. */
     readonly clientModel?: string | undefined;
     readonly isStream: boolean;
+    /** Fields that are set unless the policy sets or removes them. */
+    readonly added?: AddedFields;
   },
   rewrite: MirrorRewrite,
 ): Uint8Array | undefined {
   const set = new Map<string, JsonEditValue>();
+  for (const [name, value] of request.added ?? []) {
+    if (!rewrite.remove.includes(name)) set.set(name, value);
+  }
   for (const [name, json] of Object.entries(rewrite.set)) set.set(name, { json });
   const model = shadowModel(request.clientModel, request.model, rewrite);
   if (model !== request.model) set.set("model", { json: model });

@@ -1,7 +1,8 @@
-import { controlHeaders, type MirrorRewrite } from "@umbra/envoy-config";
+import { controlHeaders, type Mirror } from "@umbra/envoy-config";
 import type { Headers } from "@umbra/ext-proc";
 import { isModelName, type ReadRequest, withModel } from "@umbra/openai";
 import { controlHeader } from "../decision/control-headers.ts";
+import { addedFields } from "../mirror/repeatable-twin.ts";
 import { rewriteBody, shadowModel } from "../mirror/rewrite-body.ts";
 import type { ServedPool } from "../pools/served-pool.ts";
 import { isServed } from "./read-model.ts";
@@ -34,25 +35,30 @@ export function primaryTarget(
   return { model: name, body: withModel(body, read, name) };
 }
 
-/**
- * Resolves the twin's model and body.
- *
- * @param path the endpoint's path
- * @param clientModel the client's model name, if the primary's rewrite changed the body: policies use the client's names
- */
+/** What is known about a twin. */
+export interface TwinRequest {
+  readonly requestId: string;
+  /** The endpoint's path. */
+  readonly path: string;
+  /** The client's model name, if the primary's rewrite changed the body: policies use the client's names. */
+  readonly clientModel: string | undefined;
+}
+
+/** Resolves the twin's model and body. Without its mirror, both are the client's. */
 export function shadowTarget(
-  rewrite: MirrorRewrite | undefined,
-  path: string,
+  mirror: Mirror | undefined,
   body: Uint8Array | undefined,
   read: ReadRequest,
-  clientModel: string | undefined,
+  { requestId, path, clientModel }: TwinRequest,
 ): Target {
-  if (rewrite === undefined) return { model: read.model, body: undefined };
+  const rewrite = mirror?.policy?.rewrite;
+  if (mirror === undefined || rewrite === undefined) return { model: read.model, body: undefined };
   const name = shadowModel(clientModel, read.model, rewrite);
   if (read.isForm && body !== undefined && name !== undefined) {
     return { model: name, body: name === read.model ? undefined : withModel(body, read, name) };
   }
-  const request = { path, model: read.model, clientModel, isStream: read.isStream };
+  const added = addedFields(mirror, { requestId, path });
+  const request = { path, model: read.model, clientModel, isStream: read.isStream, added };
   return {
     model: name,
     body: body === undefined ? undefined : rewriteBody(body, request, rewrite),

@@ -36,9 +36,12 @@ export class TwinPick extends Picking {
     return this.refuse(unknownMirror, headers, startedMs);
   }
 
-  protected targetOf({ body, read }: RequestParts): Target {
-    const rewrite = this.#gated?.mirror.policy?.rewrite;
-    return shadowTarget(rewrite, this.path, body, read, this.#expecting?.clientModel);
+  protected targetOf({ headers, body, read }: RequestParts): Target {
+    const requestId = headers.get("x-request-id") ?? "";
+    const clientModel = this.#expecting?.clientModel;
+    return shadowTarget(this.#gated?.mirror, body, read, {
+      ...{ requestId, path: this.path, clientModel },
+    });
   }
 
   protected pickEndpoint(request: ParsedRequest, startedMs: number): Decision {
