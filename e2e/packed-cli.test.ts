@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { publint } from "publint";
 import { request } from "undici";
 import { fakeWheel, sha256, startFakeIndex } from "../packages/cli/test/fake-wheel.ts";
-import { isLong } from "../testing/long-tests.ts";
+import { isLong } from "../testing/test-size.ts";
 import {
   installByLinks,
   installByNpm,
