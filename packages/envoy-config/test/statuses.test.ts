@@ -316,6 +316,23 @@ describe("the status of a Gateway", () => {
   });
 });
 
+test("a message that is cut in the middle of a character is still one that the API server keeps", () => {
+  // The API server would store another character for the half, and the status would differ for ever.
+  const text = `x${"😀".repeat(1_000)}`;
+  const live = {
+    ...nothing,
+    listeners: new Map([["default/gw/http", { kind: "refused" as const, message: text }]]),
+  };
+  const routes = { ...nothing, refusedRoutes: new Map([["default/r", text]]) };
+  const route = routeOf(`parentRefs: [{name: gw}], ${toEcho}`);
+  const all = [live, routes].map((facts) =>
+    JSON.stringify(statusesIn(gatewayOf(http) + route, facts)),
+  );
+  expect(all.map((json) => json.split("😀").length > 400)).toEqual([true, true]);
+  // JSON writes a half of a character as an escape.
+  expect(all.filter((json) => /\\ud[89a-f]/.test(json))).toEqual([]);
+});
+
 describe("the status of an HTTPRoute", () => {
   const gateways = gatewayOf(
     `${http}, {name: named, port: 81, protocol: HTTP, hostname: "*.example.com"}, {name: closed, port: 82, protocol: HTTP, allowedRoutes: {namespaces: {from: None}}}`,

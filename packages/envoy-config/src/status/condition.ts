@@ -15,11 +15,20 @@ export function condition(
   reason: string,
   message = "",
 ): Condition {
-  return { type, status, reason, message: message.slice(0, maxMessage) };
+  return { type, status, reason, message: bounded(message) };
 }
 
 /** Messages quote names and Envoy's words. The API server takes 32,768 characters. */
 const maxMessage = 1_024;
+
+function bounded(message: string): string {
+  // Where a text was cut, here or before, may be half of a character. The API server stores U+FFFD for it, and what is
+  // stored would never equal what is wanted.
+  return message.slice(0, maxMessage).replace(halfCharacters, "\ufffd");
+}
+
+/** With the flag `u`, only surrogates without the other half. */
+const halfCharacters = /\p{Surrogate}/gu;
 
 /** A condition that is true, with its own name as the reason. */
 export function good(type: string): Condition {
