@@ -7,6 +7,8 @@ import { runUmbra } from "../harness/processes.ts";
 import { installDefinitions } from "./definitions.ts";
 import { KubeServer } from "./kube-server.ts";
 
+const peerSecret = { namespace: "umbra", name: "umbra-peers" };
+
 describe("umbra install --dry-run", () => {
   let kube: KubeServer;
   let admin: ApiClient;
@@ -38,6 +40,8 @@ describe("umbra install --dry-run", () => {
     for (const document of parseAllDocuments(before.stdout)) {
       await apply(admin, document.toJS() as Manifest);
     }
+    const secret = { apiVersion: "v1", kind: "Secret", metadata: peerSecret };
+    await apply(admin, { ...secret, stringData: { "peer-secret": "0".repeat(32) } });
     const after = await install("admin");
     expect(after.stdout).toBe(before.stdout);
     expect(after.stderr).toMatch(/^(\d+) objects: \1 there\n$/);

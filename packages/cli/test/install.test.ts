@@ -79,7 +79,9 @@ describe("umbra install --dry-run", () => {
     const { stdout, stderr } = await install("-o", "table");
     expect(stdout).toContain("shadowpolicies.umbra.dev");
     expect(stdout).not.toContain("in the cluster");
-    expect(stderr).toBe("");
+    expect(stderr).toMatch(
+      /^note: the pods wait for the Secret "umbra-peers".*kubectl --namespace umbra .*\n$/,
+    );
   });
 
   test("prints a List as JSON", async () => {
@@ -173,6 +175,7 @@ describe("umbra install --dry-run --kube", () => {
     const crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
     script.held.set(`${crds}/${definition.metadata.name}`, { ...definition, ...serverFields });
     script.held.set("/api/v1/namespaces/umbra", parse("{ metadata: { name: umbra }, old: 1 }"));
+    script.held.set("/api/v1/namespaces/umbra/secrets/umbra-peers", {});
     const { status, stdout, stderr } = await withCluster();
     expect({ status, stderr }).toEqual({
       status: 0,
@@ -196,6 +199,13 @@ describe("umbra install --dry-run --kube", () => {
     expect(status).toBe(1);
     expect(stderr).toMatch(words);
     expect(stderr).toMatch(/error: \d+ problems?; \d+ objects/);
+  });
+
+  test("notes a Secret that the pods wait for", async () => {
+    const { status, stderr } = await withCluster("--into", "serving");
+    expect(status).toBe(0);
+    expect(stderr).toContain('note: the pods wait for the Secret "umbra-peers"');
+    expect(stderr).toContain("kubectl --namespace serving create secret");
   });
 
   test("names what the API server would refuse", async () => {

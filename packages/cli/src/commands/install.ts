@@ -7,6 +7,7 @@ import { commandOf, type FlagsOf, flag } from "../flags.ts";
 import type { CheckedObject } from "../install/cluster-state.ts";
 import type { ComparedCluster } from "../install/compare-cluster.ts";
 import { type InstallChoice, type Manifest, manifestsOf } from "../install/manifests.ts";
+import { neededSecrets, secretWords } from "../install/needed-secrets.ts";
 import type { Io } from "../io.ts";
 import { checkReadable } from "../process/usable-file.ts";
 import { tableText } from "../tables.ts";
@@ -73,6 +74,8 @@ async function runInstall(flags: InstallFlags, io: Io): Promise<void> {
   const manifests = manifestsOf(choice);
   const found = kube === undefined ? undefined : await compared(flags, choice, manifests, io);
   io.stdout(printed(output, manifests, found?.objects));
+  const notes = found?.notes ?? neededSecrets(manifests).map(secretWords);
+  for (const words of notes) io.stderr(`note: ${printable(words)}\n`);
   if (found === undefined) return;
   for (const words of found.problems) io.stderr(`error: ${printable(words)}\n`);
   const { length } = found.problems;

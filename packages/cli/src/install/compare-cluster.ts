@@ -6,6 +6,7 @@ import type { KubeChoice } from "../resources/kube-flags.ts";
 import { type CheckedObject, checkCluster } from "./cluster-state.ts";
 import type { InstallChoice, Manifest } from "./manifests.ts";
 import { missingDefinitions } from "./needed-definitions.ts";
+import { missingSecrets, neededSecrets, secretWords } from "./needed-secrets.ts";
 
 export interface ClusterComparison {
   readonly choice: KubeChoice;
@@ -18,6 +19,8 @@ export interface ComparedCluster {
   readonly objects: readonly CheckedObject[];
   /** What has to be done before they can be applied: sentences for people. */
   readonly problems: readonly string[];
+  /** What else has to be done before the pods start. */
+  readonly notes: readonly string[];
 }
 
 /** Compares manifests with a cluster, and changes nothing. Throws CommandError if the API server can't be asked. */
@@ -32,7 +35,8 @@ export async function compareWithCluster(
     const ofObjects = objects.flatMap(({ manifest, problems }) =>
       problems.map((words) => `${manifest.kind} "${manifest.metadata.name}": ${words}`),
     );
-    return { objects, problems: [...definitions, ...ofObjects] };
+    const secrets = await missingSecrets(client, neededSecrets(manifests));
+    return { objects, problems: [...definitions, ...ofObjects], notes: secrets.map(secretWords) };
   } catch (cause) {
     if (!isKubernetesError(cause)) throw cause;
     throw new CommandError(`the cluster can't be compared: ${cause.message}`, { cause });
