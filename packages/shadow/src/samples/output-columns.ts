@@ -112,7 +112,7 @@ function outOf(out: SampleOutput | undefined): { readonly out?: SampleOutput } {
 /** Writes and reads one group of fields. The first number says whether the group is there. */
 function createFields<Fields extends object>(codings: Codings<Fields>) {
   const fields = Object.entries<Coding>(codings) as [keyof Fields & string, Coding][];
-  // A judge reads all rows repeatedly: copies of an object with all fields are made at once.
+  // A judge reads all rows at each interim analysis: copies of an object with all fields are made at once.
   const empty = Object.fromEntries(fields.map(([field]) => [field, null]));
   return {
     width: fields.length + 1,
