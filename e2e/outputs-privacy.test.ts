@@ -116,7 +116,7 @@ describe.each(["numbers", "sketch"])("with `mode: %s`", (mode) => {
   }
 
   test("no 8 characters of a prompt or an answer are in anything that Umbra writes", async () => {
-    const texts = [...prompts, ...servers.flatMap(({ said }) => said)];
+    const texts = [...prompts, ...servers.flatMap(({ texts: sent }) => sent)];
     expect(texts.length).toBeGreaterThan(4 * requests);
     const secrets = new Set(texts.flatMap(substringsOf));
     const found = Object.entries(await written()).flatMap(([name, text]) =>

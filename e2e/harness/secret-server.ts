@@ -3,17 +3,17 @@ import type { AddressInfo } from "node:net";
 
 export interface SecretServer {
   readonly address: string;
-  /** All that it has said. */
-  readonly said: readonly string[];
+  /** All texts that it has sent. */
+  readonly texts: readonly string[];
   close(): Promise<void>;
 }
 
 /** A model server whose answers, streamed or whole, are texts and tool calls that `write` makes. */
 export async function startSecretServer(write: () => string): Promise<SecretServer> {
-  const said: string[] = [];
+  const texts: string[] = [];
   const secret = () => {
     const text = write();
-    said.push(text);
+    texts.push(text);
     return text;
   };
   const server = createServer((request, response) => {
@@ -37,7 +37,7 @@ export async function startSecretServer(write: () => string): Promise<SecretServ
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   return {
-    ...{ address: `127.0.0.1:${port}`, said },
+    ...{ address: `127.0.0.1:${port}`, texts },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
