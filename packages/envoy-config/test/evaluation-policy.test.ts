@@ -225,6 +225,8 @@ describe("a model as judge", () => {
     { name: "over plain HTTP", judge: sound.replace("https", "http") },
     { name: "with a password in its URL", judge: sound.replace("//", "//u:p@") },
     { name: "without a path", judge: sound.replace("/v1/chat/completions", "") },
+    { name: "at a port that can't be", judge: sound.replace(".internal", ":99999") },
+    { name: "at a host that can't be", judge: sound.replace(".internal", "<a>") },
     { name: "that costs without prices", judge: `${sound}, maxCostUsd: 5` },
     { name: "of no share", judge: `${sound}, sample: {far: 0}` },
     { name: "with a path for a Secret", judge: `${sound}, apiKeySecretRef: {name: ../etc}` },

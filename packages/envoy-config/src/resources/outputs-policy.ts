@@ -95,7 +95,7 @@ function readJudge(from: Reader): JudgePolicy | undefined {
       "add `consent: true` if prompts and answers may be sent to the endpoint, or remove the judge",
     );
   }
-  if (endpoint !== undefined && (endpoint.length > 2_048 || !judgeUrl.test(endpoint))) {
+  if (endpoint !== undefined && !isJudgeUrl(endpoint)) {
     const remedy =
       "use the URL of its chat completions, such as https://judge.internal/v1/chat/completions";
     from.wrong("`endpoint` must be an https URL, or http on this machine", "endpoint", remedy);
@@ -104,6 +104,10 @@ function readJudge(from: Reader): JudgePolicy | undefined {
     from.wrong("`maxCostUsd` needs `pricePerMTokens`", "maxCostUsd");
   }
   return judge;
+}
+
+function isJudgeUrl(text: string): boolean {
+  return text.length <= 2_048 && judgeUrl.test(text) && URL.canParse(text);
 }
 
 /** As in Kubernetes; no part of a path. */
