@@ -127,10 +127,7 @@ describe("a judge", () => {
   test("is not asked about requests whose client says no, secrets, or its own lane", async () => {
     const is = await asking(() => verdict("A"), {});
     expect(await is.ask({ pi: 0.2, optsOut: true })).toMatchObject({ why: "opted_out" });
-    for (const part of ["conversation", "primary", "other"]) {
-      const secret = { ...texts, [part]: "Pay with 4111 1111 1111 1111, please." };
-      expect(await is.ask({ pi: 0.2, texts: secret })).toMatchObject({ why: "redacted" });
-    }
+    expect(await is.ask({ pi: 0.2, hasSecret: true })).toMatchObject({ why: "redacted" });
     expect(is.judge.seen).toEqual([]);
     const own = await asking(() => verdict("A"), {}, { servesLane: () => true });
     expect(await own.ask()).toMatchObject({ w: null, why: "lane" });
@@ -139,13 +136,6 @@ describe("a judge", () => {
       'default/p: the judge "simulated-judge" serves a lane: use another model',
     ]);
     expect(own.judge.seen).toEqual([]);
-  });
-
-  test("sees no e-mail addresses and telephone numbers", async () => {
-    const is = await asking(() => verdict("tie"));
-    const primary = "Write to jane@example.com or +49 30 1234567.";
-    expect(await is.ask({ pi: 0.2, texts: { ...texts, primary } })).toMatchObject({ w: 0.5 });
-    expect(is.judge.seen[0]?.answer_a).toBe("Write to [e-mail] or [phone].");
   });
 });
 

@@ -6,7 +6,11 @@ const judged = { ...numbers, judged: { near: 1, far: 1 } };
 const conversation = { messages: [{ role: "user", content: "A secret question." }] };
 const texts: readonly [string, string] = ["The primary says so.", "Something else entirely."];
 
-function pair(is: Comparing, begin: Parameters<Comparing["begin"]>, answers = texts) {
+function pair(
+  is: Comparing,
+  begin: Parameters<Comparing["begin"]>,
+  answers: readonly [string, string] = texts,
+) {
   const comparison = is.begin(...begin);
   is.answer(comparison, undefined, stream(answers[0]));
   is.answer(comparison, "mirror-0", stream(answers[1]));
@@ -28,6 +32,32 @@ describe("a pair that is drawn for a judge", () => {
     });
     expect(comparison.takeDrawn("mirror-0")).toBeUndefined();
     expect(is.desk.comparedBytes).toBe(0);
+  });
+
+  test("leaves the thread without e-mail addresses and telephone numbers", () => {
+    const is = comparing();
+    is.setJudgeRoom(1);
+    const answers = ["Write to jane@example.com or +49 30 1234567.", texts[1]] as const;
+    const { texts: found } =
+      pair(is, [conversation, 1, judged], answers).takeDrawn("mirror-0") ?? {};
+    expect(found?.primary).toBe("Write to [e-mail] or [phone].");
+    expect(JSON.stringify(is.messages)).not.toMatch(/jane|1234567/);
+  });
+
+  test.each([
+    { place: "the conversation", asked: "Pay with 4111 1111 1111 1111.", answers: texts },
+    {
+      place: "an answer",
+      asked: "How?",
+      answers: ["With 4111 1111 1111 1111.", texts[1]] as const,
+    },
+  ])("is drawn without texts if a secret is in $place", ({ asked, answers }) => {
+    const is = comparing();
+    is.setJudgeRoom(1);
+    const request = { messages: [{ role: "user", content: asked }] };
+    const comparison = pair(is, [request, 1, judged], answers);
+    expect(comparison.takeDrawn("mirror-0")).toEqual({ pi: 1, hasSecret: true });
+    expect(JSON.stringify(is.messages)).not.toContain("4111");
   });
 
   test("is drawn without texts if no judge has room", () => {

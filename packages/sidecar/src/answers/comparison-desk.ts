@@ -146,11 +146,11 @@ export class ComparisonDesk {
   }
 
   #compare(comparison: HeldComparison, twin: number): void {
-    const { now, rates, onCompared } = this.#options;
+    const { now, rates, onCompared, takeJudgeRoom } = this.#options;
     const startedMs = now();
     const result = contained(() => comparison.compare(twin));
+    const drawn = comparison.drawFor(twin, result, takeJudgeRoom);
     rates.spent(now() - startedMs);
-    const drawn = comparison.drawFor(twin, result, this.#options.takeJudgeRoom);
     onCompared({ comparison: comparison.number, twin, result, ...(drawn && { drawn }) });
     comparison.clearTwin(twin);
     this.#held.update(comparison);

@@ -57,7 +57,9 @@ export interface DrawnPair {
   /** Probability with which such a pair is drawn. */
   readonly pi: number;
   readonly optsOut?: boolean;
-  /** Undefined if the client opts out, or too many pairs wait. */
+  /** There is a card number or a key in its texts. */
+  readonly hasSecret?: boolean;
+  /** Redacted. Undefined if the client opts out, there is a secret in them, or too many pairs wait. */
   readonly texts?: JudgedTexts;
 }
 

@@ -7,7 +7,8 @@ import {
   drawForJudge,
   type JudgedShares,
 } from "@umbra/shadow/judge-model";
-import type { DrawnPair } from "./comparison-messages.ts";
+import { redacted } from "../capture/redact.ts";
+import type { DrawnPair, JudgedTexts } from "./comparison-messages.ts";
 
 /** Most characters of a conversation and of an answer that a judge may be shown. */
 const maxConversation = 32_768;
@@ -69,10 +70,24 @@ export class PairDraw {
     const words = (answer: Answer) =>
       answerInWords(answer, { maxChars: maxAnswer, stripsReasoning });
     const conversation = this.#conversation;
-    return { pi, texts: { conversation, primary: words(primary()), other: words(other()) } };
+    const texts = cleaned({ conversation, primary: words(primary()), other: words(other()) });
+    return texts === undefined ? { pi, hasSecret: true } : { pi, texts };
   }
 
   clear(): void {
     this.#conversation = "";
   }
+}
+
+/**
+ * Redacts what a judge may see; undefined if something in it must not leave the process. Takes up to a tenth of a second
+ * for long texts, so not in the picking thread.
+ */
+function cleaned(texts: JudgedTexts): JudgedTexts | undefined {
+  const [conversation, primary, other] = [texts.conversation, texts.primary, texts.other].map(
+    redacted,
+  );
+  if (conversation === undefined || primary === undefined || other === undefined) return undefined;
+  if (conversation.hasSecret || primary.hasSecret || other.hasSecret) return undefined;
+  return { conversation: conversation.text, primary: primary.text, other: other.text };
 }

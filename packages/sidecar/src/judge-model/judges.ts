@@ -7,7 +7,6 @@ import {
   judgeRequest,
 } from "@umbra/shadow/judge-model";
 import type { DrawnPair, JudgedTexts } from "../answers/comparison-messages.ts";
-import { redacted } from "../capture/redact.ts";
 import { callJudge, type JudgeAddress, type JudgeCall } from "./judge-call.ts";
 
 /** Asks judge models about pairs that were drawn for them. */
@@ -79,7 +78,10 @@ class QueuedJudges implements Judges {
     return this.#closing.signal.aborted ? 0 : maxWaiting - this.#waiting.length;
   }
 
-  ask(mirror: Mirror, { pi, texts, optsOut }: DrawnPair): SampleJudged | Promise<SampleJudged> {
+  ask(
+    mirror: Mirror,
+    { pi, texts, optsOut, hasSecret }: DrawnPair,
+  ): SampleJudged | Promise<SampleJudged> {
     const { evaluation, policy, role } = mirror;
     const { judge } = evaluation;
     if (judge === undefined || policy === undefined) return unjudged(pi, "other");
@@ -89,16 +91,15 @@ class QueuedJudges implements Judges {
       return unjudged(pi, "lane");
     }
     const budget = this.#budgetOf(judge, policy.name);
-    const clean = texts === undefined || this.room === 0 ? undefined : cleanTexts(texts);
-    if (clean === "secret") return unjudged(pi, "redacted");
-    const calls = clean === undefined ? 0 : callsPerPair;
-    const taken = budget.take(calls, role);
+    if (hasSecret === true) return unjudged(pi, "redacted");
+    const given = this.room === 0 ? undefined : texts;
+    const taken = budget.take(given === undefined ? 0 : callsPerPair, role);
     if (taken !== "ok") return unjudged(pi, taken);
-    if (clean === undefined) return unjudged(pi, "rate");
+    if (given === undefined) return unjudged(pi, "rate");
     const judged = new Promise<SampleJudged>((resolve) => {
       this.#waiting.push({
         run: async () =>
-          resolve(await this.#keyAndJudge(clean, { judge, budget, pi }, policy.name)),
+          resolve(await this.#keyAndJudge(given, { judge, budget, pi }, policy.name)),
       });
       this.#runNext();
     });
@@ -204,16 +205,6 @@ interface Asked {
   readonly address: JudgeAddress;
   readonly budget: JudgeBudget;
   readonly pi: number;
-}
-
-/** `secret`: something in it must not leave the process. */
-function cleanTexts(texts: JudgedTexts): JudgedTexts | "secret" {
-  const [conversation, primary, other] = [texts.conversation, texts.primary, texts.other].map(
-    redacted,
-  );
-  if (conversation === undefined || primary === undefined || other === undefined) return "secret";
-  if (conversation.hasSecret || primary.hasSecret || other.hasSecret) return "secret";
-  return { conversation: conversation.text, primary: primary.text, other: other.text };
 }
 
 function unjudged(
