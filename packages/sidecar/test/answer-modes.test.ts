@@ -63,6 +63,36 @@ describe("answers compared in mode `sketch`", () => {
     expect(is.desk.comparedBytes).toBe(0);
   });
 
+  test("take time at their end too, which counts as time spent", () => {
+    let [clock, spentMs] = [0, 0];
+    const is = comparing(
+      {
+        of: () => ({ isCompared: true, hasSimilarity: true }),
+        spent: (ms) => {
+          spentMs += ms;
+        },
+      },
+      () => ++clock,
+    );
+    const leg = is.open(is.begin({}, 1, sketch), undefined);
+    is.write(leg, stream("some words"));
+    const before = spentMs;
+    is.end(leg);
+    is.work();
+    expect(spentMs).toBeGreaterThan(before);
+  });
+
+  test("are not compared after an error at their end, and no other answer is lost", () => {
+    const is = comparing();
+    const broken = { ...sketch, refusalPhrases: [7 as unknown as string] };
+    const comparison = is.begin({}, 1, broken);
+    is.answer(comparison, undefined, stream("an answer"));
+    is.answer(comparison, "mirror-0", stream("an answer"));
+    is.work();
+    expect(comparison.outcomeOf("mirror-0")).toMatchObject({ agreement: { why: "other" } });
+    expect(found(stream("one"), stream("one"))).toMatchObject({ agreement: { exact: 1 } });
+  });
+
   test("leave memory as it was after 2,000 pairs, some of which never end", () => {
     const is = comparing();
     for (let i = 0; i < 2_000; i++) {

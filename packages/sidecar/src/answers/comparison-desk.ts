@@ -114,7 +114,11 @@ export class ComparisonDesk {
   end({ comparison: number, twin }: ComparedLeg, outcome: "usable" | "failed"): void {
     const comparison = this.#comparisons.get(number);
     if (comparison === undefined) return;
-    for (const each of comparison.end(twin, outcome)) this.#compare(comparison, each);
+    const { now, rates } = this.#options;
+    const startedMs = now();
+    const ready = comparison.end(twin, outcome);
+    rates.spent(now() - startedMs);
+    for (const each of ready) this.#compare(comparison, each);
     this.#held.update(comparison);
     if (comparison.isOver) this.drop(number);
   }

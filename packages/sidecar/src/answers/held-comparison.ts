@@ -182,7 +182,14 @@ export class HeldComparison implements HeldPart {
   #keep(key: number): void {
     this.#usable.add(key);
     const answer = this.#answers.get(key);
-    if (answer instanceof AnswerSketcher && this.skipped === undefined) answer.end();
+    if (!(answer instanceof AnswerSketcher) || this.skipped !== undefined) return;
+    try {
+      answer.end();
+    } catch {
+      // An error in one comparison must not affect others.
+      this.skipped = "other";
+      answer.clear();
+    }
   }
 
   #compared(primary: HeldAnswer, shadow: HeldAnswer): AnswerComparison {
