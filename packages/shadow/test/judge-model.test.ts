@@ -353,6 +353,9 @@ describe("what a judge gets to see", () => {
     expect(end).toHaveLength(30);
     expect(end.endsWith("user: How are you?")).toBe(true);
     expect(conversationInWords({ input: "Hello" }, 3)).toBe("llo");
+    expect(conversationInWords({ prompt: "Once upon a time" }, 6)).toBe("a time");
+    expect(conversationInWords({ prompt: ["Once upon a time"] }, 6)).toBe("a time");
+    expect(conversationInWords({ prompt: [[1, 2, 3]] }, 6)).toBe("");
   });
 
   test.each([undefined, null, 7, [], {}, { messages: 7 }, { messages: [null, 7, { role: 7 }] }])(

@@ -127,7 +127,8 @@ describe("a judge", () => {
   test("is not asked about requests whose client says no, secrets, or its own lane", async () => {
     const is = await asking(() => verdict("A"), {});
     expect(await is.ask({ pi: 0.2, optsOut: true })).toMatchObject({ why: "opted_out" });
-    expect(await is.ask({ pi: 0.2, hasSecret: true })).toMatchObject({ why: "redacted" });
+    expect(await is.ask({ pi: 0.2, withheld: "secret" })).toMatchObject({ why: "redacted" });
+    expect(await is.ask({ pi: 0.2, withheld: "unknown" })).toMatchObject({ why: "other" });
     expect(is.judge.seen).toEqual([]);
     const own = await asking(() => verdict("A"), {}, { servesLane: () => true });
     expect(await own.ask()).toMatchObject({ w: null, why: "lane" });

@@ -56,8 +56,28 @@ describe("a pair that is drawn for a judge", () => {
     is.setJudgeRoom(1);
     const request = { messages: [{ role: "user", content: asked }] };
     const comparison = pair(is, [request, 1, judged], answers);
-    expect(comparison.takeDrawn("mirror-0")).toEqual({ pi: 1, hasSecret: true });
+    expect(comparison.takeDrawn("mirror-0")).toEqual({ pi: 1, withheld: "secret" });
     expect(JSON.stringify(is.messages)).not.toContain("4111");
+  });
+
+  test("has the prompt of a completion", () => {
+    const is = comparing();
+    is.setJudgeRoom(1);
+    const drawn = pair(is, [{ prompt: "Once upon a time" }, 1, judged]).takeDrawn("mirror-0");
+    expect(drawn?.texts?.conversation).toBe("Once upon a time");
+  });
+
+  test.each([
+    { name: "is numbers of tokens", request: { prompt: [[1, 2, 3]] } },
+    {
+      name: "is too long to be held",
+      request: { messages: [{ role: "user", content: "word ".repeat(60_000) }] },
+    },
+  ])("is drawn without texts if what was asked $name", ({ request }) => {
+    const is = comparing();
+    is.setJudgeRoom(1);
+    const drawn = pair(is, [request, 1, judged]).takeDrawn("mirror-0");
+    expect(drawn).toEqual({ pi: 1, withheld: "unknown" });
   });
 
   test("is drawn without texts if no judge has room", () => {

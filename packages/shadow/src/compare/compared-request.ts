@@ -27,10 +27,10 @@ const scriptChars = 4_096;
 /** Most tools that are looked at. Further ones are unknown, so answers that call them can't be judged. */
 const maxTools = 1_024;
 
-/** Members of a request's body that `readComparedRequest` looks at. */
+/** Members of a request's body that `readComparedRequest` and `conversationInWords` look at. */
 export const comparedFields: readonly string[] = [
   ...["temperature", "top_k", "seed", "response_format", "guided_json", "text", "tools"],
-  ...["messages", "input"],
+  ...["messages", "input", "prompt"],
 ];
 
 /**

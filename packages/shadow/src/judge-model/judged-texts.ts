@@ -21,21 +21,31 @@ export function answerInWords(
   return parts.join("\n").slice(0, maxChars);
 }
 
-/** The end of a request's conversation in words, at most `maxChars` characters. Images and audio are left out. */
+/**
+ * The end of a request's conversation in words, at most `maxChars` characters. Images and audio are left out. Empty if it
+ * is not known, or has no text.
+ */
 export function conversationInWords(body: Json, maxChars: number): string {
   if (!isJsonObject(body)) return "";
-  const messages = body.messages ?? body.input;
+  const messages = body.messages ?? body.input ?? body.prompt;
   if (typeof messages === "string") return messages.slice(-maxChars);
   if (!Array.isArray(messages)) return "";
   const parts: string[] = [];
   let room = maxChars;
   for (const message of (messages as readonly Json[]).toReversed()) {
     if (room <= 0) break;
-    if (!isJsonObject(message)) continue;
-    const role = typeof message.role === "string" ? message.role.slice(0, 16) : "user";
-    const said = `${role}: ${contentText(message.content).slice(-room)}`;
+    const said = messageInWords(message, room);
+    if (said === undefined) continue;
     parts.unshift(said);
     room -= said.length + 1;
   }
   return parts.join("\n").slice(-maxChars);
+}
+
+/** Undefined for what is no message, such as the numbers of tokens. */
+function messageInWords(message: Json, maxChars: number): string | undefined {
+  if (typeof message === "string") return message.slice(-maxChars);
+  if (!isJsonObject(message)) return undefined;
+  const role = typeof message.role === "string" ? message.role.slice(0, 16) : "user";
+  return `${role}: ${contentText(message.content).slice(-maxChars)}`;
 }

@@ -8,9 +8,9 @@ export interface ComparedBody {
   readonly ruleBytes: number;
 }
 
-/** Longest part of a body that is copied. Without the messages, the script of the request is unknown. */
+/** Longest part of a body that is copied. Without the messages, the script of the request is unknown, and no judge is asked. */
 const maxBytes = 256 * 1024;
-const messageFields: ReadonlySet<string> = new Set(["messages", "input"]);
+const messageFields: ReadonlySet<string> = new Set(["messages", "input", "prompt"]);
 const ruleFields: ReadonlySet<string> = new Set([
   "tools",
   "response_format",

@@ -57,9 +57,9 @@ export interface DrawnPair {
   /** Probability with which such a pair is drawn. */
   readonly pi: number;
   readonly optsOut?: boolean;
-  /** There is a card number or a key in its texts. */
-  readonly hasSecret?: boolean;
-  /** Redacted. Undefined if the client opts out, there is a secret in them, or too many pairs wait. */
+  /** Why no judge may see it: a card number or a key is in its texts, or the conversation is not known. */
+  readonly withheld?: "secret" | "unknown";
+  /** Redacted. Undefined if the client opts out, they are withheld, or too many pairs wait. */
   readonly texts?: JudgedTexts;
 }
 

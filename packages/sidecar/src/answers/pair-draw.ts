@@ -66,12 +66,13 @@ export class PairDraw {
     if (draw?.isDrawn !== true) return undefined;
     const { pi } = draw;
     if (optsOut === true) return { pi, optsOut };
+    const conversation = this.#conversation;
+    if (conversation === "") return { pi, withheld: "unknown" };
     if (!takeRoom()) return { pi };
     const words = (answer: Answer) =>
       answerInWords(answer, { maxChars: maxAnswer, stripsReasoning });
-    const conversation = this.#conversation;
     const texts = cleaned({ conversation, primary: words(primary()), other: words(other()) });
-    return texts === undefined ? { pi, hasSecret: true } : { pi, texts };
+    return texts === undefined ? { pi, withheld: "secret" } : { pi, texts };
   }
 
   clear(): void {

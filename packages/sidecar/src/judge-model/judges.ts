@@ -80,7 +80,7 @@ class QueuedJudges implements Judges {
 
   ask(
     mirror: Mirror,
-    { pi, texts, optsOut, hasSecret }: DrawnPair,
+    { pi, texts, optsOut, withheld }: DrawnPair,
   ): SampleJudged | Promise<SampleJudged> {
     const { evaluation, policy, role } = mirror;
     const { judge } = evaluation;
@@ -91,7 +91,7 @@ class QueuedJudges implements Judges {
       return unjudged(pi, "lane");
     }
     const budget = this.#budgetOf(judge, policy.name);
-    if (hasSecret === true) return unjudged(pi, "redacted");
+    if (withheld !== undefined) return unjudged(pi, withheld === "secret" ? "redacted" : "other");
     const given = this.room === 0 ? undefined : texts;
     const taken = budget.take(given === undefined ? 0 : callsPerPair, role);
     if (taken !== "ok") return unjudged(pi, taken);
