@@ -17,7 +17,7 @@ interface Rule {
   readonly accepted: readonly string[];
 }
 
-const soundJudge = "{ consent: true, endpoint: 'https://judge/v1', model: j }";
+const soundJudge = "{ consent: true, endpoint: 'https://judge/v1/chat/completions', model: j }";
 
 function judge(fields: string): string {
   return `{ evaluation: { outputs: { judge: { ${fields} } } } }`;
@@ -103,27 +103,36 @@ const rules: readonly Rule[] = [
   },
   {
     message: "a judge needs consent, because texts leave the process",
-    refused: [judge("consent: false, endpoint: 'https://judge/v1', model: j")],
-    accepted: [judge("consent: true, endpoint: 'https://judge.internal:8443/v1', model: j")],
+    refused: [judge("consent: false, endpoint: 'https://judge/v1/chat/completions', model: j")],
+    accepted: [
+      judge("consent: true, endpoint: 'https://judge.internal:8443/v1/chat/completions', model: j"),
+    ],
   },
   {
-    message: "endpoint must be an https URL, or http on this machine",
+    message: "endpoint must be a URL of chat completions, https or on this machine",
     refused: [
-      judge("consent: true, endpoint: 'http://judge/v1', model: j"),
-      judge("consent: true, endpoint: 'https://u:p@judge/v1', model: j"),
+      judge("consent: true, endpoint: 'http://judge/v1/chat/completions', model: j"),
+      judge("consent: true, endpoint: 'https://u:p@judge/v1/chat/completions', model: j"),
       judge("consent: true, endpoint: 'https://judge', model: j"),
+      judge("consent: true, endpoint: 'http://127.0.0.1:9901/quitquitquit', model: j"),
+      judge("consent: true, endpoint: 'https://judge/v1?/chat/completions', model: j"),
     ],
     accepted: [
-      judge("consent: true, endpoint: 'http://127.0.0.1:8000/v1', model: j"),
-      judge("consent: true, endpoint: 'http://[::1]/v1', model: j"),
+      judge("consent: true, endpoint: 'http://127.0.0.1:8000/v1/chat/completions', model: j"),
+      judge("consent: true, endpoint: 'http://[::1]/v1/chat/completions', model: j"),
+      judge("consent: true, endpoint: 'https://judge/chat/completions?version=1', model: j"),
     ],
   },
   {
     message: "maxCostUsd needs pricePerMTokens",
-    refused: [judge("consent: true, endpoint: 'https://judge/v1', model: j, maxCostUsd: 5")],
+    refused: [
+      judge(
+        "consent: true, endpoint: 'https://judge/v1/chat/completions', model: j, maxCostUsd: 5",
+      ),
+    ],
     accepted: [
       judge(
-        "consent: true, endpoint: 'https://judge/v1', model: j, maxCostUsd: 5, pricePerMTokens: { prompt: 1, completion: 2 }",
+        "consent: true, endpoint: 'https://judge/v1/chat/completions', model: j, maxCostUsd: 5, pricePerMTokens: { prompt: 1, completion: 2 }",
       ),
     ],
   },

@@ -227,6 +227,17 @@ describe("a model as judge", () => {
     { name: "without a path", judge: sound.replace("/v1/chat/completions", "") },
     { name: "at a port that can't be", judge: sound.replace(".internal", ":99999") },
     { name: "at a host that can't be", judge: sound.replace(".internal", "<a>") },
+    {
+      name: "at another page of this machine",
+      judge: sound.replace(
+        "https://judge.internal/v1/chat/completions",
+        "http://127.0.0.1:19000/quitquitquit",
+      ),
+    },
+    {
+      name: "at another page with a query",
+      judge: sound.replace("/v1/chat/completions", "/quitquitquit?/chat/completions"),
+    },
     { name: "that costs without prices", judge: `${sound}, maxCostUsd: 5` },
     { name: "of no share", judge: `${sound}, sample: {far: 0}` },
     { name: "with a path for a Secret", judge: `${sound}, apiKeySecretRef: {name: ../etc}` },

@@ -98,7 +98,8 @@ function readJudge(from: Reader): JudgePolicy | undefined {
   if (endpoint !== undefined && !isJudgeUrl(endpoint)) {
     const remedy =
       "use the URL of its chat completions, such as https://judge.internal/v1/chat/completions";
-    from.wrong("`endpoint` must be an https URL, or http on this machine", "endpoint", remedy);
+    const message = "`endpoint` must be a URL of chat completions: https, or http on this machine";
+    from.wrong(message, "endpoint", remedy);
   }
   if (maxCostUsd !== undefined && pricePerMTokens === undefined) {
     from.wrong("`maxCostUsd` needs `pricePerMTokens`", "maxCostUsd");
@@ -106,8 +107,10 @@ function readJudge(from: Reader): JudgePolicy | undefined {
   return judge;
 }
 
+/** Anyone who may write a policy must not reach other pages of this machine, such as those that end Envoy. */
 function isJudgeUrl(text: string): boolean {
-  return text.length <= 2_048 && judgeUrl.test(text) && URL.canParse(text);
+  if (text.length > 2_048 || !judgeUrl.test(text) || !URL.canParse(text)) return false;
+  return new URL(text).pathname.endsWith("/chat/completions");
 }
 
 /** As in Kubernetes; no part of a path. */
