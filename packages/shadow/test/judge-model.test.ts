@@ -114,6 +114,14 @@ describe("a judge's request", () => {
     expect([conversation.at(-1), a[0], b]).toEqual(["!", "1", "2"]);
   });
 
+  test("has no half of a character, which servers refuse", () => {
+    const smiles = "\u{1f600}".repeat(400);
+    const cut = { conversation: `${smiles}x`, first: `x${smiles}`, second: "\ud83d" };
+    const { messages } = judgeRequest(cut, { model: "j", maxPromptTokens: 256 });
+    expect(messages[1]?.content).not.toMatch(/\\ud[89a-f]/i);
+    expect(messages[1]?.content).toContain("\u{1f600}");
+  });
+
   test("takes other criteria", () => {
     const { messages } = judgeRequest(question, { model: "j", rubric: "Prefer French." });
     expect(messages[0]?.content).toContain("Prefer French.");

@@ -79,9 +79,12 @@ function fitted({ conversation, first, second }: JudgeQuestion, maxChars: number
 }
 
 function start(text: string, maxChars: number): string {
-  return text.slice(0, maxChars);
+  return text.slice(0, maxChars).replace(halfCharacters, "\ufffd");
 }
 
 function end(text: string, maxChars: number): string {
-  return text.slice(Math.max(0, text.length - maxChars));
+  return text.slice(Math.max(0, text.length - maxChars)).replace(halfCharacters, "\ufffd");
 }
+
+/** With the flag `u`, only surrogates without the other half: where a text was cut, here or before. Servers refuse them. */
+const halfCharacters = /\p{Surrogate}/gu;
