@@ -244,6 +244,7 @@ function evaluation(seed: number, win: number, loss: number, count = 20_000): Ju
   });
 }
 
+const unsent = { w: null, ab: null, ba: null, why: "opted_out" } as const;
 const terms = { margin: 0.05, sample: shares };
 const context = { terms, alpha: 0.05, failAlpha: 0.005, isFinal: true };
 
@@ -269,6 +270,18 @@ describe("the gate of a judge", () => {
 
   test("fails a shadow that wins 40 %", () => {
     expect(of(statuses(0.1, 0.433), "FAIL")).toBeGreaterThanOrEqual(17);
+  });
+
+  test("passes no shadow because clients keep its losses from the judge", () => {
+    const found = Array.from({ length: 10 }, (_, run) => {
+      const random = createRandom(run + 1);
+      const pairs = evaluation(run + 1, 0.2, 0.2 + (2 * 0.08) / 0.6).map((pair): JudgedPair => {
+        if (pair.judged === undefined || random.unit() >= 0.6) return pair;
+        return { ...pair, judged: { ...pair.judged, ...unsent } };
+      });
+      return judgeGate(pairs, context).status;
+    });
+    expect(of(found, "PASS")).toBe(0);
   });
 
   test("covers the true win rate, of all compared pairs", () => {

@@ -16,6 +16,8 @@ interface JudgeContext {
 const minJudged = 50;
 /** Most errors in a stratum: they are not at random, because long answers take long. */
 const maxErrorShare = 0.1;
+/** So that a bet is possible. With fewer, the gate hardly passes. */
+const leastShare = 0.01;
 /** A judge that changes its mind with the order more often than this has no opinion. Shi et al. (2024), arXiv 2406.07791. */
 const minConsistency = 0.6;
 
@@ -66,13 +68,25 @@ function evidence(
   least: number,
   margin: number,
 ): readonly [below: number, above: number] {
-  const below = createEProcess(2 * least * margin, "below");
+  const below = createEProcess(2 * least * margin * resultShare(pairs), "below");
   const above = createEProcess(2 * least * margin, "above");
   for (const z of unitMeans(pairs, least)) {
     below.add(z);
     above.add(z);
   }
   return [below.maxLogE, above.maxLogE];
+}
+
+/**
+ * Share of the drawn pairs that have a result, in the stratum that has the fewest. The others count as ties, and a part
+ * of the losses is among them, so that a loss within the margin looks this much smaller.
+ */
+function resultShare(pairs: readonly JudgedPair[]): number {
+  const shares = (["near", "far"] as const).map((stratum) => {
+    const drawn = pairs.filter((pair) => pair.stratum === stratum && pair.judged !== undefined);
+    return drawn.length === 0 ? 1 : drawn.filter(hasResult).length / drawn.length;
+  });
+  return Math.max(leastShare, Math.min(...shares));
 }
 
 /** Mean of each session, in the order of its last request; turns of a session repeat one behaviour. */
