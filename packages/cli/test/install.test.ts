@@ -67,6 +67,25 @@ describe("umbra install --dry-run", () => {
     expect(deployment).toContain('"--kube","--namespace=a","--namespace=b"');
   });
 
+  test.each([
+    { where: "where that is not served", watch: ["--watch", "a"], roles: 1 },
+    { where: "as part of a Role where it is served too", watch: ["--watch", "a", "--watch", "x"] },
+    { where: "as part of a Role where nothing else is served", watch: [] },
+  ])("lets replicas find each other in their namespace, $where", async ({ watch, roles = 0 }) => {
+    const objects = await objectsOf("--into", "x", ...watch);
+    const own = objects.filter(
+      ({ kind, metadata: { namespace } }) => kind === "Role" && namespace === "x",
+    );
+    const rules = own.flatMap((role) => role.rules as readonly { readonly resources: string[] }[]);
+    expect(rules.filter(({ resources }) => resources.includes("endpointslices"))).toMatchObject([
+      { apiGroups: ["discovery.k8s.io"], verbs: ["list", "watch"] },
+    ]);
+    for (const kind of ["Role", "RoleBinding"]) {
+      const names = namesOf(objects, kind).filter((name) => name === "x/umbra-peers");
+      expect(names).toHaveLength(roles);
+    }
+  });
+
   test("sets the image of Umbra's containers", async () => {
     const { stdout } = await install("--image", "registry.example/umbra:1");
     expect(stdout.match(/image: .*/g)).toEqual([

@@ -32,6 +32,7 @@ export function manifestsOf(choice: InstallChoice): readonly Manifest[] {
     ...files.toSorted().flatMap((name) => documentsOf(join(definitions, name))),
     ...parsed(`apiVersion: v1\nkind: Namespace\nmetadata: { name: ${choice.namespace} }`),
     ...(choice.mode === "gateway" ? parsed(gatewayClass) : []),
+    ...peersRole(choice),
     ...documentsOf(join(shippedFile("deploy/kubernetes"), choice.mode, "umbra.yaml")).flatMap(
       (each) => placed(each, choice),
     ),
@@ -44,6 +45,23 @@ kind: GatewayClass
 metadata: { name: umbra }
 spec: { controllerName: umbra.dev/gateway }
 `;
+
+/** The right of replicas to find each other, where their own namespace is not one that is served. */
+function peersRole({ namespace, watched }: InstallChoice): readonly Manifest[] {
+  if (watched.length === 0 || watched.includes(namespace)) return [];
+  const metadata = { name: "umbra-peers", namespace };
+  const apiGroup = "rbac.authorization.k8s.io";
+  const apiVersion = `${apiGroup}/v1`;
+  const rule = { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"] };
+  return [
+    { apiVersion, kind: "Role", metadata, rules: [{ ...rule, verbs: ["list", "watch"] }] },
+    {
+      ...{ apiVersion, kind: "RoleBinding", metadata },
+      roleRef: { apiGroup, kind: "Role", name: metadata.name },
+      subjects: [{ kind: "ServiceAccount", name: "umbra", namespace }],
+    },
+  ];
+}
 
 function documentsOf(file: string): readonly Manifest[] {
   return parseAllDocuments(readFileSync(file, "utf8")).flatMap((document) => {
