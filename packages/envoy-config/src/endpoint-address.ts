@@ -18,6 +18,13 @@ export function unusableAddress(ip: string, port: number): string | undefined {
   return own && `${own} is an interface of Envoy or the sidecar`;
 }
 
+/** Where the URL of a judge leads. Of a name other than `localhost` the address is unknown, so it is the name. Throws TypeError for what is no URL. */
+export function judgeSocket(url: string): { readonly ip: string; readonly port: number } {
+  const { hostname, port, protocol } = new URL(url);
+  const ip = /^localhost\.?$/.test(hostname) ? "127.0.0.1" : hostname.replace(/^\[|\]$/g, "");
+  return { ip, port: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port) };
+}
+
 /**
  * Returns the interface (`host:port`) of Umbra or Envoy that requests to an endpoint (`ip:port`) would reach; undefined
  * if they reach none. Checks only loopback, because the machine's other addresses are unknown.

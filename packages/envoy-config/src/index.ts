@@ -51,6 +51,7 @@ export type {
 } from "./diagnostic.ts";
 export { type DiagnosticTextOptions, formatDiagnostic } from "./diagnostic-text.ts";
 export { type DirectTopologyOptions, directTopology } from "./direct-topology.ts";
+export { judgeSocket, ownInterface } from "./endpoint-address.ts";
 export { type EndpointList, parseEndpointList } from "./endpoint-list.ts";
 export { type EnvoySettings, type ParsedSetting, parseSetting } from "./envoy-settings.ts";
 export { evaluationSettings } from "./evaluation-settings.ts";

@@ -3,7 +3,6 @@
 
 export { crashingGuard } from "./bootstrap/crashing-guard.ts";
 export { patchProblems } from "./bootstrap/render.ts";
-export { ownInterface } from "./endpoint-address.ts";
 export { defaultEnvoySettings, settings as envoySettings, settingText } from "./envoy-settings.ts";
 export { defaultMirrorSettings } from "./mirror-policy.ts";
 export { mirrorsByName, mirrorsOf, primaryPoolsOf } from "./queries.ts";

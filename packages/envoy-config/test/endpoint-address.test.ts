@@ -1,6 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { parseEndpointList, readTopology } from "@umbra/envoy-config";
-import { ownInterface } from "@umbra/envoy-config/internal";
+import { ownInterface, parseEndpointList, readTopology } from "@umbra/envoy-config";
 import fc from "fast-check";
 
 const refused = [

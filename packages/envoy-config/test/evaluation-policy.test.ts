@@ -238,6 +238,14 @@ describe("a model as judge", () => {
       name: "at another page with a query",
       judge: sound.replace("/v1/chat/completions", "/quitquitquit?/chat/completions"),
     },
+    ...["http://127.0.0.1:9901", "http://[::1]:9901", "http://localhost:9090"].map((own) => ({
+      name: `at ${own}, an interface of Envoy or the sidecar`,
+      judge: sound.replace(/https:[^,]+/, `"${own}/v1/chat/completions"`),
+    })),
+    {
+      name: "at a cloud's metadata service, as a number",
+      judge: sound.replace("judge.internal", "2852039166"),
+    },
     { name: "that costs without prices", judge: `${sound}, maxCostUsd: 5` },
     { name: "of no share", judge: `${sound}, sample: {far: 0}` },
     { name: "with a path for a Secret", judge: `${sound}, apiKeySecretRef: {name: ../etc}` },

@@ -16,9 +16,8 @@ import {
 import type { DrawnPair } from "../src/answers/comparison-messages.ts";
 import type { JudgeCall } from "../src/judge-model/judge-call.ts";
 import { createJudges, type Judges, type JudgesOptions } from "../src/judge-model/judges.ts";
-import { servesLane } from "../src/judge-model/model-judges.ts";
+import { judgeAddress, servesLane } from "../src/judge-model/model-judges.ts";
 import type { PoolRegistry } from "../src/pools/pool-registry.ts";
-import { readEndpointKey } from "../src/scrape/endpoint-key.ts";
 
 const texts = { conversation: "user: Hello", primary: "Good day.", other: "Hi there." };
 const drawn: DrawnPair = { pi: 0.2, texts };
@@ -43,6 +42,12 @@ interface Asking {
   ask(pair?: DrawnPair, more?: Partial<Mirror>): Promise<SampleJudged>;
 }
 
+const around = {
+  admin: { host: "127.0.0.1", port: 19_090 },
+  probes: { host: "0.0.0.0", port: 19_091 },
+  ...{ envoyAdmin: "127.0.0.1:19901", grpc: "unix:/run/umbra/pick.sock" },
+};
+
 async function asking(
   rule: (seen: JudgeCallSeen) => JudgeReply,
   settings: Partial<JudgePolicy> = {},
@@ -55,7 +60,7 @@ async function asking(
   const costs: number[] = [];
   const judges = createJudges({
     ...{ now: () => 0, servesLane: () => false, processes: () => 1, timeoutMs: 5_000 },
-    apiKeyOf: () => Promise.resolve(undefined),
+    addressOf: async ({ endpoint }) => ({ endpoint, apiKey: undefined }),
     onCall(call, costUsd) {
       calls.push(call);
       costs.push(costUsd);
@@ -110,10 +115,7 @@ describe("a judge", () => {
     const is = await asking(
       () => verdict("tie"),
       { rubric: "Prefer rhymes.", apiKey: { secret: "judge", entry: "token" } },
-      {
-        apiKeyOf: async ({ apiKey }) =>
-          (await readEndpointKey(join(folder, apiKey?.secret ?? "", apiKey?.entry ?? ""))).key,
-      },
+      { addressOf: (each) => judgeAddress(each, { ...around, judgeKeys: folder }) },
     );
     expect(await is.ask()).toMatchObject({ w: 0.5 });
     expect(is.judge.seen[0]?.authorization).toBe("Bearer sk-of-the-judge");
@@ -259,6 +261,24 @@ describe("a judge that misbehaves", () => {
     const is = await asking(prefers(texts.primary));
     expect(await is.ask({ pi: 0.2, texts: { ...texts, other: orders } })).toMatchObject({ w: 0 });
     expect(is.judge.seen[0]?.answer_b).toBe(orders);
+  });
+});
+
+describe("an interface of Envoy or the sidecar, at whatever port", () => {
+  test.each([
+    { endpoint: "http://127.0.0.1:19901/quitquitquit", is: "127.0.0.1:19901" },
+    { endpoint: "http://localhost:19901/quitquitquit", is: "127.0.0.1:19901" },
+    { endpoint: "http://[::1]:19090/v1/shadow", is: "127.0.0.1:19090" },
+    { endpoint: "http://127.0.0.1:19091/", is: "0.0.0.0:19091" },
+  ])("is not asked: $endpoint", async ({ endpoint, is }) => {
+    const asked = judgeAddress({ endpoint }, around);
+    await expect(asked).rejects.toThrow(`${is} is an interface of Envoy or the sidecar`);
+  });
+
+  test("does not stand for what else is on this machine, or elsewhere", async () => {
+    for (const endpoint of ["http://127.0.0.1:8000/", "https://10.0.0.1:19901/"]) {
+      expect(await judgeAddress({ endpoint }, around)).toEqual({ endpoint, apiKey: undefined });
+    }
   });
 });
 

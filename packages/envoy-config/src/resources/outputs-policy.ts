@@ -1,5 +1,6 @@
 import { defined } from "@umbra/shadow/defined";
 import { type SegmentSettings, segmentKinds } from "@umbra/shadow/evaluation";
+import { judgeSocket, unusableAddress } from "../endpoint-address.ts";
 import {
   type ComparisonPolicy,
   defaultComparison,
@@ -95,11 +96,11 @@ function readJudge(from: Reader): JudgePolicy | undefined {
       "add `consent: true` if prompts and answers may be sent to the endpoint, or remove the judge",
     );
   }
-  if (endpoint !== undefined && !isJudgeUrl(endpoint)) {
+  const wrong = endpoint === undefined ? undefined : wrongEndpoint(endpoint);
+  if (wrong !== undefined) {
     const remedy =
       "use the URL of its chat completions, such as https://judge.internal/v1/chat/completions";
-    const message = "`endpoint` must be a URL of chat completions: https, or http on this machine";
-    from.wrong(message, "endpoint", remedy);
+    from.wrong(wrong, "endpoint", remedy);
   }
   if (maxCostUsd !== undefined && pricePerMTokens === undefined) {
     from.wrong("`maxCostUsd` needs `pricePerMTokens`", "maxCostUsd");
@@ -107,10 +108,15 @@ function readJudge(from: Reader): JudgePolicy | undefined {
   return judge;
 }
 
-/** Anyone who may write a policy must not reach other pages of this machine, such as those that end Envoy. */
-function isJudgeUrl(text: string): boolean {
-  if (text.length > 2_048 || !judgeUrl.test(text) || !URL.canParse(text)) return false;
-  return new URL(text).pathname.endsWith("/chat/completions");
+/** Who writes a policy must not make the sidecar send something to Envoy's admin interface, or its own. */
+function wrongEndpoint(endpoint: string): string | undefined {
+  const isUrl = endpoint.length <= 2_048 && judgeUrl.test(endpoint) && URL.canParse(endpoint);
+  if (!isUrl || !new URL(endpoint).pathname.endsWith("/chat/completions")) {
+    return "`endpoint` must be a URL of chat completions: https, or http on this machine";
+  }
+  const { ip, port } = judgeSocket(endpoint);
+  const unusable = unusableAddress(ip, port);
+  return unusable && `\`endpoint\` can't be a judge: ${unusable}`;
 }
 
 /** As in Kubernetes; no part of a path. */

@@ -31,8 +31,8 @@ export interface JudgesOptions {
   readonly servesLane: (judge: JudgePolicy) => boolean;
   /** Number of processes that share the budget. */
   readonly processes: () => number;
-  /** Reads the API key of a judge; undefined if it needs none. Rejects, without the key in the message, if it can't be read. */
-  readonly apiKeyOf: (judge: JudgePolicy) => Promise<string | undefined>;
+  /** Where a judge is asked, with its API key. Rejects, without the key in the message, if it must not be asked or the key can't be read. */
+  readonly addressOf: (judge: JudgePolicy) => Promise<JudgeAddress>;
   readonly onCall: (call: JudgeCall, costUsd: number) => void;
   /** Called once for each policy whose judge is not asked. */
   readonly onRefused: (policy: string, reason: string) => void;
@@ -137,7 +137,7 @@ class QueuedJudges implements Judges {
   ): Promise<SampleJudged> {
     const { judge, pi } = asked;
     try {
-      const address = { endpoint: judge.endpoint, apiKey: await this.#options.apiKeyOf(judge) };
+      const address = await this.#options.addressOf(judge);
       return await this.#judge(texts, { ...asked, address });
     } catch (cause) {
       this.#refuse(policy, `the judge is not asked: ${(cause as Error).message}`);

@@ -1,10 +1,11 @@
 import { join } from "node:path";
-import type { JudgePolicy } from "@umbra/envoy-config";
+import { type JudgePolicy, judgeSocket, ownInterface } from "@umbra/envoy-config";
 import type { SidecarMetrics } from "../metrics/sidecar-metrics.ts";
 import type { MirrorRegistry } from "../mirror/mirror-registry.ts";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
 import { readEndpointKey } from "../scrape/endpoint-key.ts";
 import type { SidecarOptions } from "../sidecar-options.ts";
+import type { JudgeAddress } from "./judge-call.ts";
 import { createJudges, type Judges } from "./judges.ts";
 
 interface JudgesParts {
@@ -15,9 +16,10 @@ interface JudgesParts {
 
 /** Asks the judge models that ShadowPolicies name. */
 export function createModelJudges(
-  { log, judgeKeys }: SidecarOptions,
+  options: SidecarOptions,
   { pools, mirrors, metrics }: JudgesParts,
 ): Judges {
+  const { log } = options;
   const calls = metrics.exposition.counter({
     name: "umbra_shadow_judge_calls_total",
     help: "Calls to judge models by outcome: ok, timeout, http, unparsable (no verdict in the answer) or other.",
@@ -31,11 +33,7 @@ export function createModelJudges(
     now: () => performance.now(),
     servesLane: (judge) => servesLane(judge, pools),
     processes: () => mirrors.processes,
-    async apiKeyOf({ apiKey }) {
-      if (apiKey === undefined) return undefined;
-      if (judgeKeys === undefined) throw new Error("--judge-keys is not set");
-      return (await readEndpointKey(join(judgeKeys, apiKey.secret, apiKey.entry))).key;
-    },
+    addressOf: (judge) => judgeAddress(judge, options),
     onCall({ why = "ok" }, costUsd) {
       calls.at(why).value++;
       cost.at().value += costUsd;
@@ -44,14 +42,38 @@ export function createModelJudges(
   });
 }
 
+type Around = Pick<SidecarOptions, "admin" | "probes" | "envoyAdmin" | "grpc" | "judgeKeys">;
+
+/**
+ * Where a judge is asked, with its API key. Rejects if that is an interface of this sidecar or of Envoy, which obey all
+ * that is on this machine, or if the key can't be read.
+ */
+export async function judgeAddress(
+  { endpoint, apiKey }: Pick<JudgePolicy, "endpoint" | "apiKey">,
+  { admin, probes, envoyAdmin, grpc, judgeKeys }: Around,
+): Promise<JudgeAddress> {
+  const own = [admin, probes].map((each) => each && `${each.host}:${each.port}`);
+  const interfaces = [...own, envoyAdmin, grpc].filter((each) => each !== undefined);
+  const found = ownInterface(socketOf(endpoint), interfaces);
+  if (found !== undefined) throw new Error(`${found} is an interface of Envoy or the sidecar`);
+  if (apiKey === undefined) return { endpoint, apiKey: undefined };
+  if (judgeKeys === undefined) throw new Error("--judge-keys is not set");
+  const { key } = await readEndpointKey(join(judgeKeys, apiKey.secret, apiKey.entry));
+  return { endpoint, apiKey: key };
+}
+
+/** As endpoints of pools are written. */
+function socketOf(url: string): string {
+  const { ip, port } = judgeSocket(url);
+  return `${ip.includes(":") ? `[${ip}]` : ip}:${port}`;
+}
+
 /**
  * True if a pool serves the judge's model, or has its endpoint: a model that judges itself prefers itself. An endpoint is
  * found by its address, so a name for it is not.
  */
 export function servesLane({ endpoint, model }: JudgePolicy, pools: PoolRegistry): boolean {
-  const { hostname, port, protocol } = new URL(endpoint);
-  const host = hostname === "localhost" ? "127.0.0.1" : hostname;
-  const address = `${host}:${port === "" ? (protocol === "https:" ? "443" : "80") : port}`;
+  const address = socketOf(endpoint);
   for (const { endpoints, served } of pools.values()) {
     if (endpoints.includes(address) || served.has(model)) return true;
   }
