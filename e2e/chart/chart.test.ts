@@ -1,6 +1,6 @@
 // Checks of the chart that need no helm: of its manifests, its schema, and the folders of kustomize.
 import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { directTopology, renderAdsBootstrap } from "@umbra/envoy-config";
 import { Ajv } from "ajv";
@@ -211,6 +211,18 @@ test.each(chartCases.filter(({ name }) => name !== "picker-small"))(
     });
   },
 );
+
+test("each Secret of a judge is where umbra looks for it", () => {
+  const { pod, containers } = podOf(objectsOf(caseNamed("gateway-all")));
+  const { args = [], volumeMounts = [] } = containers.find(({ name }) => name === "umbra") ?? {};
+  const folder = args.flatMap((each) => /^--judge-keys=(.*)/.exec(each)?.[1] ?? [])[0] ?? "none";
+  const mounted = volumeMounts.flatMap(({ name, mountPath }) => {
+    if (dirname(mountPath) !== folder) return [];
+    const volume = pod.volumes?.find((each) => each.name === name);
+    return [[basename(mountPath), volume?.secret?.secretName]];
+  });
+  expect(mounted).toEqual(["judge", "other.judge"].map((name) => [name, name]));
+});
 
 test.each(["gateway-all", "picker-all"])(
   "the NetworkPolicy of %s lets `helm test` ask where it asks",

@@ -32,6 +32,7 @@ export interface Pod {
 
 interface Volume {
   readonly name: string;
+  readonly secret?: { readonly secretName: string };
   readonly projected?: { readonly sources: readonly object[] };
 }
 

@@ -15,6 +15,11 @@ export const wrongShapes: readonly WrongShape[] = [
   { name: "a number as text", values: { replicas: "two" }, path: "/replicas" },
   { name: "fewer than no pods", values: { replicas: -1 }, path: "/replicas" },
   {
+    name: "a judge's Secret whose name is a path",
+    values: { sidecar: { judgeKeys: ["../peers"] } },
+    path: "/sidecar/judgeKeys/0",
+  },
+  {
     name: "an image as text",
     values: { images: { gateway: "umbra:1" } },
     path: "/images/gateway",

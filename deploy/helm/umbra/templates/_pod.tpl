@@ -115,6 +115,10 @@ volumeMounts:
 - name: endpoint-key
   secret: { secretName: {{ . }}, defaultMode: 0440 }
 {{- end }}
+{{- range $at, $name := .Values.sidecar.judgeKeys }}
+- name: judge-key-{{ $at }}
+  secret: { secretName: {{ $name | quote }}, defaultMode: 0440 }
+{{- end }}
 {{- with .Values.sidecar.samplesVolume }}
 - name: samples
   {{- toYaml . | nindent 2 }}

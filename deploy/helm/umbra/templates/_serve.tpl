@@ -30,6 +30,9 @@
 {{- if .Values.sidecar.endpointKey.secretName }}
 - --endpoint-key-file=/var/run/secrets/umbra/endpoint-key/{{ .Values.sidecar.endpointKey.key }}
 {{- end }}
+{{- if .Values.sidecar.judgeKeys }}
+- --judge-keys=/var/run/secrets/umbra/judge-keys
+{{- end }}
 {{- if .Values.sidecar.samplesVolume }}
 - --samples=/var/lib/umbra/samples.ndjson
 {{- end }}
@@ -130,6 +133,11 @@ volumeMounts:
 {{- end }}
 {{- if .Values.sidecar.endpointKey.secretName }}
 - { name: endpoint-key, mountPath: /var/run/secrets/umbra/endpoint-key, readOnly: true }
+{{- end }}
+{{- range $at, $name := .Values.sidecar.judgeKeys }}
+- name: judge-key-{{ $at }}
+  mountPath: /var/run/secrets/umbra/judge-keys/{{ $name }}
+  readOnly: true
 {{- end }}
 {{- if .Values.sidecar.samplesVolume }}
 - { name: samples, mountPath: /var/lib/umbra }
