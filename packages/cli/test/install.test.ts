@@ -143,6 +143,8 @@ function answer(script: Script, method: string, path: string, body: string): [nu
   }
   const plural = pathname.split("/").at(-2) ?? "";
   if (method === "GET") {
+    // A proxy in between knows nothing of rights.
+    if (script.refused.has(`reach ${plural}`)) return [403, { message: "blocked by policy 7" }];
     if (script.refused.has(`get ${plural}`)) return [403, { message: "forbidden" }];
     const held = script.held.get(pathname);
     return held === undefined ? [404, { message: "not found" }] : [200, held];
@@ -211,6 +213,7 @@ describe("umbra install --dry-run --kube", () => {
   test.each([
     { refused: "create roles", words: /"umbra-lease": .*no right to create roles.rbac/ },
     { refused: "patch namespaces", words: /no right to patch namespaces in the cluster/ },
+    { refused: "reach services", words: /"umbra": .*blocked by policy 7/ },
     { refused: "get services", words: /"umbra": this account has no right to get services/ },
   ])("names a right that is missing: $refused", async ({ refused, words }) => {
     script.refused.add(refused);

@@ -39,8 +39,10 @@ async function checkObject(
   absentNamespaces: ReadonlySet<string>,
 ): Promise<CheckedObject> {
   const held = await read(client, manifest);
-  if (held === "forbidden") {
-    return { manifest, state: "unknown", problems: [await missingRight(client, manifest, "get")] };
+  if (held instanceof Error) {
+    // A proxy between the API server and this command may refuse it too.
+    const why = (await missingRight(client, manifest, "get")) || held.message;
+    return { manifest, state: "unknown", problems: [why] };
   }
   const isMissing = held === "missing";
   const verbs = isMissing ? (["create", "patch"] as const) : (["patch"] as const);
@@ -58,16 +60,17 @@ async function checkObject(
   return { manifest, state: isSame ? "there" : state, problems: [] };
 }
 
+/** An error says why it may not be read. */
 async function read(
   client: ApiClient,
   manifest: Manifest,
-): Promise<JsonObject | "missing" | "forbidden"> {
+): Promise<JsonObject | "missing" | Error> {
   try {
     return await client.request({ method: "GET", path: pathOf(manifest) });
   } catch (cause) {
     const status = statusOf(cause);
     if (status === 404) return "missing";
-    if (status === 403) return "forbidden";
+    if (status === 403) return cause as Error;
     throw cause;
   }
 }
