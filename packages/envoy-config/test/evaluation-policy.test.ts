@@ -219,7 +219,7 @@ describe("a model as judge", () => {
     expect(settings(`${sound}, maxCalls: 10`)?.comparisonHash).toBe(hashes[0]);
   });
 
-  test.each([
+  test.each<{ name: string; judge: string; outputs?: string }>([
     { name: "without consent", judge: sound.replace("consent: true, ", "") },
     { name: "with consent refused", judge: sound.replace("true", "false") },
     { name: "over plain HTTP", judge: sound.replace("https", "http") },
