@@ -20,8 +20,8 @@ export interface RolloutClient {
 /**
  * Leads one client from snapshot to snapshot, so that no route ever names a cluster, and no listener a filter, that the
  * client does not have: additions and changes first, in the order of `kinds`, each step after the reply to the one before;
- * removals last, in the opposite order. Only a listener whose address another one takes goes when that one comes, and
- * one that moves, and leaves its address to another one, goes before it comes again: Envoy refuses two on one address.
+ * removals last, in the opposite order. Envoy refuses two listeners on one address, so there are two exceptions: a
+ * listener is removed when another one takes its address, and one that moves is removed first if another one takes its old address.
  *
  * Endpoints alone do not wait: a change of them goes out at once, in the middle of a rollout too.
  */

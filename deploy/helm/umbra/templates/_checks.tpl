@@ -47,7 +47,7 @@
 {{- end }}
 {{- end -}}
 
-{{/* A key twice in one map is no YAML, and of two labels of a selector only one could be meant. */}}
+{{/* YAML refuses a key that occurs twice in one map, and a selector needs one value for each label. */}}
 {{- define "umbra.checkKeys" -}}
 {{- $labels := keys (include "umbra.labels" . | fromYaml) }}
 {{- $monitoring := .Values.monitoring }}

@@ -40,8 +40,8 @@ export interface TriedRoutes {
 /**
  * Keeps what Envoy refuses in the form that it accepted last, so that everything else moves on. Of routes Envoy says
  * only that one of many is bad, so those that have changed are tried in ever smaller groups until the bad one is found.
- * Where it is not known what Envoy has accepted, all are tried, at a listener that nothing connects to. What is held is
- * tried again when its content changes.
+ * If it is unknown what Envoy has accepted, all routes are tried at a listener that nothing connects to. A route that is
+ * held back is tried again when its content changes.
  */
 export class Quarantine {
   /** HTTPRoutes that Envoy refuses, by name. */

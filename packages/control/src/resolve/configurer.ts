@@ -75,7 +75,7 @@ export interface Configurer {
   accepted(generation: number): boolean;
   /** Some Envoy has accepted routes that are tried. Returns true if there is another draft. */
   tried(version: string): boolean;
-  /** What was published last is known to be accepted: an earlier process has served it. */
+  /** An earlier process has served what was published last, but Envoy may have refused a part of it. */
   assumeAccepted(): void;
   /** What the statuses of objects are made from; undefined before the first draft. */
   readonly published: PublishedFacts | undefined;

@@ -2,7 +2,7 @@ import type { Mirror } from "@umbra/envoy-config";
 import type { JsonEditOld, JsonEditValue } from "@umbra/openai/json";
 import { shareOf } from "./keyed-hash.ts";
 
-/** Fields that a twin's body gets so that its answer can be compared better. Only the primary's own fields stay as they are. */
+/** Fields that a twin's body gets so that its answer can be compared better. Fields that the client has set stay. */
 export type AddedFields = ReadonlyMap<string, JsonEditValue>;
 
 const none: AddedFields = new Map();
