@@ -1,6 +1,6 @@
 // Checks of the chart that need no helm: of its manifests, its schema, and the folders of kustomize.
 import { readFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { directTopology, renderAdsBootstrap } from "@umbra/envoy-config";
 import { Ajv } from "ajv";
@@ -217,11 +217,15 @@ test("each Secret of a judge is where umbra looks for it", () => {
   const { args = [], volumeMounts = [] } = containers.find(({ name }) => name === "umbra") ?? {};
   const folder = args.flatMap((each) => /^--judge-keys=(.*)/.exec(each)?.[1] ?? [])[0] ?? "none";
   const mounted = volumeMounts.flatMap(({ name, mountPath }) => {
-    if (dirname(mountPath) !== folder) return [];
+    if (!mountPath.startsWith(`${folder}/`)) return [];
     const volume = pod.volumes?.find((each) => each.name === name);
-    return [[basename(mountPath), volume?.secret?.secretName]];
+    return [[mountPath.slice(folder.length), volume?.secret?.secretName]];
   });
-  expect(mounted).toEqual(["judge", "other.judge"].map((name) => [name, name]));
+  expect(mounted).toEqual([
+    ["/default/judge", "judge"],
+    ["/default/other.judge", "other.judge"],
+    ["/serving/judge", "judge"],
+  ]);
 });
 
 test.each(["gateway-all", "picker-all"])(

@@ -16,8 +16,8 @@ export const wrongShapes: readonly WrongShape[] = [
   { name: "fewer than no pods", values: { replicas: -1 }, path: "/replicas" },
   {
     name: "a judge's Secret whose name is a path",
-    values: { sidecar: { judgeKeys: ["../peers"] } },
-    path: "/sidecar/judgeKeys/0",
+    values: { sidecar: { judgeKeys: { default: ["../peers"] } } },
+    path: "/sidecar/judgeKeys/default/0",
   },
   {
     name: "an image as text",

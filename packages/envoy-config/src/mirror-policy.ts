@@ -128,13 +128,21 @@ export type SegmentKind =
   | "decode"
   | "script";
 
+/** An entry of a Secret. The sidecar finds it as NAMESPACE/SECRET/ENTRY in a folder of its own. */
+export interface SecretEntry {
+  /** The policy's own, so that no other namespace's key can be named. */
+  readonly namespace: string;
+  readonly secret: string;
+  readonly entry: string;
+}
+
 /** A model that is asked which of two answers is better. It gets texts, to which the policy consents. */
 export interface JudgePolicy {
   /** URL of its chat completions: https, or http on this machine. */
   readonly endpoint: string;
   readonly model: string;
-  /** Where its API key is: an entry of a Secret, which the sidecar finds in a folder of its own. Absent: it needs none. */
-  readonly apiKey?: { readonly secret: string; readonly entry: string };
+  /** Where its API key is; absent: it needs none. */
+  readonly apiKey?: SecretEntry;
   /** Replaces the usual criteria; empty: the usual ones. */
   readonly rubric: string;
   /** Shares of the pairs to judge, 0 to 1: of similar answers, and of the others. */

@@ -198,7 +198,8 @@ describe("a model as judge", () => {
     );
     expect(more.found).toEqual([]);
     expect(more.mirror?.evaluation.judge).toMatchObject({
-      ...{ apiKey: { secret: "judge", entry: "token" }, sample: { near: 0.02, far: 1 } },
+      apiKey: { namespace: "default", secret: "judge", entry: "token" },
+      ...{ sample: { near: 0.02, far: 1 } },
       ...{ maxTokens: 5_000, maxCostUsd: 2, perMinute: 60, rubric: "Prefer rhymes" },
     });
   });

@@ -35,7 +35,7 @@ export interface SidecarOptions {
   readonly maxWaitMs?: number;
   /** File with the API key of Umbra's own requests to endpoints, reloaded when it changes; absent: no key. */
   readonly endpointKeyFile?: string;
-  /** Folder with the API keys of judge models, one folder for each Secret, as Kubernetes mounts them; absent: no judge has a key. */
+  /** Folder with the API keys of judge models as NAMESPACE/NAME/KEY, by the namespace of the policy; absent: no judge has a key. */
   readonly judgeKeys?: string;
   /** Minimum time between two scrapes of an endpoint, in ms; 100 when absent. */
   readonly scrapeIntervalMs?: number;

@@ -109,12 +109,15 @@ describe("a judge", () => {
 
   test("gets the rubric of the policy, and the key of its Secret", async () => {
     const folder = mkdtempSync(join(tmpdir(), "umbra-judge-keys-"));
-    mkdirSync(join(folder, "judge"));
-    writeFileSync(join(folder, "judge", "token"), "sk-of-the-judge\n");
-    chmodSync(join(folder, "judge", "token"), 0o600);
+    mkdirSync(join(folder, "default", "judge"), { recursive: true });
+    writeFileSync(join(folder, "default", "judge", "token"), "sk-of-the-judge\n");
+    chmodSync(join(folder, "default", "judge", "token"), 0o600);
     const is = await asking(
       () => verdict("tie"),
-      { rubric: "Prefer rhymes.", apiKey: { secret: "judge", entry: "token" } },
+      {
+        rubric: "Prefer rhymes.",
+        apiKey: { namespace: "default", secret: "judge", entry: "token" },
+      },
       { addressOf: (each) => judgeAddress(each, { ...around, judgeKeys: folder }) },
     );
     expect(await is.ask()).toMatchObject({ w: 0.5 });

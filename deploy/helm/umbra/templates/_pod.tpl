@@ -115,9 +115,9 @@ volumeMounts:
 - name: endpoint-key
   secret: { secretName: {{ . }}, defaultMode: 0440 }
 {{- end }}
-{{- range $at, $name := .Values.sidecar.judgeKeys }}
+{{- range $at, $key := include "umbra.judgeKeys" . | fromYamlArray }}
 - name: judge-key-{{ $at }}
-  secret: { secretName: {{ $name | quote }}, defaultMode: 0440 }
+  secret: { secretName: {{ $key.name | quote }}, defaultMode: 0440 }
 {{- end }}
 {{- with .Values.sidecar.samplesVolume }}
 - name: samples
@@ -159,3 +159,14 @@ tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
+
+{{/* The Secrets of judges, each with the namespace whose policies may name it. */}}
+{{- define "umbra.judgeKeys" -}}
+{{- $keys := list }}
+{{- range $namespace := keys .Values.sidecar.judgeKeys | sortAlpha }}
+{{- range $name := get $.Values.sidecar.judgeKeys $namespace }}
+{{- $keys = append $keys (dict "namespace" $namespace "name" $name) }}
+{{- end }}
+{{- end }}
+{{- toYaml $keys }}
+{{- end }}

@@ -134,9 +134,9 @@ volumeMounts:
 {{- if .Values.sidecar.endpointKey.secretName }}
 - { name: endpoint-key, mountPath: /var/run/secrets/umbra/endpoint-key, readOnly: true }
 {{- end }}
-{{- range $at, $name := .Values.sidecar.judgeKeys }}
+{{- range $at, $key := include "umbra.judgeKeys" . | fromYamlArray }}
 - name: judge-key-{{ $at }}
-  mountPath: /var/run/secrets/umbra/judge-keys/{{ $name }}
+  mountPath: /var/run/secrets/umbra/judge-keys/{{ $key.namespace }}/{{ $key.name }}
   readOnly: true
 {{- end }}
 {{- if .Values.sidecar.samplesVolume }}

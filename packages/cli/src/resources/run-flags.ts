@@ -126,7 +126,7 @@ export const runFlags: FlagTable<ServeFlags & UpFlags & DemoFlags> = {
   },
   judgeKeys: {
     flag: "--judge-keys <folder>",
-    help: "folder with the API keys of judge models: FOLDER/NAME/KEY for the `apiKeySecretRef` of a ShadowPolicy, as Kubernetes mounts Secrets",
+    help: "folder with the API keys of judge models: FOLDER/NAMESPACE/NAME/KEY for the `apiKeySecretRef` of a ShadowPolicy in NAMESPACE, as Kubernetes mounts Secrets",
     of: { ...both },
   },
   systemCa: {

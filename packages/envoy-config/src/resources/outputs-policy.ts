@@ -12,10 +12,10 @@ import type { Reader } from "./reader.ts";
 
 type Outputs = Pick<EvaluationPolicy, "comparison" | "segments" | "judge">;
 
-/** Reads `evaluation.outputs`: how the texts of answers are compared, and by whom. */
-export function readOutputs(from: Reader): Outputs {
+/** Reads `evaluation.outputs` of a policy in this namespace: how the texts of answers are compared, and by whom. */
+export function readOutputs(from: Reader, namespace: string): Outputs {
   const comparison = readComparison(from);
-  const judge = from.inner("judge", readJudge);
+  const judge = from.inner("judge", (each) => readJudge(each, namespace));
   if (judge !== undefined && (comparison.mode !== "numbers" || comparison.similarity === "off")) {
     const remedy = "leave out `mode` and `similarity`, or the judge";
     from.wrong("`judge` needs `mode: numbers` and `similarity: chrf`", "judge", remedy);
@@ -68,7 +68,7 @@ function readSegments(from: Reader): Partial<SegmentSettings> {
 /** Plain HTTP only within the machine. */
 const judgeUrl = /^(?:https:\/\/[^/?#@\s]+|http:\/\/(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?)\//;
 
-function readJudge(from: Reader): JudgePolicy | undefined {
+function readJudge(from: Reader, namespace: string): JudgePolicy | undefined {
   from.needs("endpoint");
   from.needs("model");
   const [endpoint, model] = [from.string("endpoint"), from.string("model")];
@@ -78,7 +78,7 @@ function readJudge(from: Reader): JudgePolicy | undefined {
   const judge = defined({
     endpoint: endpoint ?? "",
     model: model ?? "",
-    apiKey: from.inner("apiKeySecretRef", readSecretRef),
+    apiKey: from.inner("apiKeySecretRef", (each) => readSecretRef(each, namespace)),
     rubric: from.string("rubric") ?? "",
     sample: sample ?? defaultJudge.sample,
     maxCalls: from.integer("maxCalls", 2, 10_000_000) ?? defaultJudge.maxCalls,
@@ -123,12 +123,12 @@ function wrongEndpoint(endpoint: string): string | undefined {
 const secretName = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 const entryName = /^(?!\.)[-._a-zA-Z0-9]{1,253}$/;
 
-function readSecretRef(from: Reader): JudgePolicy["apiKey"] {
+function readSecretRef(from: Reader, namespace: string): JudgePolicy["apiKey"] {
   from.needs("name");
   const [secret = "", entry = "token"] = [from.string("name"), from.string("key")];
   if (from.has("name") && !secretName.test(secret)) from.wrong("invalid name of a Secret", "name");
   if (!entryName.test(entry)) from.wrong("invalid key of a Secret", "key");
-  return { secret, entry };
+  return { namespace, secret, entry };
 }
 
 function readSample(from: Reader): JudgePolicy["sample"] {

@@ -33,7 +33,8 @@ export function readShadowPolicy(meta: Meta, spec: Reader): ShadowPolicy {
   spec.needs("targetRefs");
   const candidates = spec.each("candidates", (each) => candidate(each, meta.namespace));
   const sampling = spec.map("sampling");
-  const evaluation = spec.inner("evaluation", readEvaluation) ?? defaultEvaluation;
+  const evaluation =
+    spec.inner("evaluation", (each) => readEvaluation(each, meta.namespace)) ?? defaultEvaluation;
   const budget = readBudget(spec.map("budget"), evaluation);
   reportReach(spec, evaluation, budget.budget);
   return {
@@ -207,7 +208,7 @@ function readBudget(
   return read ?? { budget: standard, requestTimeoutMs: defaultRequestTimeoutMs };
 }
 
-function readEvaluation(from: Reader): EvaluationPolicy {
+function readEvaluation(from: Reader, namespace: string): EvaluationPolicy {
   const slo = from.inner("slo", readSlo);
   const blockLengthsMs = durationsMs(from, "blockLengths")?.toSorted((a, b) => a - b);
   if (blockLengthsMs?.some((ms) => ms < 100) || blockLengthsMs?.length === 0) {
@@ -228,7 +229,7 @@ function readEvaluation(from: Reader): EvaluationPolicy {
     cost: from.inner("cost", readCost),
     observeUnmirroredPercent:
       from.number("observeUnmirrored", 0, 100) ?? defaultEvaluation.observeUnmirroredPercent,
-    ...from.inner("outputs", readOutputs),
+    ...from.inner("outputs", (each) => readOutputs(each, namespace)),
   });
 }
 

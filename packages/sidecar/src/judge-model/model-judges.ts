@@ -58,7 +58,9 @@ export async function judgeAddress(
   if (found !== undefined) throw new Error(`${found} is an interface of Envoy or the sidecar`);
   if (apiKey === undefined) return { endpoint, apiKey: undefined };
   if (judgeKeys === undefined) throw new Error("--judge-keys is not set");
-  const { key } = await readEndpointKey(join(judgeKeys, apiKey.secret, apiKey.entry));
+  const { key } = await readEndpointKey(
+    join(judgeKeys, apiKey.namespace, apiKey.secret, apiKey.entry),
+  );
   return { endpoint, apiKey: key };
 }
 
