@@ -1,22 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import type { Sample, ShadowReport } from "@umbra/shadow";
+import type { ShadowReport } from "@umbra/shadow";
 import {
   type SimulatedJudge,
   simulatedJudgeModel,
   startSimulatedJudge,
 } from "../testing/simulated-judge.ts";
 import { post } from "./harness/client.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
-import {
-  addresses,
-  type ModelServer,
-  startModelServers,
-  stopModelServers,
-} from "./harness/model-servers.ts";
-import { policyScenario } from "./harness/resources.ts";
+import { type ComparedLanes, startComparedLanes } from "./harness/compared-lanes.ts";
 import { until } from "./harness/until.ts";
 
 /** Every answer of the shadow and of the control differs from the primary's. */
@@ -70,57 +61,31 @@ function inOrder(text: string): number {
 }
 
 describe("a simulated judge on a real Envoy", () => {
-  const servers: Record<string, ModelServer[]> = {};
-  const folder = mkdtempSync(join(tmpdir(), "umbra-judge-"));
-  const file = join(folder, "samples.ndjson");
   let judge: SimulatedJudge;
-  let gateway: Gateway;
-  let samples: readonly Sample[] = [];
+  let compared: ComparedLanes;
 
-  const of = (candidate: string) =>
-    samples.filter(
-      ({ candidate: pool, primary, shadow }) =>
-        pool === `default/${candidate}` && primary.class === "ok" && shadow?.class === "ok",
-    );
-  const readSamples = () =>
-    readFileSync(file, "utf8")
-      .split("\n")
-      .filter((line) => line.includes('"mirrored"'))
-      .map((line): Sample => JSON.parse(line) as Sample);
+  const of = (candidate: string) => compared.of(candidate);
 
   beforeAll(async () => {
     judge = await startSimulatedJudge(({ answer_a: a, answer_b: b }) =>
       JSON.stringify({ verdict: inOrder(a) > inOrder(b) ? "A" : "B" }),
     );
-    for (const [name, options] of Object.entries(lanes)) {
-      servers[name] = await startModelServers(1, options);
-    }
-    const pools = Object.fromEntries(
-      Object.entries(servers).map(([name, lane]) => [name, addresses(lane)]),
-    );
     const policy = policyFor(judge.endpoint);
-    gateway = await startGateway({
-      resources: policyScenario({
-        ...{ backends: { primary: 1 }, mirrors: ["shadow", "again"], pools, policy },
-      }),
-      serveFlags: ["--samples", file],
-    });
+    compared = await startComparedLanes({ lanes, mirrors: ["shadow", "again"], policy });
     for (let i = 0; i < requests; i++) {
       const headers = i % 4 === 0 ? { "x-umbra-no-judge": "1" } : {};
-      expect((await post(gateway.origin, body(i), { headers })).status).toBe(200);
+      expect((await post(compared.gateway.origin, body(i), { headers })).status).toBe(200);
     }
     await until("the pairs are judged", async () => {
-      await gateway.json("/v1/report");
-      samples = readSamples();
+      await compared.gateway.json("/v1/report");
+      compared.readSamples();
       return of("shadow").length >= enoughPairs && of("again").length >= 20;
     });
   }, 180_000);
 
   afterAll(async () => {
-    await gateway?.stop();
+    await compared?.stop();
     await judge?.close();
-    await stopModelServers(Object.values(servers).flat());
-    rmSync(folder, { recursive: true, force: true });
   });
 
   test("judges pairs in both orders, and the samples have its verdicts", () => {
@@ -153,7 +118,9 @@ describe("a simulated judge on a real Envoy", () => {
   });
 
   test("is in the report with its win rate, consistency and cost", async () => {
-    const { reports } = await gateway.json<{ reports: readonly ShadowReport[] }>("/v1/report");
+    const { reports } = await compared.gateway.json<{ reports: readonly ShadowReport[] }>(
+      "/v1/report",
+    );
     const report = reports.find(({ candidate }) => candidate.pool === "default/shadow");
     const found = report?.outputs?.judge;
     expect(found?.pairs).toBeGreaterThan(30);
@@ -167,14 +134,14 @@ describe("a simulated judge on a real Envoy", () => {
   });
 
   test("is counted, with its cost", async () => {
-    const page = await (await fetch(`http://${gateway.admin}/metrics`)).text();
+    const page = await (await fetch(`http://${compared.gateway.admin}/metrics`)).text();
     expect(page).toMatch(/^umbra_shadow_judge_calls_total\{outcome="ok"\} \d{2,}$/m);
     expect(page).toMatch(/^umbra_shadow_judge_cost_usd_total \d/m);
   });
 
   test("leaves no text in samples and reports", async () => {
-    const written = readFileSync(file, "utf8");
-    const reports = JSON.stringify(await gateway.json("/v1/report"));
+    const written = readFileSync(compared.file, "utf8");
+    const reports = JSON.stringify(await compared.gateway.json("/v1/report"));
     for (const text of ["simulated model", "these words", "Openly", "Privately", "jane"]) {
       expect(written).not.toContain(text);
       expect(reports).not.toContain(text);

@@ -1,17 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import type { Sample, ShadowReport } from "@umbra/shadow";
+import type { ShadowReport } from "@umbra/shadow";
 import { post } from "./harness/client.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
-import {
-  addresses,
-  type ModelServer,
-  startModelServers,
-  stopModelServers,
-} from "./harness/model-servers.ts";
-import { policyScenario } from "./harness/resources.ts";
+import { type ComparedLanes, startComparedLanes } from "./harness/compared-lanes.ts";
 import { until } from "./harness/until.ts";
 
 const policy = `  candidates:
@@ -54,50 +45,26 @@ function body(index: number): string {
 }
 
 describe("answers compared on a real Envoy", () => {
-  const servers: Record<string, ModelServer[]> = {};
-  const folder = mkdtempSync(join(tmpdir(), "umbra-outputs-"));
-  const file = join(folder, "samples.ndjson");
-  let gateway: Gateway;
-  let samples: readonly Sample[] = [];
+  let compared: ComparedLanes;
 
-  const of = (candidate: string) =>
-    samples.filter(
-      ({ candidate: pool, primary, shadow }) =>
-        pool === `default/${candidate}` && primary.class === "ok" && shadow?.class === "ok",
-    );
-  const readSamples = () =>
-    readFileSync(file, "utf8")
-      .split("\n")
-      .filter((line) => line.includes('"mirrored"'))
-      .map((line): Sample => JSON.parse(line) as Sample);
+  const of = (candidate: string) => compared.of(candidate);
 
   beforeAll(async () => {
-    for (const [name, options] of Object.entries(lanes)) {
-      servers[name] = await startModelServers(1, options);
-    }
-    const pools = Object.fromEntries(
-      Object.entries(servers).map(([name, lane]) => [name, addresses(lane)]),
-    );
     const mirrors = ["same", "broken", "again"];
-    gateway = await startGateway({
-      resources: policyScenario({ backends: { primary: 1 }, mirrors, pools, policy }),
-      serveFlags: ["--samples", file],
-    });
+    compared = await startComparedLanes({ lanes, mirrors, policy });
     for (let i = 0; i < requests; i++) {
-      expect((await post(gateway.origin, body(i))).status).toBe(200);
+      expect((await post(compared.gateway.origin, body(i))).status).toBe(200);
     }
     await until("the pairs are stored", async () => {
-      await gateway.json("/v1/report");
-      samples = readSamples();
+      await compared.gateway.json("/v1/report");
+      compared.readSamples();
       // A busy machine may drop some twins.
       return mirrors.every((name) => of(name).length >= enoughPairs);
     });
   }, 180_000);
 
   afterAll(async () => {
-    await gateway?.stop();
-    await stopModelServers(Object.values(servers).flat());
-    rmSync(folder, { recursive: true, force: true });
+    await compared?.stop();
   });
 
   test("every pair is compared, and its request is known", () => {
@@ -130,7 +97,9 @@ describe("answers compared on a real Envoy", () => {
   });
 
   test("the running evaluation judges them, and its report has no text", async () => {
-    const { reports } = await gateway.json<{ reports: readonly ShadowReport[] }>("/v1/report");
+    const { reports } = await compared.gateway.json<{ reports: readonly ShadowReport[] }>(
+      "/v1/report",
+    );
     const toolBad = (candidate: string) =>
       reports
         .find((report) => report.candidate.pool.includes(candidate))
@@ -143,7 +112,7 @@ describe("answers compared on a real Envoy", () => {
   });
 
   test("no text of prompts or answers is in the samples", () => {
-    const written = readFileSync(file, "utf8");
+    const written = readFileSync(compared.file, "utf8");
     for (const text of ["weather", "simulated model", "these words", "What is the"]) {
       expect(written).not.toContain(text);
     }

@@ -1,17 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import type { Sample, ShadowReport } from "@umbra/shadow";
+import type { ShadowReport } from "@umbra/shadow";
 import { post } from "./harness/client.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
-import {
-  addresses,
-  type ModelServer,
-  startModelServers,
-  stopModelServers,
-} from "./harness/model-servers.ts";
-import { policyScenario } from "./harness/resources.ts";
+import { type ComparedLanes, startComparedLanes } from "./harness/compared-lanes.ts";
 import { until } from "./harness/until.ts";
 
 const policy = `  candidates:
@@ -44,18 +34,10 @@ function body(index: number): string {
 }
 
 describe("the same model on another engine", () => {
-  const servers: Record<string, ModelServer[]> = {};
-  const folder = mkdtempSync(join(tmpdir(), "umbra-same-model-"));
-  const file = join(folder, "samples.ndjson");
-  let gateway: Gateway;
-  let samples: readonly Sample[] = [];
+  let compared: ComparedLanes;
   let report: ShadowReport | undefined;
 
-  const of = (candidate: string) =>
-    samples.filter(
-      ({ candidate: pool, primary, shadow }) =>
-        pool === `default/${candidate}` && primary.class === "ok" && shadow?.class === "ok",
-    );
+  const of = (candidate: string) => compared.of(candidate);
   /** Requests that all three lanes answered: what the candidate's and the control's comparisons say. */
   const triples = () => {
     const controls = new Map(of("again").map(({ id, cmp }) => [id, cmp]));
@@ -66,36 +48,22 @@ describe("the same model on another engine", () => {
   };
 
   beforeAll(async () => {
-    for (const [name, options] of Object.entries(lanes)) {
-      servers[name] = await startModelServers(1, options);
-    }
-    const pools = Object.fromEntries(
-      Object.entries(servers).map(([name, lane]) => [name, addresses(lane)]),
-    );
-    gateway = await startGateway({
-      resources: policyScenario({
-        ...{ backends: { primary: 1 }, mirrors: ["shadow", "again"], pools, policy },
-      }),
-      serveFlags: ["--samples", file],
-    });
+    compared = await startComparedLanes({ lanes, mirrors: ["shadow", "again"], policy });
     for (let i = 0; i < requests; i++) {
-      expect((await post(gateway.origin, body(i))).status).toBe(200);
+      expect((await post(compared.gateway.origin, body(i))).status).toBe(200);
     }
     await until("the pairs are stored", async () => {
-      const { reports } = await gateway.json<{ reports: readonly ShadowReport[] }>("/v1/report");
+      const { reports } = await compared.gateway.json<{ reports: readonly ShadowReport[] }>(
+        "/v1/report",
+      );
       report = reports.find(({ candidate }) => candidate.pool === "default/shadow");
-      samples = readFileSync(file, "utf8")
-        .split("\n")
-        .filter((line) => line.includes('"mirrored"'))
-        .map((line): Sample => JSON.parse(line) as Sample);
+      compared.readSamples();
       return of("shadow").length >= enoughPairs && triples().length >= 30;
     });
   }, 180_000);
 
   afterAll(async () => {
-    await gateway?.stop();
-    await stopModelServers(Object.values(servers).flat());
-    rmSync(folder, { recursive: true, force: true });
+    await compared?.stop();
   });
 
   test("candidate and control get the same seed: they say the same, though both sample", () => {
