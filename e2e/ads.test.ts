@@ -77,8 +77,9 @@ spec: {ports: [{port: 80}]}
 
   const upToDate = () =>
     until("Envoy has taken the configuration", () => ads.ads.clients[0]?.isUpToDate === true);
+  // Each on a connection of its own: Envoy ends the kept ones of a replaced listener when its drain time is over.
   const answer = async (path = "/") => {
-    const { statusCode, body } = await request(`${origin}${path}`);
+    const { statusCode, body } = await request(`${origin}${path}`, { reset: true });
     return [statusCode, await body.text()] as const;
   };
 
