@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { ShadowReport } from "@umbra/shadow";
-import { isLong } from "../testing/test-size.ts";
+import { isLong, testSize } from "../testing/test-size.ts";
 import { chat, type Seen } from "./harness/client.ts";
 import { type LiveGateway, startLiveGateway } from "./harness/live-gateway.ts";
 import { steadyLoad } from "./harness/load.ts";
@@ -19,7 +19,9 @@ import { pool, poolRef } from "./harness/resources.ts";
 import { until } from "./harness/until.ts";
 
 /** The run without changes shows each night that chance and this machine decide nothing. */
-const numbersOfChanges = isLong ? [200, 0] : [200];
+const numbersOfChanges = isLong ? [200, 0] : [80];
+/** The changes take about as long as the evaluation. */
+const everyMs = testSize(350, 150);
 const candidates = ["equal", "slower"];
 const certificates = ["default/chat", "certificates/wildcard"];
 
@@ -102,7 +104,7 @@ describe.each(numbersOfChanges)(
         const name = names[written % names.length] ?? "";
         written++;
         gateway.write(name, filesAt(written)[name] ?? "");
-        await sleep(150);
+        await sleep(everyMs);
       }
     }
 

@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import type { Pair } from "@umbra/shadow";
 import { Agent, request } from "undici";
+import { testSize } from "../testing/test-size.ts";
 import { chat } from "./harness/client.ts";
 import { startGateway } from "./harness/gateway.ts";
 import { addresses, startModelServers, stopModelServers } from "./harness/model-servers.ts";
@@ -16,6 +17,7 @@ interface Clocked {
 }
 
 const tokens = 16;
+const requests = testSize(30, 60);
 
 async function clocked(origin: string, dispatcher: Agent): Promise<Clocked> {
   const startedMs = performance.now();
@@ -65,7 +67,7 @@ test("TTFT, TPOT and E2E agree with a client's own clock", async () => {
   const dispatcher = new Agent({ connections: 4, pipelining: 1 });
   try {
     const seen: Clocked[] = [];
-    for (let i = 0; i < 60; i++) seen.push(await clocked(gateway.origin, dispatcher));
+    for (let i = 0; i < requests; i++) seen.push(await clocked(gateway.origin, dispatcher));
     let pairs: readonly Pair[] = [];
     await until("all are paired", async () => {
       ({ pairs } = await gateway.json<{ pairs: readonly Pair[] }>("/v1/pairs"));
