@@ -104,9 +104,12 @@ class Sidecar {
       ...{ ads, now, wallClock: now, after: () => () => undefined },
       serving: { begin() {}, admitEndpoints() {}, retire() {} },
       state: createConfigurationState(() => ads.clients, now),
-      onRefused: ({ kind, name, version, message }) =>
+      onRefused: ({ version, ...refusal }) =>
         this.#events.push(() =>
-          this.#configurer.refused({ kind, name, message, ...this.#own(kind, name, version) }),
+          this.#configurer.refused({
+            ...refusal,
+            ...this.#own(refusal.kind, refusal.name, version),
+          }),
         ),
       onAccepted: (generation) => this.#events.push(() => this.#configurer.accepted(generation)),
       onTried: (version) =>
@@ -228,6 +231,9 @@ describe.each<Form>(["full", "delta"])(
           envoy.connect(sidecar.ads);
           expect(settle(envoy, sidecar, () => order.next().value ?? 0)).toBeLessThan(mostSteps);
           expectSettled(world, sidecar, envoy);
+          const held = sidecar.findings.filter((each) => each.includes("refuses InferencePool"));
+          const none = held.filter((each) => each.includes("and it has no earlier form to serve"));
+          expect(held).toEqual(none);
         }),
         { numRuns: propertyRuns(8, 300) },
       );

@@ -113,8 +113,11 @@ class Source implements ConfigurationSource {
     this.#thread.send({ kind: "synced" });
   }
 
-  refused({ kind, name, version, message }: Refusal): void {
-    const refusal = { kind, name, version, message };
+  refused({ kind, name, version, message, hasEarlierForm }: Refusal): void {
+    const refusal = {
+      ...{ kind, name, version, message },
+      ...(hasEarlierForm === undefined ? {} : { hasEarlierForm }),
+    };
     this.#refusals = [...this.#refusals.filter((each) => !isSame(each, refusal)), refusal]
       .filter((each) => this.#isCurrent(each))
       .slice(-mostRefusals);

@@ -202,7 +202,7 @@ describe("routes that Envoy refuses", () => {
     source.tried(trial.snapshot?.rds.get(trialListener)?.version ?? "");
     const done = await until(({ snapshot }) => snapshot?.rds.has(trialListener) === false);
     expect(refusalsOf(done).map((each) => each.message)).toEqual([
-      `Envoy refuses routes of listener "default/gw/http", and what it has accepted last is served: ${message}`,
+      `Envoy refuses routes of listener "default/gw/http", and an earlier form is served if it has one: ${message}`,
     ]);
     refuse(done);
     write(folder, { c: "/c" });
@@ -295,8 +295,12 @@ describe("clusters and listeners that Envoy refuses", () => {
     const name = "primary/default/other";
     const added = await until(({ generation }) => generation === 2);
     const never = added.snapshot?.cds.get(name)?.version ?? "";
-    source.refused({ kind: "cds", name, version: never, message: "no" });
-    await settled(started, (update) => refusalsOf(update).length === 1);
+    const refusal = { kind: "cds", name, message: "no", hasEarlierForm: false } as const;
+    source.refused({ ...refusal, version: never });
+    const found = await settled(started, (update) => refusalsOf(update).length === 1);
+    expect(refusalsOf(found)[0]?.message).toBe(
+      "Envoy refuses InferencePool default/other, and it has no earlier form to serve: no",
+    );
     source.accepted(2);
 
     const settings = "apiVersion: umbra.dev/v1alpha1\nkind: EnvoySettings\nmetadata: { name: s }\n";

@@ -209,7 +209,7 @@ const remedies: Readonly<Record<DiagnosticCode, string>> = {
     "add a BackendTLSPolicy for the Service or InferencePool, with the endpoints' hostname and CA",
   UMB0501: "make the file or folder readable; until then, what was read last is served",
   UMB0502:
-    "fix what Envoy's message names; until then, the form that Envoy accepted last is served",
+    "fix what Envoy's message names; until then, the form that Envoy accepted last is served, if there is one",
   UMB0503: "use the model server's port, or move the interface",
   UMB0504: "restart Umbra to use the new value, or undo the change",
 };

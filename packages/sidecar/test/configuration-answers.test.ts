@@ -84,8 +84,9 @@ test("each Envoy is shown with what it refuses of what is served", () => {
   const rejection = { kind: "rds", name: "http", version: "v", message: "bad regex" } as const;
   const tried = { ...rejection, name: trialListener };
   const client = {
-    ...{ isUpToDate: true, hasEndpoints: true, keepsOlderRoutes: true, heardAtMs: 0 },
+    ...{ isUpToDate: true, hasEndpoints: true, keepsOlderRoutes: true, silentSinceMs: 0 },
     accepted: () => undefined,
+    hasEarlierForm: () => undefined,
   };
   const clients = [
     { ...client, nodeId: "one", rejections: [rejection, tried] },
@@ -133,7 +134,8 @@ test("long lists are cut, and errors and refused routes come first", () => {
   const rejection = { kind: "cds", name: "c", version: "1", message: "no" } as const;
   const client: ClientState = {
     ...{ nodeId: "envoy", isUpToDate: true, hasEndpoints: true, keepsOlderRoutes: false },
-    ...{ heardAtMs: 0, rejections: Array(2_000).fill(rejection), accepted: () => undefined },
+    ...{ silentSinceMs: 0, rejections: Array(2_000).fill(rejection), accepted: () => undefined },
+    hasEarlierForm: () => undefined,
   };
   const state = createConfigurationState(
     () => [client],

@@ -10,6 +10,7 @@ import {
   reconnectMs,
   retireWithinMs,
   silentAfterMs,
+  unheardAfterMs,
 } from "../src/configuration/configuration-rollout.ts";
 import { createConfigurationState } from "../src/configuration/configuration-state.ts";
 
@@ -176,6 +177,20 @@ test("a stopped Envoy delays the retirement until it has been silent for a minut
   expect(taken()).toEqual(["retire"]);
 });
 
+test("an Envoy that had nothing to say for an hour is no stopped one", () => {
+  const { ads, apply, taken, pass } = world();
+  apply(first);
+  const client = connect(ads);
+  acceptAll(client);
+  pass(3_600_000);
+  taken();
+  apply({ ...first, rds: { r: "r2" } });
+  pass(silentAfterMs - 1_000);
+  expect(taken()).toEqual(["begin", "publish", "admit"]);
+  acceptAll(client);
+  expect(taken()).toEqual(["retire", "accepted 2"]);
+});
+
 test("an Envoy that refuses the newest routes keeps what its older ones name, for ten minutes at most", () => {
   const { ads, apply, taken, pass, refusals } = world();
   apply(first);
@@ -256,6 +271,77 @@ test("a version is reported as refused when the last Envoy has refused it, and o
   clients.forEach(acceptAll);
   expect(refusals.length).toBe(1);
   expect([...state.refusals]).toEqual([["rds", 2]]);
+});
+
+test("a stopped Envoy delays what the others refuse and accept by ten seconds, and counts again once it replies", () => {
+  const { ads, apply, taken, pass, refusals } = world();
+  apply(first);
+  const [running, stopped] = [connect(ads, "running"), connect(ads, "stopped")] as const;
+  for (const client of [running, stopped]) acceptAll(client);
+  const refuse = (client: ScriptedClient) => {
+    for (const answer of client.taken()) client.nack(answer, "r: no", ["r"]);
+  };
+  apply({ ...first, rds: { r: "bad" } });
+  refuse(running);
+  pass(unheardAfterMs - 1_000);
+  expect(refusals).toEqual([]);
+  pass(1_000);
+  expect(refusals).toMatchObject([{ name: "r", nodeId: "running", hasEarlierForm: true }]);
+
+  taken();
+  apply({ ...first, rds: { r: "good" } });
+  acceptAll(running);
+  expect(taken()).toContain("accepted 3");
+  refuse(stopped);
+  acceptAll(stopped);
+  apply({ ...first, rds: { r: "better" } });
+  acceptAll(running);
+  expect(taken()).not.toContain("accepted 4");
+  acceptAll(stopped);
+  expect(taken()).toContain("accepted 4");
+});
+
+test("a stopped Envoy does not hold back the trial of routes", () => {
+  const { ads, apply, tried, pass } = world();
+  const both = ["r", trialListener];
+  const asking = (node: string) => {
+    const client = connect(ads, node);
+    client.say({ kind: "rds", names: both });
+    return client;
+  };
+  const [running] = [asking("running"), asking("stopped")] as const;
+  apply({ ...first, rds: { r: "r", [trialListener]: "tried" } });
+  for (let taken = running.taken(); taken.length > 0; taken = running.taken()) {
+    for (const answer of taken) {
+      running.ack(answer, answer.kind === "rds" ? both : (names[answer.kind] ?? []));
+    }
+  }
+  expect(tried).toEqual([]);
+  pass(unheardAfterMs);
+  expect(tried).toEqual([expect.any(String)]);
+});
+
+test("whether an Envoy has an earlier form of what it refuses is reported where it is known", () => {
+  const { ads, apply, refusals } = world();
+  apply({ ...first, cds: { a: "bad" } });
+  const refuse = (client: ScriptedClient) => {
+    for (const answer of client.taken()) client.nack(answer, "a: no");
+    client.close();
+  };
+  const fresh = new ScriptedClient(ads, "full");
+  fresh.say({ kind: "cds", node: "new" });
+  refuse(fresh);
+  const returning = new ScriptedClient(ads, "full");
+  returning.say({ kind: "cds", node: "returning", version: "of another process" });
+  refuse(returning);
+  const naming = new ScriptedClient(ads, "delta");
+  naming.say({ kind: "cds", node: "naming", initial: { a: "older" } });
+  refuse(naming);
+  expect(refusals.map(({ nodeId, hasEarlierForm }) => [nodeId, hasEarlierForm])).toEqual([
+    ["new", false],
+    ["returning", undefined],
+    ["naming", true],
+  ]);
 });
 
 test("a refused cluster does not keep the rest from being accepted, but refused routes do", () => {

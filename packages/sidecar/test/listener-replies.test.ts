@@ -19,9 +19,10 @@ function client(isUpToDate: boolean, refused: Readonly<Record<string, string>> =
     isUpToDate,
     hasEndpoints: true,
     keepsOlderRoutes: false,
-    heardAtMs: 0,
+    silentSinceMs: 0,
     rejections,
     accepted: () => undefined,
+    hasEarlierForm: () => undefined,
   };
 }
 

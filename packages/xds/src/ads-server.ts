@@ -19,11 +19,16 @@ export interface ClientState {
   readonly hasEndpoints: boolean;
   /** True if the client has refused newer listeners or routes, and serves by older ones. */
   readonly keepsOlderRoutes: boolean;
-  /** When the client sent its last request, on the clock of `now`. */
-  readonly heardAtMs: number;
+  /**
+   * Since when the client has sent nothing although it is not up to date, on the clock of `now`; while it is up to date,
+   * when it sent its last request.
+   */
+  readonly silentSinceMs: number;
   readonly rejections: readonly (Rejection & { readonly kind: Kind })[];
   /** The version of a resource that the client has accepted last. */
   readonly accepted: (kind: Kind, name: string) => string | undefined;
+  /** Whether the client has an older form of a resource that it refuses; undefined where that is not known. */
+  readonly hasEarlierForm: (kind: Kind, name: string) => boolean | undefined;
 }
 
 export interface AdsObserver {
@@ -193,7 +198,7 @@ class Stream {
   #session: Session | undefined;
   #onClose: (() => void) | undefined;
   #wasUpToDate = false;
-  #heardAtMs = 0;
+  #silentSinceMs = 0;
   /** Undefined after whatever may have changed it: all clients are asked for at each request of one. */
   #state: ClientState | undefined;
 
@@ -212,11 +217,12 @@ class Stream {
       session.rejections(kind).map((rejection) => ({ ...rejection, kind })),
     );
     const { isUpToDate, hasEndpoints, keepsOlderRoutes } = session;
-    const heardAtMs = this.#heardAtMs;
+    const silentSinceMs = this.#silentSinceMs;
     return {
       nodeId: this.#nodeId,
-      ...{ isUpToDate, hasEndpoints, keepsOlderRoutes, heardAtMs, rejections },
+      ...{ isUpToDate, hasEndpoints, keepsOlderRoutes, silentSinceMs, rejections },
       accepted: (kind, name) => session.accepted(kind, name),
+      hasEarlierForm: (kind, name) => session.hasEarlierForm(kind, name),
     };
   }
 
@@ -231,7 +237,7 @@ class Stream {
       this.call.fail(statusCode.invalidArgument, problem);
       return;
     }
-    this.#heardAtMs = this.#options.now();
+    this.#silentSinceMs = this.#options.now();
     this.#state = undefined;
     const session = this.#session ?? this.#open(read.nodeId);
     const kind = kindOf(read.typeUrl);
@@ -265,6 +271,8 @@ class Stream {
     this.#state = undefined;
     this.call.send(answers.map((answer) => this.#options.protocol.write(answer)));
     const isUpToDate = this.#session?.isUpToDate === true;
+    // It had nothing to say before this.
+    if (!isUpToDate && this.#wasUpToDate) this.#silentSinceMs = this.#options.now();
     if (isUpToDate && !this.#wasUpToDate) this.#options.observer.upToDate?.(this.#nodeId);
     this.#wasUpToDate = isUpToDate;
   }

@@ -71,6 +71,8 @@ export class Channel {
   #settled: Offer | undefined;
   /** True: the client had resources before this stream began, and keeps those that it accepted then. */
   #isReturning = false;
+  /** True: the client had resources before this stream began, and we don't know which. */
+  #hadUnnamed = false;
 
   constructor(options: ChannelOptions) {
     this.#options = options;
@@ -93,6 +95,12 @@ export class Channel {
   /** True where the client has the resource in any version. */
   holds(name: string): boolean {
     return this.#accepted.has(name);
+  }
+
+  /** Whether the client has an older form of a name that it refuses; undefined where that is not known. */
+  hasEarlierForm(name: string): boolean | undefined {
+    if (this.#accepted.has(name)) return true;
+    return this.#hadUnnamed ? undefined : false;
   }
 
   /** True where the client keeps an accepted form of something whose newest form it has refused. */
@@ -141,7 +149,10 @@ export class Channel {
       for (const name of names.keys()) if (!this.#subscription.covers(name)) names.delete(name);
     }
     if (this.#asked.size > maxNames) throw new TooManyNames(`more than ${maxNames} names`);
-    if (!this.#isOpen) this.#first = change;
+    if (!this.#isOpen) {
+      this.#first = change;
+      this.#hadUnnamed = change.form === "full" && change.version !== "";
+    }
     this.#isOpen = true;
     return reply;
   }

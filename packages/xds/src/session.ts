@@ -64,6 +64,11 @@ export class Session {
     return this.#channels[kind].accepted(name);
   }
 
+  /** Whether the client has an older form of a resource that it refuses; undefined where that is not known. */
+  hasEarlierForm(kind: Kind, name: string): boolean | undefined {
+    return this.#channels[kind].hasEarlierForm(name);
+  }
+
   /** True where the client has taken all of the newest snapshot, refused content aside. */
   get isUpToDate(): boolean {
     return this.#rollout.isDone && kinds.every((kind) => this.#isSettled(kind));

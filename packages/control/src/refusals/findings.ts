@@ -27,11 +27,15 @@ export function refusalFindings(
   });
   const others = refusedResources.map((refusal) => {
     const { words, sought } = ownerOf(refusal, topology);
-    const effect = "what it has accepted last is served";
-    const message = `Envoy refuses ${words}, and ${effect}: ${shownMessage(refusal.kind, refusal.message)}`;
+    const message = `Envoy refuses ${words}, and ${effectOf(refusal)}: ${shownMessage(refusal.kind, refusal.message)}`;
     return finding("UMB0502", message, placeOf(sought));
   });
   return [...routes, ...others];
+}
+
+function effectOf({ hasEarlierForm }: Refusal): string {
+  if (hasEarlierForm === undefined) return "an earlier form is served if it has one";
+  return hasEarlierForm ? "what it has accepted last is served" : "it has no earlier form to serve";
 }
 
 interface Owner {

@@ -205,7 +205,10 @@ export class Quarantine {
   /** Without an accepted form nothing can replace it: Envoy keeps what it has. */
   #holdResource(refusal: Refusal): void {
     const held = this.#resources.get(refusal.kind) ?? new Map<string, Refusal>();
-    this.#resources.set(refusal.kind, held.set(refusal.name, refusal));
+    const earlier = this.#accepted?.snapshot?.[refusal.kind].get(refusal.name);
+    const isKnown = earlier !== undefined && earlier.version !== refusal.version;
+    const kept = isKnown ? { ...refusal, hasEarlierForm: true } : refusal;
+    this.#resources.set(refusal.kind, held.set(refusal.name, kept));
   }
 
   #heldOf(kind: Kind, wanted: Snapshot[Kind]): readonly Resource[] {

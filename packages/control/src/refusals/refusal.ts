@@ -9,4 +9,6 @@ export interface Refusal {
   readonly version: string;
   /** Envoy's words. */
   readonly message: string;
+  /** Whether some Envoy has an earlier form of it; absent: that is not known. */
+  readonly hasEarlierForm?: boolean;
 }

@@ -21,9 +21,14 @@ export interface Refusal {
   /** Envoy's words. */
   readonly message: string;
   readonly nodeId: string;
+  /** Whether some Envoy has an earlier form of it; absent: that is not known. */
+  readonly hasEarlierForm?: boolean;
 }
 
-/** What the source of the configuration wants to know. */
+/**
+ * What the source of the configuration wants to know. An Envoy that is stopped or hangs is not waited for: it counts
+ * again once it replies.
+ */
 export interface RolloutListener {
   /** Every connected Envoy has refused a version of a resource; called once for each version. */
   onRefused?(refusal: Refusal): void;
@@ -51,6 +56,8 @@ export interface RolloutOptions extends RolloutListener {
 export const admitWithinMs = 250;
 /** An Envoy that is not up to date and sends no request for 60 s is stopped or hangs: the rollout no longer waits for it. */
 export const silentAfterMs = 60_000;
+/** An Envoy that is not up to date and sends no request for 10 s no longer delays what the others say. */
+export const unheardAfterMs = 10_000;
 /** Longest time that what is gone waits for Envoys to give up routes to it. */
 export const retireWithinMs = 600_000;
 /** Time for Envoys to connect again before it counts that there is none. */
@@ -118,11 +125,11 @@ export class ConfigurationRollout {
     this.#watchLoneliness(clients);
     if (this.#latest === undefined) return;
     if (this.#haveEndpoints(clients)) this.#admit();
-    if (this.#cancelRetirement !== undefined) {
-      if (this.#haveGivenUpOldRoutes(clients)) this.#retire();
-      else this.#checkLater();
-    }
-    this.#report(clients);
+    if (this.#haveGivenUpOldRoutes(clients)) this.#retire();
+    const heard = clients.filter((client) => this.#isHeard(client));
+    this.#report(heard);
+    const isWaiting = heard.some(({ isUpToDate }) => !isUpToDate);
+    if (isWaiting || this.#cancelRetirement !== undefined) this.#checkLater();
   }
 
   #admit(): void {
@@ -155,9 +162,13 @@ export class ConfigurationRollout {
   #haveGivenUpOldRoutes(clients: readonly ClientState[]): boolean {
     const now = this.#options.now();
     if (clients.length === 0) return this.#isAlone;
-    return clients.every(({ isUpToDate, keepsOlderRoutes, heardAtMs }) =>
-      isUpToDate ? !keepsOlderRoutes : now - heardAtMs >= silentAfterMs,
+    return clients.every(({ isUpToDate, keepsOlderRoutes, silentSinceMs }) =>
+      isUpToDate ? !keepsOlderRoutes : now - silentSinceMs >= silentAfterMs,
     );
+  }
+
+  #isHeard({ isUpToDate, silentSinceMs }: ClientState): boolean {
+    return isUpToDate || this.#options.now() - silentSinceMs < unheardAfterMs;
   }
 
   /** For what no reply tells: silence. */
@@ -239,12 +250,22 @@ function replyOf(
 }
 
 /** What every client refuses, in the words of the first. */
-function refusedByAll([first, ...others]: readonly ClientState[]): readonly Refusal[] {
+function refusedByAll(clients: readonly ClientState[]): readonly Refusal[] {
+  const [first, ...others] = clients;
   if (first === undefined) return [];
   const keys = others.map(({ rejections }) => new Set(rejections.map(keyOf)));
   return first.rejections
     .filter((each) => keys.every((own) => own.has(keyOf(each))))
-    .map((each) => ({ ...each, nodeId: first.nodeId }));
+    .map((each) => ({ ...each, nodeId: first.nodeId, ...earlierForm(each, clients) }));
+}
+
+function earlierForm(
+  { kind, name }: Pick<Refusal, "kind" | "name">,
+  clients: readonly ClientState[],
+): Pick<Refusal, "hasEarlierForm"> {
+  const known = clients.map(({ hasEarlierForm }) => hasEarlierForm(kind, name));
+  if (known.includes(true)) return { hasEarlierForm: true };
+  return known.includes(undefined) ? {} : { hasEarlierForm: false };
 }
 
 function keyOf({ kind, name, version }: Pick<Refusal, "kind" | "name" | "version">): string {
