@@ -30,12 +30,13 @@ export function addFollowedKindsMetrics(metrics: Exposition, kinds: FollowedKind
   );
 }
 
-/** Most problems that `/readyz` shows. */
+/** Most problems that `/readyz` shows: one that follows hundreds of namespaces may have thousands. */
 const maxShown = 10;
 
 /** What keeps kinds from being followed: the last state is served, so that it is no reason not to be ready. */
 export function problemsOf(kinds: FollowedKinds): readonly string[] {
-  return kinds()
-    .flatMap(({ problem }) => problem ?? [])
-    .slice(0, maxShown);
+  const problems = kinds().flatMap(({ problem }) => problem ?? []);
+  const hidden = problems.length - maxShown;
+  if (hidden <= 0) return problems;
+  return [...problems.slice(0, maxShown), `and ${hidden} more: the log names each of them`];
 }
