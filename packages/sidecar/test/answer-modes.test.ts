@@ -12,6 +12,23 @@ const calling = (args: string) =>
   event({ tool_calls: [{ index: 0, function: { name: "get_weather", arguments: args } }] }) +
   event({}, { finish_reason: "tool_calls" });
 
+describe.each([numbers, sketch])("log probabilities in mode `$mode`", (settings) => {
+  const logprobs = { content: [{ token: "a", logprob: -2, top_logprobs: [] }] };
+  const answer = event({ content: "a" }, { logprobs, finish_reason: "stop" });
+
+  test.each([
+    { keepsLogprobs: true, ppl: 7.389 },
+    { keepsLogprobs: false, ppl: null },
+  ])("are looked at only if the policy says so: $keepsLogprobs", ({ keepsLogprobs, ppl }) => {
+    const is = comparing();
+    const comparison = is.begin({}, 1, { ...settings, keepsLogprobs });
+    is.answer(comparison, undefined, answer);
+    is.answer(comparison, "mirror-0", answer);
+    is.work();
+    expect(comparison.outcomeOf("mirror-0")).toMatchObject({ primary: { ppl }, shadow: { ppl } });
+  });
+});
+
 describe("answers compared in mode `sketch`", () => {
   const found = (primary: string, shadow: string, request = {}) => {
     const is = comparing();

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
-import { defaultComparison, type Mirror, type MirrorSettings } from "@umbra/envoy-config";
+import {
+  defaultComparison,
+  type Mirror,
+  type MirrorPolicy,
+  type MirrorSettings,
+} from "@umbra/envoy-config";
 import { defaultMirrorSettings } from "@umbra/envoy-config/internal";
 import { readRequest } from "@umbra/openai";
 import {
@@ -444,16 +449,21 @@ describe("fields that twins get for a better comparison", () => {
   const bodyOf = (
     body: object,
     evaluation: Partial<Mirror["evaluation"]>,
-    { path = "/v1/chat/completions", requestId = "r1", remove = [] as readonly string[] } = {},
+    {
+      path = "/v1/chat/completions",
+      requestId = "r1",
+      remove = [] as readonly string[],
+      set = {} as MirrorPolicy["rewrite"]["set"],
+    } = {},
   ) => {
-    const mirror = { evaluation: { observeUnmirroredPercent: 0, ...evaluation } };
+    const rewrite = { ...policy.rewrite, remove, set };
+    const mirror = {
+      ...{ evaluation: { observeUnmirroredPercent: 0, ...evaluation } },
+      policy: { ...policy, rewrite },
+    };
     const added = addedFields(mirror, { requestId, path });
     const bytes = Buffer.from(JSON.stringify({ model: "m", ...body }));
-    const changed = rewriteBody(
-      bytes,
-      { path, model: "m", isStream: false, added },
-      { ...policy.rewrite, remove },
-    );
+    const changed = rewriteBody(bytes, { path, model: "m", isStream: false, added }, rewrite);
     return JSON.parse(Buffer.from(changed ?? bytes).toString()) as Record<string, unknown>;
   };
   const sameModel = { isSameModel: true };
@@ -494,5 +504,17 @@ describe("fields that twins get for a better comparison", () => {
       ...{ model: "m", logprobs: 5 },
     });
     expect(bodyOf({}, sameModel)).not.toHaveProperty("logprobs");
+  });
+
+  test.each([
+    { name: "removed", rewrite: { remove: ["logprobs"] }, want: {} },
+    { name: "set", rewrite: { set: { logprobs: false } }, want: { logprobs: false } },
+    {
+      name: "allowed without alternatives",
+      rewrite: { remove: ["top_logprobs"] },
+      want: { logprobs: true },
+    },
+  ])("do not ask for alternatives if log probabilities are $name", ({ rewrite, want }) => {
+    expect(bodyOf({}, shadowLogprobs, rewrite)).toEqual({ model: "m", ...want });
   });
 });

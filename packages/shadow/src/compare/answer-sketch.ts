@@ -26,6 +26,8 @@ export interface AnswerSketchOptions {
   readonly refusalPhrases: readonly string[];
   /** Whether runs of characters are kept, by which texts are similar. */
   readonly hasSimilarity: boolean;
+  /** Whether the perplexity is kept; true when absent. */
+  readonly keepsLogprobs?: boolean;
   /** Key of the hashes, at least 12 bytes. Only sketches with the same key can be compared. */
   readonly key: Uint8Array;
 }
@@ -138,6 +140,7 @@ export class AnswerSketcher implements AnswerParts {
   }
 
   logprobs(tokens: readonly TokenLogprob[]): void {
+    if (this.#options.keepsLogprobs === false) return;
     this.#tokens += tokens.length;
     for (const { logprob } of tokens) this.#logprobs += logprob;
   }

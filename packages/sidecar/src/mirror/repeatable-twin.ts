@@ -15,7 +15,7 @@ const topLogprobs = 5;
  * candidate and control differ by the engine and not by chance. `logprobs: shadow` asks for log probabilities.
  */
 export function addedFields(
-  { evaluation: { isSameModel, comparison } }: Pick<Mirror, "evaluation">,
+  { evaluation: { isSameModel, comparison }, policy }: Pick<Mirror, "evaluation" | "policy">,
   { requestId, path }: { readonly requestId: string; readonly path: string },
 ): AddedFields {
   const isChat = path === "/v1/chat/completions";
@@ -25,7 +25,7 @@ export function addedFields(
     const seed = Math.floor(shareOf("umbra seed", requestId) * seeds);
     added.set("seed", { from: (old) => (isUnset(old) ? seed : undefined) });
   }
-  if (comparison?.logprobs === "shadow") {
+  if (comparison?.logprobs === "shadow" && !decidesLogprobs(policy)) {
     const wanted = isChat ? true : topLogprobs;
     added.set("logprobs", { from: (old) => (isUnset(old) ? wanted : undefined) });
     if (isChat) {
@@ -33,6 +33,13 @@ export function addedFields(
     }
   }
   return added;
+}
+
+/** A policy that sets or removes them decides about both fields: servers refuse `top_logprobs` without `logprobs`. */
+function decidesLogprobs(policy: Mirror["policy"]): boolean {
+  if (policy === undefined) return false;
+  const { set, remove } = policy.rewrite;
+  return Object.hasOwn(set, "logprobs") || remove.includes("logprobs");
 }
 
 const longestUnset = 16;
