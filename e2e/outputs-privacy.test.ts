@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import type { Sample } from "@umbra/shadow";
+import type { Sample, ShadowReport } from "@umbra/shadow";
 import { post } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { runUmbra } from "./harness/processes.ts";
@@ -46,7 +46,7 @@ describe.each(["numbers", "sketch"])("with `mode: %s`", (mode) => {
       role: control
   sampling: {percent: 100}
   budget: {maxInFlight: 64, maxBodyBytes: 65536}
-  evaluation: {horizon: 30s, warmup: 1s, minPairs: 200, blockLengths: [500ms, 1s], outputs: {mode: ${mode}}}`;
+  evaluation: {horizon: 30s, warmup: 0s, minPairs: 200, blockLengths: [500ms, 1s], outputs: {mode: ${mode}, refusal: {header: X-Guard}}}`;
   const folder = mkdtempSync(join(tmpdir(), "umbra-privacy-"));
   const file = join(folder, "samples.ndjson");
   const prompts: string[] = [];
@@ -55,7 +55,9 @@ describe.each(["numbers", "sketch"])("with `mode: %s`", (mode) => {
 
   beforeAll(async () => {
     const names = ["primary", "same", "again"];
-    for (const _ of names) servers.push(await startSecretServer(secret));
+    for (const name of names) {
+      servers.push(await startSecretServer(secret, name === "same" ? "blocked" : "none"));
+    }
     const pools = Object.fromEntries(names.map((name, i) => [name, servers[i]?.address ?? ""]));
     gateway = await startGateway({
       resources: policyScenario({
@@ -73,11 +75,7 @@ describe.each(["numbers", "sketch"])("with `mode: %s`", (mode) => {
     }
     await until("most pairs are compared", async () => {
       await gateway.json("/v1/report");
-      const samples = readFileSync(file, "utf8")
-        .split("\n")
-        .filter((line) => line.includes('"cmp"'))
-        .map((line) => JSON.parse(line) as Sample);
-      return samples.filter(({ cmp }) => cmp?.why === null).length >= 1.8 * requests;
+      return compared().length >= 1.8 * requests;
     });
   }, 120_000);
 
@@ -86,6 +84,13 @@ describe.each(["numbers", "sketch"])("with `mode: %s`", (mode) => {
     await Promise.all(servers.map((server) => server.close()));
     rmSync(folder, { recursive: true, force: true });
   });
+
+  const compared = () =>
+    readFileSync(file, "utf8")
+      .split("\n")
+      .filter((line) => line.includes('"cmp"'))
+      .map((line) => JSON.parse(line) as Sample)
+      .filter(({ cmp }) => cmp?.why === null);
 
   /** All that Umbra writes, shows and answers. */
   async function written(): Promise<Readonly<Record<string, string>>> {
@@ -114,6 +119,32 @@ describe.each(["numbers", "sketch"])("with `mode: %s`", (mode) => {
       junit: await report("--junit", "-", ...only),
     };
   }
+
+  test("an answer whose header says so is a refusal", () => {
+    const refusals = (pool: string, lane: "primary" | "shadow") =>
+      new Set(
+        compared().flatMap(({ candidate, [lane]: leg }) =>
+          candidate === pool ? [leg?.out?.refusal] : [],
+        ),
+      );
+    expect(refusals("default/same", "shadow")).toEqual(new Set([1]));
+    expect(refusals("default/same", "primary")).toEqual(new Set([0]));
+    expect(refusals("default/again", "shadow")).toEqual(new Set([0]));
+  });
+
+  test("reports and their renderings tell about compared pairs", async () => {
+    const { json, table, html, markdown, junit, ...all } = await written();
+    const { reports } = JSON.parse(all["/v1/report"] ?? "") as { reports: readonly ShadowReport[] };
+    const live = reports.find(({ candidate }) => candidate.pool === "default/same");
+    const [stored] = [JSON.parse(json ?? "")].flat() as readonly ShadowReport[];
+    for (const report of [live, stored]) {
+      expect(report?.outputs?.compared).toBeGreaterThan(0.8 * requests);
+      expect(report?.outputs?.floor?.triples).toBeGreaterThan(0.8 * requests);
+    }
+    expect([table, html, markdown, junit]).toEqual(
+      Array.from({ length: 4 }, () => expect.stringContaining("pairs compared")),
+    );
+  }, 120_000);
 
   test("no 8 characters of a prompt or an answer are in anything that Umbra writes", async () => {
     const texts = [...prompts, ...servers.flatMap(({ texts: sent }) => sent)];

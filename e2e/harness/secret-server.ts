@@ -8,8 +8,12 @@ export interface SecretServer {
   close(): Promise<void>;
 }
 
-/** A model server whose answers, streamed or whole, are texts and tool calls that `write` makes. */
-export async function startSecretServer(write: () => string): Promise<SecretServer> {
+/**
+ * A model server whose answers, streamed or whole, are texts and tool calls that `write` makes.
+ *
+ * @param guard the value of the answers' header `x-guard`
+ */
+export async function startSecretServer(write: () => string, guard: string): Promise<SecretServer> {
   const texts: string[] = [];
   const secret = () => {
     const text = write();
@@ -26,6 +30,7 @@ export async function startSecretServer(write: () => string): Promise<SecretServ
         response.writeHead(404).end();
         return;
       }
+      response.setHeader("x-guard", guard);
       const hasTools = body.includes('"tools"');
       const args = JSON.stringify({ city: hasTools ? secret() : "" });
       const calls = [{ index: 0, id: "call", function: { name: "look", arguments: args } }];

@@ -187,6 +187,8 @@ export interface ComparisonPolicy {
   readonly logprobs: "off" | "ifPresent" | "shadow";
   /** Phrases that mark a refusal, besides those of the lexicon `en-1`. */
   readonly refusalPhrases: readonly string[];
+  /** Lower-case name of an answer's header that marks a refusal, unless it is empty or says no; absent: none. */
+  readonly refusalHeader?: string;
 }
 
 /** Hardware and cost of one replica. */

@@ -65,12 +65,28 @@ describe("how answers are compared", () => {
     expect(found).toEqual([]);
   });
 
+  test("can know refusals by a header of answers, which Envoy then shows to the sidecar", () => {
+    const { mirror, found } = read(
+      "  evaluation: {outputs: {refusal: {header: X-Guard, lexicon: en-1}}}",
+    );
+    expect(mirror?.evaluation.comparison).toMatchObject({
+      ...{ refusalHeader: "x-guard", refusalPhrases: [] },
+    });
+    expect(found).toEqual([]);
+    const none = read("  evaluation: {outputs: {refusal: {header: ''}}}");
+    expect(none.mirror?.evaluation.comparison).not.toHaveProperty("refusalHeader");
+    expect(none.found).toEqual([]);
+  });
+
   test.each([
     { name: "an unknown mode", outputs: "mode: texts" },
     { name: "unknown log probabilities", outputs: "logprobs: all" },
     { name: "less text than a page", outputs: "maxTextBytes: 10" },
     { name: "more memory than a GiB", outputs: "maxHeldBytes: 2000000000" },
     { name: "an empty phrase", outputs: "refusal: {phrases: ['']}" },
+    { name: "a refusal by no header", outputs: "refusal: {header: 'x y'}" },
+    { name: "a refusal by a pseudo header", outputs: "refusal: {header: ':status'}" },
+    { name: "a refusal by a cookie", outputs: "refusal: {header: Set-Cookie}" },
   ])("must not be $name", ({ outputs }) => {
     const { found } = read(`  evaluation: {outputs: {${outputs}}}`);
     expect(found).toEqual([{ code: "UMB0104", severity: "error", hasLine: true }]);
@@ -221,6 +237,11 @@ describe("a model as judge", () => {
   });
 
   test.each<{ name: string; judge: string; outputs?: string }>([
+    {
+      name: "with a longer rubric than the API server allows",
+      judge: `${sound}, rubric: ${"é".repeat(4_097)}`,
+    },
+    { name: "with a longer name than any model's", judge: sound.replace("large", "x".repeat(253)) },
     { name: "without consent", judge: sound.replace("consent: true, ", "") },
     { name: "with consent refused", judge: sound.replace("true", "false") },
     { name: "over plain HTTP", judge: sound.replace("https", "http") },

@@ -61,6 +61,29 @@ describe("the answers of a pair", () => {
     });
   });
 
+  test("are refusals if their headers say so", () => {
+    const is = comparing();
+    const comparison = is.begin();
+    is.answer(comparison, undefined, stream("one"));
+    is.answer(comparison, "mirror-0", stream("one"), { isRefusal: true });
+    is.work();
+    expect(comparison.outcomeOf("mirror-0")).toMatchObject({
+      ...{ primary: { refusal: 0 }, shadow: { refusal: 1 }, agreement: { exact: 1 } },
+    });
+  });
+
+  test("are compared by settings of any length", () => {
+    const is = comparing();
+    const refusalPhrases = Array.from({ length: 64 }, (_, i) => `${i}${"ж".repeat(190)}`);
+    const comparison = is.begin({}, 1, { ...numbers, refusalPhrases });
+    is.answer(comparison, undefined, stream("one"));
+    is.answer(comparison, "mirror-0", stream(refusalPhrases[63] ?? ""));
+    is.work();
+    expect(comparison.outcomeOf("mirror-0")).toMatchObject({
+      ...{ primary: { refusal: 0 }, shadow: { refusal: 1 } },
+    });
+  });
+
   test("are compared with each twin of the request", () => {
     const is = comparing();
     const comparison = is.begin({}, 2);

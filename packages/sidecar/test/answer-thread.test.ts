@@ -15,6 +15,7 @@ import {
   startWorker,
 } from "../src/answers/answer-thread.ts";
 import { createInbox, turnsWord } from "../src/answers/inbox.ts";
+import { numbers } from "./compared-answers.ts";
 import { until } from "./until.ts";
 
 const sse: AnswerForm = { isStream: true, coding: "identity" };
@@ -87,6 +88,32 @@ describe("the thread that reads answers", () => {
     chunk.fill(0);
     const measures = await new Promise((resolve) => reading.end(resolve));
     expect(measures).toMatchObject({ tokenEvents: 1, isMalformed: false, firstTokenAt: 3 });
+  });
+
+  test.each([
+    { header: undefined, refusal: 0 },
+    ...["", "0", "False", " no ", "none"].map((header) => ({ header, refusal: 0 })),
+    ...["1", "true", "blocked"].map((header) => ({ header, refusal: 1 })),
+  ])("finds a refusal by the header that the policy names: $header", async (row) => {
+    const { thread } = setup();
+    const request = Buffer.from('{"messages":[]}');
+    const { comparison, readerOf, takeHeaders } = thread.compare({
+      ...{ body: { json: request, ruleBytes: 0 }, mirrors: ["m"] },
+      settings: { ...numbers, refusalHeader: "x-guard" },
+    });
+    const answer = async (mirror: string | undefined, headers: ReadonlyMap<string, string>) => {
+      takeHeaders(mirror, headers);
+      const reading = readerOf(mirror)(sse, mirror === undefined ? "primary" : "shadow");
+      reading.push(event("a"), 5);
+      await new Promise((resolve) => reading.end(resolve));
+    };
+    const { header, refusal } = row;
+    await answer(undefined, new Map());
+    await answer("m", new Map(header === undefined ? [] : [["x-guard", header]]));
+    expect(comparison.outcomeOf("m")).toMatchObject({
+      primary: { refusal: 0 },
+      shadow: { refusal },
+    });
   });
 
   test("reports an answer without bytes without using the thread", () => {

@@ -44,13 +44,22 @@ export interface Comparing {
   /** Sets how many pairs a judge can take. */
   setJudgeRoom(pairs: number): void;
   /** Begins an answer: of the primary, or of a mirror's twin. Returns its number. */
-  open(comparison: AnswerComparison, mirror: string | undefined): number;
+  open(
+    comparison: AnswerComparison,
+    mirror: string | undefined,
+    more?: Pick<ComparedLeg, "isRefusal">,
+  ): number;
   /** Begins an answer that is not compared, as all are in mode `off`. */
   openUncompared(mirror: string | undefined): number;
   write(leg: number, bytes: string | Uint8Array): void;
   end(leg: number): void;
   /** A whole answer. */
-  answer(comparison: AnswerComparison, mirror: string | undefined, bytes: string): void;
+  answer(
+    comparison: AnswerComparison,
+    mirror: string | undefined,
+    bytes: string,
+    more?: Pick<ComparedLeg, "isRefusal">,
+  ): void;
   work(): void;
 }
 
@@ -106,7 +115,10 @@ export function comparing(
       const mirrors = Array.from({ length: twins }, (_, i) => `mirror-${i}`);
       return link.begin({ body: comparedBody(body, read.fields), mirrors, settings, ...more });
     },
-    open: (comparison, mirror) => openLeg(mirror, comparison.legOf(mirror)),
+    open(comparison, mirror, more) {
+      const leg = comparison.legOf(mirror);
+      return openLeg(mirror, leg && { ...leg, ...more });
+    },
     openUncompared: (mirror) => openLeg(mirror, undefined),
     write(leg, bytes) {
       const all = Buffer.from(bytes);
@@ -119,8 +131,8 @@ export function comparing(
       lanes.get(leg)?.write(leg, recordKind.end, 0);
       lanes.delete(leg);
     },
-    answer(comparison, mirror, bytes) {
-      const leg = is.open(comparison, mirror);
+    answer(comparison, mirror, bytes, more) {
+      const leg = is.open(comparison, mirror, more);
       is.write(leg, bytes);
       is.end(leg);
     },

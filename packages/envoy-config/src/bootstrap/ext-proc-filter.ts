@@ -52,6 +52,12 @@ export function modelHeaders(pools: Topology["pools"]): readonly string[] {
   return [...new Set(pools.flatMap(({ modelHeader }) => modelHeader ?? []))].toSorted();
 }
 
+/** Headers of answers by which servers say that they refuse. */
+export function answerHeaders({ mirrors }: Pick<Topology, "mirrors">): readonly string[] {
+  const names = mirrors.flatMap(({ evaluation }) => evaluation.comparison?.refusalHeader ?? []);
+  return [...new Set(names)].toSorted();
+}
+
 /** Header matchers: an exact name, or a prefix if the name ends with `*`. */
 function patterns(...names: readonly string[]): readonly EnvoyObject[] {
   return names.map((name) =>
@@ -156,8 +162,12 @@ export const processingModes: Readonly<Record<PickMode, EnvoyObject>> = {
   },
 };
 
-/** Creates the filter that sends copies of requests and answers to the sidecar's recorder. It never waits. */
-export function observe(lane: Lane): EnvoyObject {
+/**
+ * Creates the filter that sends copies of requests and answers to the sidecar's recorder. It never waits.
+ *
+ * @param headers names of the answers' headers that the resources use
+ */
+export function observe(lane: Lane, headers: readonly string[]): EnvoyObject {
   return extProcFilter(observeFilter, {
     stat_prefix: `observe_${lane}`,
     grpc_service: { envoy_grpc: sidecarCall(observerClusters[lane]) },
@@ -176,7 +186,7 @@ export function observe(lane: Lane): EnvoyObject {
       "upstream.request_attempt_count",
       "response.code_details",
     ],
-    forward_rules: { allowed_headers: { patterns: patterns(...headersForObserve) } },
+    forward_rules: { allowed_headers: { patterns: patterns(...headersForObserve, ...headers) } },
   });
 }
 

@@ -7,7 +7,7 @@ import { headerLimit } from "./client-guards.ts";
 import { shadowBuffer } from "./cluster-parts.ts";
 import { connectionManager, router } from "./connection-manager.ts";
 import { because, duration, type EnvoyObject } from "./envoy-object.ts";
-import { modelHeaders, observe, pick, routeStreams } from "./ext-proc-filter.ts";
+import { answerHeaders, modelHeaders, observe, pick, routeStreams } from "./ext-proc-filter.ts";
 import { externalPick, externalStreams } from "./external-picker.ts";
 import { mirrorHeader, shadowClusterName, shadowLaneListener } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
@@ -57,7 +57,7 @@ export function shadowFilters(
   return [
     pick("shadow", options, modelHeaders(topology.pools)),
     ...externalPick("shadow", topology, options),
-    ...(options.observe ? [observe("shadow")] : []),
+    ...(options.observe ? [observe("shadow", answerHeaders(topology))] : []),
     // Answers pass the filters in reverse order, so the recorder gets no more than the bandwidth limit allows.
     bandwidthFilter,
   ];

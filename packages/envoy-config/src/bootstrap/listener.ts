@@ -6,7 +6,7 @@ import { connectionManager, router } from "./connection-manager.ts";
 import { corsFilter } from "./cors.ts";
 import { downstreamTls, misdirectedHosts, serverNames, tlsInspector } from "./downstream-tls.ts";
 import { because, type EnvoyObject, type EnvoyValue } from "./envoy-object.ts";
-import { observe, pick, topologyHeaders } from "./ext-proc-filter.ts";
+import { answerHeaders, observe, pick, topologyHeaders } from "./ext-proc-filter.ts";
 import { externalPick } from "./external-picker.ts";
 import { localReplies } from "./local-reply.ts";
 import type { BootstrapOptions } from "./options.ts";
@@ -80,7 +80,7 @@ export function primaryFilters(
     // Before the third-party picker, whose own headers may have an underscore.
     ...unrefusedUnderscores(topology, options),
     ...(isPicked ? externalPick("primary", topology, options) : []),
-    ...(isPicked && options.observe ? [observe("primary")] : []),
+    ...(isPicked && options.observe ? [observe("primary", answerHeaders(topology))] : []),
     ...ifUsed(sessionFilter, options, () => routes.some(({ session }) => session !== undefined)),
   ];
 }

@@ -8,6 +8,7 @@ import {
   type EvaluationPolicy,
   type JudgePolicy,
 } from "../mirror-policy.ts";
+import { framesMessages, isHeaderName } from "./header-name.ts";
 import type { Reader } from "./reader.ts";
 
 type Outputs = Pick<EvaluationPolicy, "comparison" | "segments" | "judge">;
@@ -28,6 +29,7 @@ const maxPhrases = 64;
 
 function readComparison(from: Reader): ComparisonPolicy {
   const standard = defaultComparison;
+  const { refusalPhrases, refusalHeader } = from.inner("refusal", readRefusal) ?? standard;
   return {
     mode: from.oneOf("mode", ["off", "sketch", "numbers"]) ?? standard.mode,
     maxTextBytes: from.integer("maxTextBytes", 1_024, mebibyte) ?? standard.maxTextBytes,
@@ -36,13 +38,27 @@ function readComparison(from: Reader): ComparisonPolicy {
     similarity: from.oneOf("similarity", ["chrf", "off"]) ?? standard.similarity,
     checksSchemas: from.boolean("schema") ?? standard.checksSchemas,
     logprobs: from.oneOf("logprobs", ["off", "ifPresent", "shadow"]) ?? standard.logprobs,
-    refusalPhrases: from.inner("refusal", readPhrases) ?? standard.refusalPhrases,
+    ...{ refusalPhrases, ...defined({ refusalHeader }) },
   };
 }
 
-/** Phrases besides those of the lexicon. */
-function readPhrases(from: Reader): readonly string[] {
+/** What marks a refusal besides the lexicon. */
+function readRefusal(
+  from: Reader,
+): Pick<ComparisonPolicy, "refusalPhrases"> & { readonly refusalHeader: string | undefined } {
   from.oneOf("lexicon", ["en-1"]);
+  const refusalHeader = from.string("header")?.toLowerCase();
+  if (refusalHeader !== undefined && refusalHeader !== "") checkHeader(from, refusalHeader);
+  return { refusalPhrases: readPhrases(from), refusalHeader: refusalHeader || undefined };
+}
+
+/** Cookies stay in Envoy, and no server sends the others to say something. */
+function checkHeader(from: Reader, name: string): void {
+  if (isHeaderName(name) && !framesMessages(name) && name !== "set-cookie") return;
+  from.wrong("`header` must be the name of a header of answers", "header", "name another one");
+}
+
+function readPhrases(from: Reader): readonly string[] {
   const phrases = from.strings("phrases");
   if (phrases.length > maxPhrases || phrases.some((each) => each === "" || each.length > 200)) {
     from.wrong(`\`phrases\` must be at most ${maxPhrases} texts of 1 to 200 characters`, "phrases");
@@ -71,7 +87,7 @@ const judgeUrl = /^(?:https:\/\/[^/?#@\s]+|http:\/\/(?:127\.0\.0\.1|localhost|\[
 function readJudge(from: Reader, namespace: string): JudgePolicy | undefined {
   from.needs("endpoint");
   from.needs("model");
-  const [endpoint, model] = [from.string("endpoint"), from.string("model")];
+  const [endpoint, model] = [from.string("endpoint"), boundedText(from, "model", 253)];
   const sample = from.inner("sample", readSample);
   const pricePerMTokens = from.inner("pricePerMTokens", readPrices);
   const maxCostUsd = from.number("maxCostUsd", 0.01, 1_000_000);
@@ -79,7 +95,7 @@ function readJudge(from: Reader, namespace: string): JudgePolicy | undefined {
     endpoint: endpoint ?? "",
     model: model ?? "",
     apiKey: from.inner("apiKeySecretRef", (each) => readSecretRef(each, namespace)),
-    rubric: from.string("rubric") ?? "",
+    rubric: boundedText(from, "rubric", 4_096) ?? "",
     sample: sample ?? defaultJudge.sample,
     maxCalls: from.integer("maxCalls", 2, 10_000_000) ?? defaultJudge.maxCalls,
     maxTokens: from.integer("maxTokens", 1, Number.MAX_SAFE_INTEGER),
@@ -106,6 +122,16 @@ function readJudge(from: Reader, namespace: string): JudgePolicy | undefined {
     from.wrong("`maxCostUsd` needs `pricePerMTokens`", "maxCostUsd");
   }
   return judge;
+}
+
+/** @param maxChars in code points, as the definition for Kubernetes counts */
+function boundedText(from: Reader, key: string, maxChars: number): string | undefined {
+  const text = from.string(key);
+  if (text !== undefined && text.length > maxChars && [...text].length > maxChars) {
+    from.wrong(`\`${key}\` must have at most ${maxChars} characters`, key, "shorten it");
+    return undefined;
+  }
+  return text;
 }
 
 /** Who writes a policy must not make the sidecar send something to Envoy's admin interface, or its own. */

@@ -78,6 +78,10 @@ class Desk implements AnswerDesk {
   #givenUp: number[] = [];
   readonly #comparisons: ComparisonDesk;
   #compared: ComparedTwin[] = [];
+  /** Settings of which more pieces come. */
+  #settings: { readonly number: number; readonly pieces: readonly Buffer[] } = {
+    ...{ number: 0, pieces: [] },
+  };
 
   constructor(options: AnswerDeskOptions) {
     const { primary, shadow } = options.inbox.rings;
@@ -145,7 +149,7 @@ class Desk implements AnswerDesk {
         this.#end(lane, leg);
         break;
       case recordKind.settings:
-        this.#comparisons.addSettings(leg, parseRecord<ComparisonSettings>(bytes));
+        this.#addSettings(leg, bytes, atMs === lastPiece);
         break;
       case recordKind.compare:
         this.#comparisons.begin(leg, parseRecord<BegunComparison>(bytes));
@@ -159,6 +163,15 @@ class Desk implements AnswerDesk {
       case recordKind.skip:
         break;
     }
+  }
+
+  /** The pieces of one number come one after the other, unless the ring had no room for the rest. */
+  #addSettings(number: number, piece: Uint8Array, isLast: boolean): void {
+    const { number: last, pieces } = this.#settings;
+    const all = [...(number === last ? pieces : []), Buffer.from(piece)];
+    this.#settings = { number, pieces: isLast ? [] : all };
+    if (!isLast) return;
+    this.#comparisons.addSettings(number, parseRecord<ComparisonSettings>(Buffer.concat(all)));
   }
 
   #open(lane: Lane, leg: number, form: AnswerForm, bytes: Uint8Array): void {

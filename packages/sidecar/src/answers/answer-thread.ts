@@ -21,7 +21,12 @@ export interface ComparedReading {
   readonly comparison: AnswerComparison;
   /** How to read the answer of the primary, or of the mirror's twin. */
   readerOf(mirror: string | undefined): ReadAnswer;
+  /** Takes the headers of such an answer, before it is read. */
+  takeHeaders(mirror: string | undefined, headers: AnswerHeaders): void;
 }
+
+/** Headers of an answer, by their lower-case names. */
+export type AnswerHeaders = Pick<ReadonlyMap<string, string>, "get">;
 
 export interface AnswerThreadOptions {
   /** Called once for each answer that is not read to its end: the thread is behind, ended, or gave it up. */
@@ -76,11 +81,17 @@ class ReadingThread implements AnswerThread {
     const comparison =
       link === undefined ? notCompared(request.mirrors, "time") : link.comparisons.begin(request);
     const { onUnread } = this.#options;
+    const { refusalHeader } = request.settings;
+    const refused = new Set<string | undefined>();
     return {
       comparison,
+      takeHeaders(mirror, headers) {
+        if (refusalHeader !== undefined && saysYes(headers.get(refusalHeader))) refused.add(mirror);
+      },
       readerOf: (mirror) => (form, lane) => {
         // After a restart of the thread, answers of before are not compared.
-        const compared = link === this.#link ? comparison.legOf(mirror) : undefined;
+        const leg = link === this.#link ? comparison.legOf(mirror) : undefined;
+        const compared = refused.has(mirror) && leg ? { ...leg, isRefusal: true } : leg;
         return new AnswerFeed(form, lane, { link: this.#link, compared, onUnread });
       },
     };
@@ -131,6 +142,13 @@ class ReadingThread implements AnswerThread {
     this.#restartFactor = Math.min(mostRestartFactor, 2 * this.#restartFactor);
     onEnd(cause);
   }
+}
+
+const no: ReadonlySet<string> = new Set(["", "0", "false", "no", "none"]);
+
+/** True unless a header is absent, empty or says no. */
+function saysYes(value: string | undefined): boolean {
+  return value !== undefined && !no.has(value.trim().toLowerCase());
 }
 
 /** Starts the thread itself, which reads the inbox. */

@@ -97,10 +97,11 @@ export class ComparisonDesk {
   }
 
   /** Begins to collect an answer. Undefined if it is not compared. */
-  collect({ comparison: number, twin }: ComparedLeg): OnAnswerJson | undefined {
+  collect({ comparison: number, twin, isRefusal }: ComparedLeg): OnAnswerJson | undefined {
     const comparison = this.#comparisons.get(number);
     const collector = comparison?.collect(twin);
     if (comparison === undefined || collector === undefined) return undefined;
+    if (isRefusal === true) collector.refusal();
     const { now, rates } = this.#options;
     return (json) => {
       const startedMs = now();

@@ -61,7 +61,7 @@ export class ComparisonLink {
       ...(optsOut === true ? { optsOut } : {}),
     });
     if (!this.#write(number, recordKind.compare, 0, begun)) return notCompared(mirrors, "time");
-    if (!this.#writeBody(number, body.json)) {
+    if (!this.#writePieces(number, recordKind.request, body.json)) {
       this.#tellDrop(number);
       return notCompared(mirrors, "time");
     }
@@ -92,11 +92,11 @@ export class ComparisonLink {
     this.#undropped.clear();
   }
 
-  #writeBody(number: number, json: Uint8Array): boolean {
+  #writePieces(number: number, kind: RecordKind, json: Uint8Array): boolean {
     for (let at = 0; at < json.length; at += maxRecordBytes) {
       const piece = json.subarray(at, at + maxRecordBytes);
       const value = at + maxRecordBytes >= json.length ? lastPiece : 0;
-      if (!this.#write(number, recordKind.request, value, piece)) return false;
+      if (!this.#write(number, kind, value, piece)) return false;
     }
     return true;
   }
@@ -115,11 +115,9 @@ export class ComparisonLink {
   #settingsNumber(settings: ComparisonSettings): number | undefined {
     const known = this.#settings.get(settings);
     if (known !== undefined && known > this.#lastSettings - maxSettings) return known;
-    const number = this.#lastSettings + 1;
-    const bytes = encoded(settings);
-    if (bytes.length > maxRecordBytes) return undefined;
-    if (!this.#write(number, recordKind.settings, 0, bytes)) return undefined;
-    this.#lastSettings = number;
+    // Another number after a failure, so that the thread joins no pieces of two attempts.
+    const number = ++this.#lastSettings;
+    if (!this.#writePieces(number, recordKind.settings, encoded(settings))) return undefined;
     this.#settings.set(settings, number);
     return number;
   }

@@ -20,6 +20,8 @@ export interface ComparisonSettings {
   /** Whether log probabilities of tokens are held and compared; true when absent. */
   readonly keepsLogprobs?: boolean;
   readonly refusalPhrases: readonly string[];
+  /** Lower-case name of an answer's header that marks a refusal; undefined: none does. */
+  readonly refusalHeader?: string;
   /** Shares of the pairs to draw for a judge model; undefined: there is none. */
   readonly judged?: JudgedShares;
 }
@@ -42,6 +44,8 @@ export interface ComparedLeg {
   readonly comparison: number;
   /** Index of the twin; undefined for the primary. */
   readonly twin?: number;
+  /** Its headers say that it is a refusal. */
+  readonly isRefusal?: boolean;
 }
 
 /** The result for one twin: numbers and names, and texts only of a pair that was drawn for a judge. */

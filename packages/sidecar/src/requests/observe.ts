@@ -88,6 +88,7 @@ class Observed implements ObserveExchange {
     const contentType = headers.get("content-type") ?? "";
     const isStream = contentType.startsWith("text/event-stream");
     this.#share = createLegShare({ isStream });
+    this.#leg?.request.compared?.takeHeaders(this.#mirror, headers);
     this.#leg?.measured?.recorder?.responseHeaders({
       status: Number(headers.get(":status") ?? 0),
       contentType,
