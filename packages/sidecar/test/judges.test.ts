@@ -26,6 +26,8 @@ const verdict = (side: string) => JSON.stringify({ verdict: side });
 const prefers = (text: string) => (seen: JudgeCallSeen) =>
   verdict(seen.answer_a === text ? "A" : "B");
 
+const { policy } = defaultMirrorSettings("default/p");
+
 const opened: SimulatedJudge[] = [];
 const started: Judges[] = [];
 afterEach(async () => {
@@ -39,6 +41,7 @@ interface Asking {
   readonly calls: JudgeCall[];
   readonly refused: string[];
   readonly costs: number[];
+  readonly policy: JudgePolicy;
   ask(pair?: DrawnPair, more?: Partial<Mirror>): Promise<SampleJudged>;
 }
 
@@ -59,7 +62,7 @@ async function asking(
   const refused: string[] = [];
   const costs: number[] = [];
   const judges = createJudges({
-    ...{ now: () => 0, servesLane: () => false, processes: () => 1, timeoutMs: 5_000 },
+    ...{ now: () => 0, servesLane: () => false, processes: () => 1, timeoutMs: () => 30_000 },
     addressOf: async ({ endpoint }) => ({ endpoint, apiKey: undefined }),
     onCall(call, costUsd) {
       calls.push(call);
@@ -69,7 +72,7 @@ async function asking(
     ...options,
   });
   started.push(judges);
-  const policy: JudgePolicy = {
+  const judgePolicy: JudgePolicy = {
     ...{ endpoint: judge.endpoint, model: simulatedJudgeModel, rubric: "" },
     ...{ sample: { near: 0.02, far: 0.2 }, maxCalls: 1_000, maxPromptTokens: 8_192, margin: 0.05 },
     ...settings,
@@ -78,10 +81,10 @@ async function asking(
     ...{ name: "m", pool: "default/b", perMillion: 1_000_000, pickMode: "buffered" },
     origin: { route: { namespace: "default", name: "r" }, rule: 0, filter: 0 },
     ...defaultMirrorSettings("default/p"),
-    evaluation: { observeUnmirroredPercent: 0, judge: policy },
+    evaluation: { observeUnmirroredPercent: 0, judge: judgePolicy },
   };
   return {
-    ...{ judge, judges, calls, refused, costs },
+    ...{ judge, judges, calls, refused, costs, policy: judgePolicy },
     ask: (pair = drawn, more = {}) => Promise.resolve(judges.ask({ ...mirror, ...more }, pair)),
   };
 }
@@ -157,8 +160,56 @@ describe("the budget", () => {
     expect(all.filter(({ why }) => why === null)).toHaveLength(9);
     expect(all.filter(({ why }) => why === "budget")).toHaveLength(3);
     expect(is.judge.seen).toHaveLength(20);
-    is.judges.restart("default/p");
+  });
+
+  test("belongs to the policy: no new evaluation renews it before its time is over", async () => {
+    let nowMs = 0;
+    const is = await asking(() => verdict("tie"), { maxCalls: 2 }, { now: () => nowMs });
+    const why = async () => (await is.ask()).why;
+    expect([await why(), await why()]).toEqual([null, "budget"]);
+    is.judges.restart(policy);
+    nowMs = policy.budget.maxDurationMs - 1;
+    is.judges.restart(policy);
+    expect(await why()).toBe("budget");
+    // An evaluation that is under way has no second budget.
+    nowMs = policy.budget.maxDurationMs;
+    expect(await why()).toBe("budget");
+    is.judges.restart(policy);
+    expect([await why(), await why()]).toEqual([null, "budget"]);
+  });
+
+  test("keeps what is spent when its limits or the rubric change", async () => {
+    const is = await asking(() => verdict("tie"), { maxCalls: 2 });
+    const evaluation = (judge: Partial<JudgePolicy>): Partial<Mirror> => ({
+      evaluation: { observeUnmirroredPercent: 0, judge: { ...is.policy, ...judge } },
+    });
     expect(await is.ask()).toMatchObject({ why: null });
+    expect(await is.ask(drawn, evaluation({ rubric: "Other." }))).toMatchObject({ why: "budget" });
+    expect(await is.ask(drawn, evaluation({ maxCalls: 4 }))).toMatchObject({ why: null });
+    expect(await is.ask(drawn, evaluation({ maxCalls: 4 }))).toMatchObject({ why: "budget" });
+  });
+
+  test("is not renewed by removing the policy and adding it again at once", async () => {
+    let nowMs = 0;
+    const is = await asking(() => verdict("tie"), { maxCalls: 2 }, { now: () => nowMs });
+    expect(await is.ask()).toMatchObject({ why: null });
+    is.judges.keepFor(new Set());
+    is.judges.keepFor(new Set([policy.name]));
+    is.judges.restart(policy);
+    expect(await is.ask()).toMatchObject({ why: "budget" });
+    nowMs = policy.budget.maxDurationMs;
+    is.judges.keepFor(new Set());
+    expect(await is.ask()).toMatchObject({ why: null });
+  });
+
+  test("of cost also ends the calls that wait for it", async () => {
+    const is = await asking(() => verdict("tie"), {
+      ...{ pricePerMTokens: { prompt: 1_000, completion: 1_000 }, maxCostUsd: 0.2 },
+    });
+    const all = await Promise.all(Array.from({ length: 20 }, () => is.ask()));
+    expect(all.filter(({ why }) => why === null)).toHaveLength(2);
+    expect(all.filter(({ why }) => why === "budget")).toHaveLength(18);
+    expect(is.judge.seen).toHaveLength(4);
   });
 
   test("of cost counts the tokens, also of a judge that reports none", async () => {
@@ -240,11 +291,31 @@ describe("a judge that misbehaves", () => {
   });
 
   test("never answers: the call ends at its timeout, and the next pair is judged", async () => {
-    let isSilent = true;
-    const is = await asking(() => (isSilent ? "silence" : verdict("tie")), {}, { timeoutMs: 100 });
+    const calls = { isSilent: true, timeoutMs: 50 };
+    const is = await asking(
+      () => (calls.isSilent ? "silence" : verdict("tie")),
+      {},
+      { timeoutMs: () => calls.timeoutMs },
+    );
     expect(await is.ask()).toMatchObject({ w: null, why: "timeout" });
-    isSilent = false;
+    Object.assign(calls, { isSilent: false, timeoutMs: 30_000 });
     expect(await is.ask()).toMatchObject({ w: 0.5 });
+  });
+
+  test.each<{ name: string; options: Partial<JudgesOptions> }>([
+    { name: "answers", options: {} },
+    { name: "has an address", options: { addressOf: () => new Promise(() => undefined) } },
+  ])("never $name: all samples go out in time, and are counted", async ({ options }) => {
+    const is = await asking(
+      () => "silence",
+      {},
+      { ...options, timeoutMs: () => 60_000, pairMs: 50 },
+    );
+    const all = await Promise.all(Array.from({ length: 34 }, () => is.ask()));
+    expect(all.every(({ w, why }) => w === null && why === "timeout")).toBe(true);
+    expect(is.judges.room).toBe(32);
+    // Calls that were made are paid for.
+    expect(all.filter(({ promptTokens }) => promptTokens !== null)).toHaveLength(is.calls.length);
   });
 
   test("has bounded work: what finds no room is counted, and closing ends the rest", async () => {

@@ -15,11 +15,17 @@ const controlShare = 0.1;
 const minuteMs = 60_000;
 
 export interface JudgeBudget {
-  /** Takes calls out of the budget, all or none. `budget` lasts, `rate` is over with this minute. */
+  /** Sets other limits. What is spent stays spent. */
+  limit(limits: JudgeLimits): void;
+  /** Tells whether calls could be taken. `budget` lasts, `rate` is over with this minute. */
+  check(calls: number, lane: "candidate" | "control"): "ok" | "budget" | "rate";
+  /** Takes calls out of the budget, all or none. */
   take(calls: number, lane: "candidate" | "control"): "ok" | "budget" | "rate";
-  /** Notes the tokens of a call. */
+  /** Notes the tokens of a call, at the prices of this moment. */
   spend(tokens: { readonly prompt: number; readonly completion: number }): void;
   readonly calls: number;
+  /** True if the tokens or the money are used up. Calls that were taken before and not made yet should be left out. */
+  readonly isSpent: boolean;
   /** Null without prices. */
   readonly costUsd: number | null;
 }
@@ -31,43 +37,56 @@ export interface JudgeBudget {
  * @param processes number of these processes at this moment
  */
 export function createJudgeBudget(
-  limits: JudgeLimits,
+  first: JudgeLimits,
   now: () => number,
   processes: () => number = () => 1,
 ): JudgeBudget {
-  const { maxCalls, maxTokens = Number.POSITIVE_INFINITY, maxCostUsd, perMinute } = limits;
+  let limits = first;
   const ofLane = { candidate: 0, control: 0 };
-  const tokens = { prompt: 0, completion: 0 };
+  let [tokens, costUsd] = [0, 0];
   let [minute, callsOfMinute] = [0, 0];
-  const costUsd = () => {
-    const { pricePerMTokens: price } = limits;
-    if (price === undefined) return null;
-    return (tokens.prompt * price.prompt + tokens.completion * price.completion) / 1e6;
+  const isSpent = () => {
+    const { maxTokens, maxCostUsd } = limits;
+    const isOver = (used: number, most: number | undefined) =>
+      most !== undefined && used >= most / processes();
+    return isOver(tokens, maxTokens) || isOver(costUsd, maxCostUsd);
   };
-  const isSpent = () =>
-    tokens.prompt + tokens.completion >= maxTokens / processes() ||
-    (maxCostUsd !== undefined && (costUsd() ?? 0) >= maxCostUsd / processes());
+  const check: JudgeBudget["check"] = (calls, lane) => {
+    const { maxCalls, perMinute } = limits;
+    const limit = Math.floor((maxCalls * (lane === "control" ? controlShare : 1)) / processes());
+    const taken = lane === "control" ? ofLane.control : ofLane.candidate + ofLane.control;
+    if (taken + calls > limit || isSpent()) return "budget";
+    const current = Math.floor(now() / minuteMs);
+    if (current !== minute) [minute, callsOfMinute] = [current, 0];
+    if (perMinute !== undefined && callsOfMinute + calls > perMinute / processes()) return "rate";
+    return "ok";
+  };
   return {
+    limit(next) {
+      limits = next;
+    },
+    check,
     take(calls, lane) {
-      const limit = Math.floor((maxCalls * (lane === "control" ? controlShare : 1)) / processes());
-      const taken = lane === "control" ? ofLane.control : ofLane.candidate + ofLane.control;
-      if (taken + calls > limit || isSpent()) return "budget";
-      const current = Math.floor(now() / minuteMs);
-      if (current !== minute) [minute, callsOfMinute] = [current, 0];
-      if (perMinute !== undefined && callsOfMinute + calls > perMinute / processes()) return "rate";
+      const state = check(calls, lane);
+      if (state !== "ok") return state;
       callsOfMinute += calls;
       ofLane[lane] += calls;
-      return "ok";
+      return state;
     },
     spend({ prompt, completion }) {
-      tokens.prompt += prompt;
-      tokens.completion += completion;
+      tokens += prompt + completion;
+      const { pricePerMTokens: price } = limits;
+      if (price === undefined) return;
+      costUsd += (prompt * price.prompt + completion * price.completion) / 1e6;
     },
     get calls() {
       return ofLane.candidate + ofLane.control;
     },
+    get isSpent() {
+      return isSpent();
+    },
     get costUsd() {
-      return costUsd();
+      return limits.pricePerMTokens === undefined ? null : costUsd;
     },
   };
 }

@@ -62,7 +62,7 @@ export interface EvaluationsOptions extends NowSources {
   readonly topology: Topology;
   readonly registry: MirrorRegistry;
   /** Judge models; absent: none is asked. */
-  readonly judges?: Pick<Judges, "ask" | "restart">;
+  readonly judges?: Pick<Judges, "ask" | "restart" | "keepFor">;
   /** Key of hashes that leave this process. */
   readonly secret: string;
   readonly samplesFile: string | undefined;
@@ -120,10 +120,13 @@ class JudgedMirrors implements Evaluations {
     const last = new Map(changed.map(({ setup: { key } }) => [key, this.#nowOf(key)]));
     // Those that are gone end in `retire`.
     this.#running = new Map([...before, ...next]);
+    judges?.keepFor(
+      new Set([...next.values()].flatMap(({ gate }) => gate.mirror.policy?.name ?? [])),
+    );
     if (changed.length === 0) return;
     for (const { setup, gate } of changed) {
       gate.restart();
-      if (gate.mirror.policy !== undefined) judges?.restart(gate.mirror.policy.name);
+      if (gate.mirror.policy !== undefined) judges?.restart(gate.mirror.policy);
       this.#thread?.begin(setup, last.get(setup.key));
     }
     this.#thread ??= this.#start();

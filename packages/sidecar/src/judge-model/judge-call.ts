@@ -10,9 +10,12 @@ export interface JudgeAddress {
 
 export interface JudgeCallOptions {
   readonly timeoutMs: number;
-  /** Ends all calls. */
-  readonly closing: AbortSignal;
+  /** Aborted, with a `WhyEnded`, when there must be a result. */
+  readonly ending: AbortSignal;
 }
+
+/** Why a pair has no verdict although nothing failed: it took too long, or the sidecar ends. */
+export type WhyEnded = "timeout" | "other";
 
 /** What became of one call. Tokens are estimated if the judge does not report them. */
 export interface JudgeCall {
@@ -36,7 +39,8 @@ export async function callJudge(
 ): Promise<JudgeCall> {
   const body = JSON.stringify(request);
   const estimate = { prompt: Math.ceil(body.length / bytesPerToken), completion: 0 };
-  const signal = AbortSignal.any([options.closing, AbortSignal.timeout(options.timeoutMs)]);
+  const { timeoutMs, ending } = options;
+  const signal = AbortSignal.any([ending, AbortSignal.timeout(timeoutMs)]);
   const failed = (why: NonNullable<JudgeCall["why"]>): JudgeCall => ({
     ...{ verdict: undefined, why, tokens: estimate },
   });
@@ -55,9 +59,23 @@ export async function callJudge(
     const text = await boundedText(response);
     return text === undefined ? failed("unparsable") : readAnswer(text, estimate);
   } catch {
-    if (options.closing.aborted) return failed("other");
+    if (ending.aborted) return failed(whyEnded(ending));
     return failed(signal.aborted ? "timeout" : "http");
   }
+}
+
+/** Rejects when it must end. The promise itself is not ended, so it must be bounded. */
+export function unlessEnded<T>(promise: Promise<T>, ending: AbortSignal): Promise<T> {
+  if (ending.aborted) return Promise.reject(new Error("aborted"));
+  return new Promise<T>((resolve, reject) => {
+    const stop = () => reject(new Error("aborted"));
+    ending.addEventListener("abort", stop, { once: true });
+    promise.then(resolve, reject).finally(() => ending.removeEventListener("abort", stop));
+  });
+}
+
+export function whyEnded(ending: AbortSignal): WhyEnded {
+  return ending.reason === "timeout" ? "timeout" : "other";
 }
 
 function post(

@@ -1,25 +1,35 @@
 import type { JudgePolicy, Mirror } from "@umbra/envoy-config";
 import type { SampleJudged } from "@umbra/shadow";
-import {
-  combineVerdicts,
-  createJudgeBudget,
-  type JudgeBudget,
-  judgeRequest,
-} from "@umbra/shadow/judge-model";
+import { combineVerdicts, judgeRequest } from "@umbra/shadow/judge-model";
 import type { DrawnPair, JudgedTexts } from "../answers/comparison-messages.ts";
-import { callJudge, type JudgeAddress, type JudgeCall } from "./judge-call.ts";
+import {
+  callJudge,
+  type JudgeAddress,
+  type JudgeCall,
+  unlessEnded,
+  type WhyEnded,
+  whyEnded,
+} from "./judge-call.ts";
+import {
+  type BudgetedPolicy,
+  type BudgetOfPolicy,
+  createPolicyBudgets,
+  type PolicyBudgets,
+} from "./policy-budgets.ts";
 
 /** Asks judge models about pairs that were drawn for them. */
 export interface Judges {
   /**
    * Judges a pair of a mirror. Never rejects. A promise means that the judge is asked; at most `maxWaiting` pairs wait
-   * at once, and the texts are dropped with the last call.
+   * at once. It resolves within `pairMs`, with or without a verdict, and the texts are dropped.
    */
   ask(mirror: Mirror, pair: DrawnPair): SampleJudged | Promise<SampleJudged>;
   /** Number of pairs whose texts could be taken at this moment. */
   readonly room: number;
-  /** A new evaluation of the policy begins, with a budget of its own. */
-  restart(policy: string): void;
+  /** A new evaluation of the policy begins: with a new budget only if the time of the old one is over. */
+  restart(policy: BudgetedPolicy): void;
+  /** Names the policies that there are, so that budgets of other policies can be removed. */
+  keepFor(policies: ReadonlySet<string>): void;
   /** Ends all calls, and waits until each pair that was asked about has its result. */
   close(): Promise<void>;
 }
@@ -36,8 +46,10 @@ export interface JudgesOptions {
   readonly onCall: (call: JudgeCall, costUsd: number) => void;
   /** Called once for each policy whose judge is not asked. */
   readonly onRefused: (policy: string, reason: string) => void;
-  /** Timeout of a call, in ms; 30,000 when absent. */
-  readonly timeoutMs?: number;
+  /** Timeout of a call that begins now, in ms; 30,000 when absent. */
+  readonly timeoutMs?: () => number;
+  /** Longest time from `ask` to the result of a pair, in ms; 60,000 when absent. */
+  readonly pairMs?: number;
 }
 
 /** Most pairs whose texts wait for a judge, of all policies together. */
@@ -51,31 +63,27 @@ export function createJudges(options: JudgesOptions): Judges {
   return new QueuedJudges(options);
 }
 
-interface Waiting {
-  readonly run: () => Promise<void>;
-}
-
-interface PolicyBudget {
-  /** The settings that it was created for. */
-  readonly settings: string;
-  readonly budget: JudgeBudget;
+interface PairOfJudge {
+  readonly judged: Promise<SampleJudged>;
+  /** Ends its calls, or its waiting for them. */
+  readonly end: (why: WhyEnded) => void;
 }
 
 class QueuedJudges implements Judges {
   readonly #options: JudgesOptions;
-  readonly #budgets = new Map<string, PolicyBudget>();
-  readonly #refused = new Set<string>();
-  readonly #closing = new AbortController();
-  readonly #pending = new Set<Promise<SampleJudged>>();
-  #waiting: Waiting[] = [];
+  readonly #budgets: PolicyBudgets;
+  readonly #pairs = new Set<PairOfJudge>();
+  #waiting: (() => Promise<void>)[] = [];
   #running = 0;
+  #isClosed = false;
 
   constructor(options: JudgesOptions) {
     this.#options = options;
+    this.#budgets = createPolicyBudgets(options);
   }
 
   get room(): number {
-    return this.#closing.signal.aborted ? 0 : maxWaiting - this.#waiting.length;
+    return this.#isClosed ? 0 : maxWaiting - this.#waiting.length;
   }
 
   ask(
@@ -86,36 +94,61 @@ class QueuedJudges implements Judges {
     const { judge } = evaluation;
     if (judge === undefined || policy === undefined) return unjudged(pi, "other");
     if (optsOut === true) return unjudged(pi, "opted_out");
-    if (this.#options.servesLane(judge)) {
-      this.#refuse(policy.name, `the judge "${judge.model}" serves a lane: use another model`);
+    const state = this.#budgets.of(policy, judge);
+    if (state === undefined) return unjudged(pi, "budget");
+    state.servesLane = this.#options.servesLane(judge);
+    if (state.servesLane) {
+      const reason = `the judge "${judge.model}" serves a lane: use another model`;
+      this.#refuse(state, policy.name, reason);
       return unjudged(pi, "lane");
     }
-    const budget = this.#budgetOf(judge, policy.name);
     if (withheld !== undefined) return unjudged(pi, withheld === "secret" ? "redacted" : "other");
     const given = this.room === 0 ? undefined : texts;
-    const taken = budget.take(given === undefined ? 0 : callsPerPair, role);
+    const taken = state.budget[given === undefined ? "check" : "take"](callsPerPair, role);
     if (taken !== "ok") return unjudged(pi, taken);
     if (given === undefined) return unjudged(pi, "rate");
-    const judged = new Promise<SampleJudged>((resolve) => {
-      this.#waiting.push({
-        run: async () =>
-          resolve(await this.#keyAndJudge(given, { judge, budget, pi }, policy.name)),
-      });
-      this.#runNext();
-    });
-    this.#pending.add(judged);
-    void judged.then(() => this.#pending.delete(judged));
-    return judged;
+    return this.#enqueue(given, { judge, pi, state, policy: policy.name });
   }
 
-  restart(policy: string): void {
-    this.#budgets.delete(policy);
-    this.#refused.delete(policy);
+  restart(policy: BudgetedPolicy): void {
+    this.#budgets.restart(policy);
+  }
+
+  keepFor(policies: ReadonlySet<string>): void {
+    this.#budgets.keepFor(policies);
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
-    await Promise.all(this.#pending);
+    this.#isClosed = true;
+    for (const { end } of this.#pairs) end("other");
+    await Promise.all([...this.#pairs].map(({ judged }) => judged));
+  }
+
+  /** The result comes in time, because the sample waits for it, and with it all analyses. */
+  #enqueue(texts: JudgedTexts, asked: Omit<Asked, "ending">): Promise<SampleJudged> {
+    let resolve: (result: SampleJudged) => void = () => undefined;
+    const judged = new Promise<SampleJudged>((settle) => {
+      resolve = settle;
+    });
+    const ending = new AbortController();
+    const waiting = async () =>
+      resolve(await this.#keyAndJudge(texts, { ...asked, ending: ending.signal }));
+    const end = (why: WhyEnded) => {
+      ending.abort(why);
+      const isWaiting = this.#waiting.includes(waiting);
+      this.#waiting = this.#waiting.filter((each) => each !== waiting);
+      if (isWaiting) resolve(unjudged(asked.pi, why));
+    };
+    const timer = setTimeout(() => end("timeout"), this.#options.pairMs ?? 60_000);
+    const pair = { judged, end };
+    this.#pairs.add(pair);
+    void judged.then(() => {
+      clearTimeout(timer);
+      this.#pairs.delete(pair);
+    });
+    this.#waiting.push(waiting);
+    this.#runNext();
+    return judged;
   }
 
   #runNext(): void {
@@ -123,50 +156,41 @@ class QueuedJudges implements Judges {
       const next = this.#waiting.shift();
       if (next === undefined) return;
       this.#running++;
-      void next.run().finally(() => {
+      void next().finally(() => {
         this.#running--;
         this.#runNext();
       });
     }
   }
 
-  async #keyAndJudge(
-    texts: JudgedTexts,
-    asked: Omit<Asked, "address">,
-    policy: string,
-  ): Promise<SampleJudged> {
-    const { judge, pi } = asked;
+  async #keyAndJudge(texts: JudgedTexts, asked: Asked): Promise<SampleJudged> {
+    const { judge, pi, state, policy, ending } = asked;
     try {
-      const address = await this.#options.addressOf(judge);
-      return await this.#judge(texts, { ...asked, address });
+      const address = await unlessEnded(this.#options.addressOf(judge), ending);
+      return await this.#judge(texts, asked, address);
     } catch (cause) {
-      this.#refuse(policy, `the judge is not asked: ${(cause as Error).message}`);
+      if (ending.aborted) return unjudged(pi, whyEnded(ending));
+      this.#refuse(state, policy, `the judge is not asked: ${(cause as Error).message}`);
       return unjudged(pi, "other");
     }
   }
 
-  #refuse(policy: string, reason: string): void {
-    if (this.#refused.has(policy)) return;
-    this.#refused.add(policy);
+  #refuse(state: BudgetOfPolicy, policy: string, reason: string): void {
+    if (state.isRefused) return;
+    state.isRefused = true;
     this.#options.onRefused(policy, reason);
-  }
-
-  #budgetOf(judge: JudgePolicy, policy: string): JudgeBudget {
-    const settings = JSON.stringify(judge);
-    const known = this.#budgets.get(policy);
-    if (known?.settings === settings) return known.budget;
-    const { now, processes } = this.#options;
-    const budget = createJudgeBudget(judge, now, processes);
-    this.#budgets.set(policy, { settings, budget });
-    return budget;
   }
 
   async #judge(
     { conversation, primary, other }: JudgedTexts,
-    { judge, address, budget, pi }: Asked,
+    asked: Asked,
+    address: JudgeAddress,
   ): Promise<SampleJudged> {
+    const { pi, state } = asked;
+    // Others may have spent it while the pair waited. What has begun is brought to its end.
+    if (state.budget.isSpent) return unjudged(pi, "budget");
     const ask = (first: string, second: string) =>
-      this.#call({ conversation, first, second }, { judge, address, budget });
+      this.#call({ conversation, first, second }, asked, address);
     const ab = await ask(primary, other);
     if (ab.verdict === undefined) return unjudged(pi, ab.why ?? "other", ab.tokens);
     const ba = await ask(other, primary);
@@ -183,17 +207,17 @@ class QueuedJudges implements Judges {
 
   async #call(
     question: Parameters<typeof judgeRequest>[0],
-    { judge, address, budget }: Omit<Asked, "pi">,
+    { judge, state: { budget }, ending }: Asked,
+    address: JudgeAddress,
   ): Promise<JudgeCall> {
     const { model, rubric, maxPromptTokens } = judge;
     const request = judgeRequest(question, {
       ...{ model, maxPromptTokens },
       rubric: rubric === "" ? undefined : rubric,
     });
-    const { timeoutMs = 30_000, onCall } = this.#options;
-    const { signal: closing } = this.#closing;
+    const { timeoutMs = () => 30_000, onCall } = this.#options;
     const before = budget.costUsd ?? 0;
-    const call = await callJudge(request, address, { timeoutMs, closing });
+    const call = await callJudge(request, address, { timeoutMs: timeoutMs(), ending });
     budget.spend(call.tokens);
     onCall(call, (budget.costUsd ?? 0) - before);
     return call;
@@ -202,9 +226,12 @@ class QueuedJudges implements Judges {
 
 interface Asked {
   readonly judge: JudgePolicy;
-  readonly address: JudgeAddress;
-  readonly budget: JudgeBudget;
+  readonly state: BudgetOfPolicy;
+  /** Name of the policy. */
+  readonly policy: string;
   readonly pi: number;
+  /** Aborted when the pair must have its result, with a `WhyEnded`. */
+  readonly ending: AbortSignal;
 }
 
 function unjudged(
