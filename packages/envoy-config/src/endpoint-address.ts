@@ -18,6 +18,11 @@ export function unusableAddress(ip: string, port: number): string | undefined {
   return own && `${own} is an interface of Envoy or the sidecar`;
 }
 
+/** True for an address of the machine itself, also if an IPv4 address is written as IPv6. */
+export function isLoopback(ip: string): boolean {
+  return isIn(loopback, ip);
+}
+
 /** Where the URL of a judge leads. Of a name other than `localhost` the address is unknown, so it is the name. Throws TypeError for what is no URL. */
 export function judgeSocket(url: string): { readonly ip: string; readonly port: number } {
   const { hostname, port, protocol } = new URL(url);

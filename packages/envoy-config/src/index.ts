@@ -51,7 +51,12 @@ export type {
 } from "./diagnostic.ts";
 export { type DiagnosticTextOptions, formatDiagnostic } from "./diagnostic-text.ts";
 export { type DirectTopologyOptions, directTopology } from "./direct-topology.ts";
-export { judgeSocket, ownInterface } from "./endpoint-address.ts";
+export {
+  isLoopback,
+  judgeSocket,
+  ownInterface,
+  unusableAddress,
+} from "./endpoint-address.ts";
 export { type EndpointList, parseEndpointList } from "./endpoint-list.ts";
 export { type EnvoySettings, type ParsedSetting, parseSetting } from "./envoy-settings.ts";
 export { evaluationSettings } from "./evaluation-settings.ts";

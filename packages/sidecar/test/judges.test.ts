@@ -15,6 +15,7 @@ import {
 } from "../../../testing/simulated-judge.ts";
 import type { DrawnPair } from "../src/answers/comparison-messages.ts";
 import type { JudgeCall } from "../src/judge-model/judge-call.ts";
+import { createJudgeConnections } from "../src/judge-model/judge-connections.ts";
 import { createJudges, type Judges, type JudgesOptions } from "../src/judge-model/judges.ts";
 import { judgeAddress, servesLane } from "../src/judge-model/model-judges.ts";
 import type { PoolRegistry } from "../src/pools/pool-registry.ts";
@@ -64,6 +65,7 @@ async function asking(
   const judges = createJudges({
     ...{ now: () => 0, servesLane: () => false, processes: () => 1, timeoutMs: () => 30_000 },
     addressOf: async ({ endpoint }) => ({ endpoint, apiKey: undefined }),
+    connections: createJudgeConnections({ interfaces: [], isEndpoint: () => false }),
     onCall(call, costUsd) {
       calls.push(call);
       costs.push(costUsd);

@@ -1,4 +1,6 @@
 import { type JudgeRequest, type JudgeVerdict, parseVerdict } from "@umbra/shadow/judge-model";
+import { type Dispatcher, request as send } from "undici";
+import { RefusedAddress } from "./judge-connections.ts";
 
 /** Where a judge model is asked. */
 export interface JudgeAddress {
@@ -12,6 +14,7 @@ export interface JudgeCallOptions {
   readonly timeoutMs: number;
   /** Aborted, with a `WhyEnded`, when there must be a result. */
   readonly ending: AbortSignal;
+  readonly connections: Dispatcher;
 }
 
 /** Why a pair has no verdict although nothing failed: it took too long, or the sidecar ends. */
@@ -22,6 +25,8 @@ export interface JudgeCall {
   readonly verdict: JudgeVerdict | undefined;
   /** Undefined if there is a verdict. */
   readonly why: "timeout" | "http" | "unparsable" | "other" | undefined;
+  /** Why nothing was sent to its address; undefined unless that is so. */
+  readonly refused?: string;
   readonly tokens: { readonly prompt: number; readonly completion: number };
 }
 
@@ -35,40 +40,89 @@ const bytesPerToken = 3;
 export async function callJudge(
   request: JudgeRequest,
   address: JudgeAddress,
-  options: JudgeCallOptions,
+  { timeoutMs, ending, connections }: JudgeCallOptions,
 ): Promise<JudgeCall> {
   const body = JSON.stringify(request);
   const estimate = { prompt: Math.ceil(body.length / bytesPerToken), completion: 0 };
-  const { timeoutMs, ending } = options;
-  const signal = AbortSignal.any([ending, AbortSignal.timeout(timeoutMs)]);
-  const failed = (why: NonNullable<JudgeCall["why"]>): JudgeCall => ({
+  const failed = (why: NonNullable<JudgeCall["why"]>, refused?: string): JudgeCall => ({
     ...{ verdict: undefined, why, tokens: estimate },
+    ...(refused === undefined ? {} : { refused }),
   });
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), timeoutMs);
+  const end = () => late.abort();
+  ending.addEventListener("abort", end, { once: true });
   try {
-    let response = await post(body, address, signal);
-    const waitMs = retryAfterMs(response);
-    if (waitMs !== undefined) {
-      await response.body?.cancel();
-      await pause(waitMs, signal);
-      response = await post(body, address, signal);
-    }
-    if (!response.ok) {
-      await response.body?.cancel();
-      return failed("http");
-    }
-    const text = await boundedText(response);
-    return text === undefined ? failed("unparsable") : readAnswer(text, estimate);
-  } catch {
     if (ending.aborted) return failed(whyEnded(ending));
-    return failed(signal.aborted ? "timeout" : "http");
+    const { statusCode, text } = await exchange(body, address, {
+      ...{ connections, signal: late.signal },
+    });
+    if (statusCode !== 200) return failed("http");
+    return text === undefined ? failed("unparsable") : readAnswer(text, estimate);
+  } catch (cause) {
+    if (ending.aborted) return failed(whyEnded(ending));
+    if (late.signal.aborted) return failed("timeout");
+    return cause instanceof RefusedAddress ? failed("other", cause.message) : failed("http");
+  } finally {
+    clearTimeout(timer);
+    ending.removeEventListener("abort", end);
   }
+}
+
+interface Exchange {
+  readonly connections: Dispatcher;
+  readonly signal: AbortSignal;
+}
+
+interface Exchanged {
+  readonly statusCode: number;
+  /** Undefined if it is too long, or an error. */
+  readonly text: string | undefined;
+}
+
+/** Posts once, and once more after the time that a 429 asks for. */
+async function exchange(
+  body: string,
+  address: JudgeAddress,
+  { connections, signal }: Exchange,
+): Promise<Exchanged> {
+  let response = await post(body, address, { connections, signal });
+  const waitMs = retryAfterMs(response);
+  if (waitMs !== undefined) {
+    abandon(response);
+    await pause(waitMs, signal);
+    response = await post(body, address, { connections, signal });
+  }
+  const { statusCode } = response;
+  if (statusCode === 200) return { statusCode, text: await boundedText(response) };
+  abandon(response);
+  return { statusCode, text: undefined };
+}
+
+function post(
+  body: string,
+  { endpoint, apiKey }: JudgeAddress,
+  { connections, signal }: Exchange,
+): Promise<Dispatcher.ResponseData> {
+  const headers = {
+    "content-type": "application/json",
+    "accept-encoding": "identity",
+    ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+  };
+  // Redirects are not followed: they could lead to someone who was not named.
+  return send(endpoint, { method: "POST", headers, body, signal, dispatcher: connections });
+}
+
+/** Closes the connection, whatever more would come. */
+function abandon({ body }: Dispatcher.ResponseData): void {
+  body.on("error", () => undefined).destroy();
 }
 
 /** Rejects when it must end. The promise itself is not ended, so it must be bounded. */
 export function unlessEnded<T>(promise: Promise<T>, ending: AbortSignal): Promise<T> {
-  if (ending.aborted) return Promise.reject(new Error("aborted"));
   return new Promise<T>((resolve, reject) => {
     const stop = () => reject(new Error("aborted"));
+    if (ending.aborted) stop();
     ending.addEventListener("abort", stop, { once: true });
     promise.then(resolve, reject).finally(() => ending.removeEventListener("abort", stop));
   });
@@ -78,23 +132,11 @@ export function whyEnded(ending: AbortSignal): WhyEnded {
   return ending.reason === "timeout" ? "timeout" : "other";
 }
 
-function post(
-  body: string,
-  { endpoint, apiKey }: JudgeAddress,
-  signal: AbortSignal,
-): Promise<Response> {
-  const headers = {
-    "content-type": "application/json",
-    ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
-  };
-  // A redirect could lead to someone who was not named.
-  return fetch(endpoint, { method: "POST", headers, body, signal, redirect: "error" });
-}
-
 /** Undefined if another try is not asked for, or would take too long. */
-function retryAfterMs(response: Response): number | undefined {
-  if (response.status !== 429) return undefined;
-  const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
+function retryAfterMs({ statusCode, headers }: Dispatcher.ResponseData): number | undefined {
+  const given = headers["retry-after"];
+  if (statusCode !== 429 || typeof given !== "string") return undefined;
+  const seconds = Number(given);
   return seconds >= 0 && seconds * 1_000 <= longestRetryMs ? seconds * 1_000 : undefined;
 }
 
@@ -113,10 +155,10 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** Undefined if it is too long. */
-async function boundedText({ body }: Response): Promise<string | undefined> {
-  const pieces: Uint8Array[] = [];
+async function boundedText({ body }: Dispatcher.ResponseData): Promise<string | undefined> {
+  const pieces: Buffer[] = [];
   let bytes = 0;
-  for await (const piece of body ?? []) {
+  for await (const piece of body as AsyncIterable<Buffer>) {
     bytes += piece.length;
     if (bytes > maxAnswerBytes) return undefined;
     pieces.push(piece);

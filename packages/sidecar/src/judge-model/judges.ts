@@ -1,6 +1,7 @@
 import type { JudgePolicy, Mirror } from "@umbra/envoy-config";
 import type { SampleJudged } from "@umbra/shadow";
 import { combineVerdicts, judgeRequest } from "@umbra/shadow/judge-model";
+import type { Dispatcher } from "undici";
 import type { DrawnPair, JudgedTexts } from "../answers/comparison-messages.ts";
 import {
   callJudge,
@@ -43,6 +44,8 @@ export interface JudgesOptions {
   readonly processes: () => number;
   /** Where a judge is asked, with its API key. Rejects, without the key in the message, if it must not be asked or the key can't be read. */
   readonly addressOf: (judge: JudgePolicy) => Promise<JudgeAddress>;
+  /** Used for all calls, and destroyed at the end. */
+  readonly connections: Dispatcher;
   readonly onCall: (call: JudgeCall, costUsd: number) => void;
   /** Called once for each policy whose judge is not asked. */
   readonly onRefused: (policy: string, reason: string) => void;
@@ -122,6 +125,7 @@ class QueuedJudges implements Judges {
     this.#isClosed = true;
     for (const { end } of this.#pairs) end("other");
     await Promise.all([...this.#pairs].map(({ judged }) => judged));
+    await this.#options.connections.destroy();
   }
 
   /** The result comes in time, because the sample waits for it, and with it all analyses. */
@@ -207,7 +211,7 @@ class QueuedJudges implements Judges {
 
   async #call(
     question: Parameters<typeof judgeRequest>[0],
-    { judge, state: { budget }, ending }: Asked,
+    { judge, state, policy, ending }: Asked,
     address: JudgeAddress,
   ): Promise<JudgeCall> {
     const { model, rubric, maxPromptTokens } = judge;
@@ -215,9 +219,16 @@ class QueuedJudges implements Judges {
       ...{ model, maxPromptTokens },
       rubric: rubric === "" ? undefined : rubric,
     });
-    const { timeoutMs = () => 30_000, onCall } = this.#options;
+    const { timeoutMs = () => 30_000, onCall, connections } = this.#options;
+    const { budget } = state;
     const before = budget.costUsd ?? 0;
-    const call = await callJudge(request, address, { timeoutMs: timeoutMs(), ending });
+    const call = await callJudge(request, address, {
+      ...{ timeoutMs: timeoutMs(), ending, connections },
+    });
+    if (call.refused !== undefined) {
+      this.#refuse(state, policy, `the judge is not asked: ${call.refused}`);
+      return call;
+    }
     budget.spend(call.tokens);
     onCall(call, (budget.costUsd ?? 0) - before);
     return call;

@@ -6,6 +6,7 @@ import type { PoolRegistry } from "../pools/pool-registry.ts";
 import { readEndpointKey } from "../scrape/endpoint-key.ts";
 import type { SidecarOptions } from "../sidecar-options.ts";
 import type { JudgeAddress } from "./judge-call.ts";
+import { createJudgeConnections } from "./judge-connections.ts";
 import { createJudges, type Judges } from "./judges.ts";
 
 interface JudgesParts {
@@ -38,6 +39,10 @@ export function createModelJudges(
       calls.at(why).value++;
       cost.at().value += costUsd;
     },
+    connections: createJudgeConnections({
+      interfaces: interfacesOf(options),
+      isEndpoint: (address) => hasEndpoint(address, pools),
+    }),
     onRefused: (policy, reason) => log.warn({ policy, reason }, "no answer is judged by a model"),
   });
 }
@@ -50,11 +55,10 @@ type Around = Pick<SidecarOptions, "admin" | "probes" | "envoyAdmin" | "grpc" | 
  */
 export async function judgeAddress(
   { endpoint, apiKey }: Pick<JudgePolicy, "endpoint" | "apiKey">,
-  { admin, probes, envoyAdmin, grpc, judgeKeys }: Around,
+  around: Around,
 ): Promise<JudgeAddress> {
-  const own = [admin, probes].map((each) => each && `${each.host}:${each.port}`);
-  const interfaces = [...own, envoyAdmin, grpc].filter((each) => each !== undefined);
-  const found = ownInterface(socketOf(endpoint), interfaces);
+  const { judgeKeys } = around;
+  const found = ownInterface(socketOf(endpoint), interfacesOf(around));
   if (found !== undefined) throw new Error(`${found} is an interface of Envoy or the sidecar`);
   if (apiKey === undefined) return { endpoint, apiKey: undefined };
   if (judgeKeys === undefined) throw new Error("--judge-keys is not set");
@@ -64,6 +68,12 @@ export async function judgeAddress(
   return { endpoint, apiKey: key };
 }
 
+/** Interfaces of Envoy and the sidecar. */
+function interfacesOf({ admin, probes, envoyAdmin, grpc }: Around): readonly string[] {
+  const own = [admin, probes].map((each) => each && `${each.host}:${each.port}`);
+  return [...own, envoyAdmin, grpc].filter((each) => each !== undefined);
+}
+
 /** As endpoints of pools are written. */
 function socketOf(url: string): string {
   const { ip, port } = judgeSocket(url);
@@ -71,13 +81,20 @@ function socketOf(url: string): string {
 }
 
 /**
- * True if a pool serves the judge's model, or has its endpoint: a model that judges itself prefers itself. An endpoint is
- * found by its address, so a name for it is not.
+ * True if a pool serves the judge's model, or has its endpoint: a model that judges itself prefers itself. A name is not
+ * resolved here; the address that it leads to is checked when the judge is connected to.
  */
 export function servesLane({ endpoint, model }: JudgePolicy, pools: PoolRegistry): boolean {
-  const address = socketOf(endpoint);
-  for (const { endpoints, served } of pools.values()) {
-    if (endpoints.includes(address) || served.has(model)) return true;
+  if (hasEndpoint(socketOf(endpoint), pools)) return true;
+  for (const { served } of pools.values()) {
+    if (served.has(model)) return true;
+  }
+  return false;
+}
+
+function hasEndpoint(address: string, pools: PoolRegistry): boolean {
+  for (const { endpoints } of pools.values()) {
+    if (endpoints.includes(address)) return true;
   }
   return false;
 }
