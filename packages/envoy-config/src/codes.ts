@@ -125,7 +125,7 @@ const remedies: Readonly<Record<DiagnosticCode, string>> = {
   UMB0205:
     "list endpoints with --endpoints or the annotation umbra.dev/endpoints, or add EndpointSlices or ready Pods",
   UMB0206: "use the form ip:port,ip:port, with IPv6 addresses in brackets",
-  UMB0207: "use a name that is there",
+  UMB0207: "use the name of a listener, InferencePool or Service among the resources",
   UMB0208: "remove it, or follow the message",
   UMB0209: "remove one, or target one rule with `sectionName`",
   UMB0210: "target an existing route, or add a RequestMirror filter to the route",
@@ -209,7 +209,7 @@ const remedies: Readonly<Record<DiagnosticCode, string>> = {
     "add a BackendTLSPolicy for the Service or InferencePool, with the endpoints' hostname and CA",
   UMB0501: "make the file or folder readable; until then, what was read last is served",
   UMB0502:
-    "fix what Envoy's message names; until then, the form that Envoy accepted last is served, if there is one",
+    "fix what Envoy's message names; until then, the version that Envoy accepted last is served, if there is one",
   UMB0503: "use the model server's port, or move the interface",
   UMB0504: "restart Umbra to use the new value, or undo the change",
 };
