@@ -247,10 +247,9 @@ test.each([
   writeFileSync(file, key);
   chmodSync(file, 0o600);
   const around = {
-    admin: undefined,
-    probes: undefined,
-    grpc: "unix:/run/umbra/pick.sock",
-    judgeKeys: folder,
+    admin: { host: "127.0.0.1", port: 19_090 },
+    probes: { host: "0.0.0.0", port: 19_091 },
+    ...{ envoyAdmin: "127.0.0.1:19901", grpc: "unix:/run/umbra/pick.sock", judgeKeys: folder },
   };
   const apiKey = { namespace: "default", secret: "judge", entry: "token" };
   const asked = judgeAddress({ endpoint: "https://judge.test/", apiKey }, around);
