@@ -254,6 +254,7 @@ describe("the samples file of changed evaluations", () => {
     run.apply(topologyWith({ ...base, evaluation: { ...evaluation, minPairs: 300 } }));
     play(run, 10);
     run.pass(1_000);
+    run.analyze();
     const lines = readFileSync(samplesFile, "utf8").trim().split("\n");
     const about = lines.flatMap((line) => parseEvaluationLine(line) ?? []);
     expect(about.map(({ closed, config }) => [closed?.why, config.minPairs])).toEqual([

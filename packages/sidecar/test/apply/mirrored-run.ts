@@ -1,5 +1,5 @@
 import type { Topology } from "@umbra/envoy-config";
-import { createRecorder, type LegRecorder, type ShadowReport } from "@umbra/shadow";
+import { createRecorder, type LegRecorder, type Sample, type ShadowReport } from "@umbra/shadow";
 import type { RequestAccount } from "../../src/decision/request-account.ts";
 import { startEvaluations } from "../../src/evaluation/evaluations.ts";
 import { createJudging, type Judging } from "../../src/evaluation/judging.ts";
@@ -31,7 +31,12 @@ export function createMirroredRun({ topology, pools = new Map(), samplesFile }: 
   const registry = createMirrorRegistry(topology, now);
   const load = createLoadCount(pools, now);
   const trouble: string[] = [];
-  const threads: { judging: Judging; now: () => Parameters<Judging["update"]>[0] }[] = [];
+  interface Thread {
+    readonly judging: Judging;
+    now(): Parameters<Judging["update"]>[0];
+    flush(): void;
+  }
+  const threads: Thread[] = [];
   const evaluations = startEvaluations({
     ...{ topology, registry, pools, load, now, samplesFile, secret: "s", evaluateEveryMs: 1 },
     captured: () => 0,
@@ -40,16 +45,32 @@ export function createMirroredRun({ topology, pools = new Map(), samplesFile }: 
     onEnd: () => void trouble.push("ended"),
     start({ setup, now: current, onClosed }) {
       const judging = createJudging(setup, (text) => void trouble.push(text), epochMs);
-      threads.push({ judging, now: current });
+      // In batches, as the thread gets them: each is a write to the disk.
+      const batch: { key: string; sample: Sample }[] = [];
+      const flush = () => judging.add(batch.splice(0));
+      threads.push({ judging, now: current, flush });
       return {
         isEnded: false,
-        add: (key, sample) => judging.add([{ key, sample }]),
-        begin: (next, last) => judging.begin(next, last),
-        end: (key, atMs, last) => judging.end(key, atMs, last),
+        add(key, sample) {
+          batch.push({ key, sample });
+          if (batch.length === 100) flush();
+        },
+        begin(next, last) {
+          flush();
+          judging.begin(next, last);
+        },
+        end(key, atMs, last) {
+          flush();
+          judging.end(key, atMs, last);
+        },
         watch: () => undefined,
         ask: () => Promise.reject(new Error("this run has no peers")),
-        close: async () => judging.close(),
+        async close() {
+          flush();
+          judging.close();
+        },
         async reports() {
+          flush();
           judging.update(current());
           const reports = judging.analyze(true);
           onClosed(judging.closedReports);
@@ -138,7 +159,8 @@ export function createMirroredRun({ topology, pools = new Map(), samplesFile }: 
       clock.ms = untilMs;
     },
     analyze(): void {
-      for (const { judging, now: current } of threads) {
+      for (const { judging, now: current, flush } of threads) {
+        flush();
         judging.update(current());
         judging.analyze(false);
       }
