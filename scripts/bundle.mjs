@@ -31,6 +31,7 @@ export async function bundle({ addressOf = ({ path }) => path, ...options }) {
     plugins: [
       { name: "addresses", setup: (build) => keepAddresses(build, addressOf) },
       { name: "names", setup: keepNames },
+      { name: "http", setup: importHttpLazily },
     ],
     ...options,
   });
@@ -46,6 +47,20 @@ function keepAddresses({ onLoad }, addressOf) {
     const contents = text.replaceAll("import.meta.url", address);
     return { contents, loader: path.endsWith(".ts") ? "ts" : "js" };
   });
+}
+
+/**
+ * An `import` of `node:http` reads all that it exports, and so Node loads its own undici for `WebSocket` and `fetch`: a tenth of the time
+ * that a short command takes.
+ */
+function importHttpLazily({ onResolve, onLoad }) {
+  onResolve({ filter: /^node:https?$/ }, ({ path, kind }) =>
+    kind === "import-statement" ? { path, namespace: "lazy" } : undefined,
+  );
+  onLoad({ filter: /./, namespace: "lazy" }, ({ path }) => ({
+    contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+    loader: "js",
+  }));
 }
 
 /**
