@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import type { AnswersRead } from "../src/answers/reader-messages.ts";
-import { type Comparing, comparing, numbers, stream } from "./compared-answers.ts";
+import { type Comparing, comparing, event, numbers, stream } from "./compared-answers.ts";
 
 const judged = { ...numbers, judged: { near: 1, far: 1 } };
 const conversation = { messages: [{ role: "user", content: "A secret question." }] };
@@ -42,6 +42,54 @@ describe("a pair that is drawn for a judge", () => {
       pair(is, [conversation, 1, judged], answers).takeDrawn("mirror-0") ?? {};
     expect(found?.primary).toBe("Write to [e-mail] or [phone].");
     expect(JSON.stringify(is.messages)).not.toMatch(/jane|1234567/);
+  });
+
+  test.each(["4111 1111 1111 1111", "jane.doe@example.com", "+49 (170) 123-4567"])(
+    "leaves the thread without a part of %s, wherever the texts are cut",
+    (secret) => {
+      const is = comparing();
+      for (let inside = -1; inside <= secret.length; inside++) {
+        is.setJudgeRoom(1);
+        // The judge is shown the last 32,768 characters, and the first 16,384 of an answer.
+        const conversation = `x ${secret} ${"y".repeat(32_767 - inside)}`;
+        const answer = `${"y".repeat(16_383 - inside)} ${secret} and more`;
+        const request = { messages: [{ role: "user", content: conversation }] };
+        pair(is, [request, 1, judged], [answer, texts[1]]);
+      }
+      const [sent, pieces] = [JSON.stringify(drawnIn(is.messages)), Math.ceil(secret.length / 2)];
+      expect(drawnIn(is.messages)).toHaveLength(secret.length + 2);
+      for (const part of [secret.slice(0, pieces), secret.slice(-pieces)]) {
+        expect(sent).not.toContain(part);
+      }
+    },
+  );
+
+  test("leaves the thread without the start of a secret where reading ended", () => {
+    const is = comparing();
+    const settings = { ...judged, maxTextBytes: 1_024 };
+    for (let shown = 1; shown < 19; shown++) {
+      is.setJudgeRoom(1);
+      const answer = `${"word ".repeat(204).slice(shown)}card 4111 1111 1111 1111, and more`;
+      pair(is, [conversation, 1, settings], [answer, texts[1]]);
+    }
+    expect(drawnIn(is.messages)).toHaveLength(18);
+    expect(JSON.stringify(is.messages)).not.toMatch(/card \d/);
+  });
+
+  test("leaves the thread without what escapes of tool calls hide", () => {
+    const is = comparing();
+    is.setJudgeRoom(1);
+    const comparison = is.begin(conversation, 1, judged);
+    const call = {
+      index: 0,
+      id: "c",
+      function: { name: "mail", arguments: '{"to":"jane\\u0040example.com"}' },
+    };
+    is.answer(comparison, undefined, `${event({ tool_calls: [call] })}${stream("")}`);
+    is.answer(comparison, "mirror-0", stream(texts[1]));
+    is.work();
+    expect(comparison.takeDrawn("mirror-0")?.texts?.primary).toContain("[e-mail]");
+    expect(JSON.stringify(is.messages)).not.toContain("example");
   });
 
   test.each([

@@ -163,3 +163,14 @@ describe("a run of 64 KiB of backslashes", () => {
     expect(readableText(`${run}u0061lice.secret@example.com`)).toBe("[e-mail]");
   });
 });
+
+test.each([
+  { name: "a body", body: '{"prompt":"card 4111 1111 11', want: '{"prompt":"card ' },
+  {
+    name: "a stream",
+    body: 'data: {"text":"write to jane"}\n\ndata: {"text":".doe@exam"}\n\ndata: {"te',
+    want: '{\n "text": "write to "\n}',
+  },
+])("of $name that was cut, no start of a secret is left", ({ body, want }) => {
+  expect(readableText(body, { isCut: true })).toBe(want);
+});

@@ -7,12 +7,15 @@ import {
   drawForJudge,
   type JudgedShares,
 } from "@umbra/shadow/judge-model";
-import { redacted } from "../capture/redact.ts";
+import { lastWhole } from "../capture/private-data.ts";
+import { redactedPart } from "../capture/readable-text.ts";
 import type { DrawnPair, JudgedTexts } from "./comparison-messages.ts";
 
 /** Most characters of a conversation and of an answer that a judge may be shown. */
 const maxConversation = 32_768;
 const maxAnswer = 16_384;
+/** More characters that redaction looks at, so that it sees whole what is cut at the edge. Longer than an address or a card. */
+const beyond = 512;
 
 interface DrawOptions {
   readonly key: string;
@@ -51,7 +54,7 @@ export class PairDraw {
   readRequest(body: unknown): void {
     const { key, optsOut } = this.#options;
     if (optsOut === true || !canBeDrawn(this.#id, this.#shares, key)) return;
-    const words = conversationInWords(body, maxConversation);
+    const words = conversationInWords(body, maxConversation + beyond);
     // A copy: a part of a string holds all of it.
     this.#conversation = Buffer.from(words).toString();
   }
@@ -70,7 +73,7 @@ export class PairDraw {
     if (conversation === "") return { pi, withheld: "unknown" };
     if (!takeRoom()) return { pi };
     const words = (answer: Answer) =>
-      answerInWords(answer, { maxChars: maxAnswer, stripsReasoning });
+      answerInWords(wholePart(answer), { maxChars: maxAnswer + beyond, stripsReasoning });
     const texts = cleaned({ conversation, primary: words(primary()), other: words(other()) });
     return texts === undefined ? { pi, withheld: "secret" } : { pi, texts };
   }
@@ -80,15 +83,27 @@ export class PairDraw {
   }
 }
 
+/** What was read of an answer that was cut, without what may be a part of a secret. */
+function wholePart(answer: Answer): Answer {
+  if (answer.isCut !== true) return answer;
+  const whole = (text: string) => text.slice(0, lastWhole(text));
+  const { text, toolCalls = [] } = answer;
+  const calls = toolCalls.map((call, i) =>
+    i < toolCalls.length - 1 ? call : { ...call, arguments: whole(call.arguments) },
+  );
+  return { ...answer, text: whole(text), toolCalls: calls };
+}
+
 /**
- * Redacts what a judge may see; undefined if something in it must not leave the process. Takes up to a tenth of a second
- * for long texts, so not in the picking thread.
+ * Redacts what a judge may see; undefined if something in it must not leave the process. First redacted, then cut. Takes
+ * some ms for long texts, so not in the picking thread.
  */
 function cleaned(texts: JudgedTexts): JudgedTexts | undefined {
-  const [conversation, primary, other] = [texts.conversation, texts.primary, texts.other].map(
-    redacted,
-  );
-  if (conversation === undefined || primary === undefined || other === undefined) return undefined;
+  const end = (to: number) => ({ from: Math.max(0, to - maxConversation), to });
+  const start = (length: number) => ({ from: 0, to: Math.min(length, maxAnswer) });
+  const conversation = redactedPart(texts.conversation, end);
+  const primary = redactedPart(texts.primary, start);
+  const other = redactedPart(texts.other, start);
   if (conversation.hasSecret || primary.hasSecret || other.hasSecret) return undefined;
   return { conversation: conversation.text, primary: primary.text, other: other.text };
 }

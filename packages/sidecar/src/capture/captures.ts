@@ -61,8 +61,8 @@ export class Texts {
     );
   }
 
-  answerOf(mirror: string | undefined): string {
-    return Buffer.concat(this.#answers.get(mirror)?.pieces ?? []).toString("utf8");
+  answerOf(mirror: string | undefined): Buffer {
+    return Buffer.concat(this.#answers.get(mirror)?.pieces ?? []);
   }
 }
 
@@ -91,9 +91,9 @@ export function createCaptures(options: CapturesOptions): Captures {
         route: request.gateOf(mirror)?.route ?? "",
         candidate: shadow.pool,
         why: whyOf(primary, shadow, found),
-        request: readableText(texts.request.toString("utf8")),
-        primary: { class: primary.class, answer: readableText(texts.answerOf(undefined)) },
-        shadow: { class: shadow.class, answer: readableText(texts.answerOf(mirror)) },
+        request: readable(texts.request),
+        primary: { class: primary.class, answer: readable(texts.answerOf(undefined)) },
+        shadow: { class: shadow.class, answer: readable(texts.answerOf(mirror)) },
       }));
     },
     over: release,
@@ -102,6 +102,11 @@ export function createCaptures(options: CapturesOptions): Captures {
     },
     expire: () => store.expire(),
   };
+}
+
+/** What fills its room may have been cut. */
+function readable(bytes: Buffer): string {
+  return readableText(bytes.toString("utf8"), { isCut: bytes.length >= maxTextBytes });
 }
 
 /** Scores how much a pair differs: by its classes first, then by what the answers say, then by their times. */

@@ -1,14 +1,24 @@
-import { redact } from "./redact.ts";
+import { findPrivateData, lastWhole } from "./private-data.ts";
+import { type Redacted, redact, redacted, type TextPart } from "./redact.ts";
 
 /**
  * Formats a captured body for people and redacts it: removes JSON escapes from strings and joins the pieces of a
- * stream. Redacts after that, because events can split secrets anywhere and escapes can hide them.
+ * stream. Redacts after that, because events can split secrets anywhere and escapes can hide them. Of a body that was cut,
+ * the ends that may be parts of secrets are left out.
  */
-export function readableText(body: string): string {
+export function readableText(
+  body: string,
+  { isCut = false }: { readonly isCut?: boolean } = {},
+): string {
   const events = eventsOf(body);
-  if (events.length > 0) return JSON.stringify(joined(events), undefined, 1);
+  if (events.length > 0) return JSON.stringify(joined(events, isCut), undefined, 1);
   const json = parse(body);
-  return json === undefined ? redactedText(body) : JSON.stringify(redactedIn(json, 0));
+  if (json !== undefined) return JSON.stringify(redactedIn(json, 0));
+  return redactedText(isCut ? wholePart(body) : body);
+}
+
+function wholePart(text: string): string {
+  return text.slice(0, lastWhole(text));
 }
 
 /** Returns the data of server-sent events, without an event that is cut off at the end. */
@@ -30,7 +40,7 @@ const mostPlaces = 256;
 const mostLevels = 32;
 
 /** Joins the texts of all events by their position in the event. A text that is always the same appears once. */
-function joined(events: readonly unknown[]): Readonly<Record<string, string>> {
+function joined(events: readonly unknown[], isCut: boolean): Readonly<Record<string, string>> {
   const texts = new Map<string, string[]>();
   const collect = (value: unknown, place: string, level: number) => {
     if (typeof value === "object" && value !== null) {
@@ -50,7 +60,8 @@ function joined(events: readonly unknown[]): Readonly<Record<string, string>> {
   return Object.fromEntries(
     [...texts].map(([place, [first = "", ...more]]) => {
       const isSame = more.every((each) => each === first) && first.length > 1;
-      return [redactedText(place), redactedText(isSame ? first : first + more.join(""))];
+      const text = isSame ? first : first + more.join("");
+      return [redactedText(place), redactedText(isCut && !isSame ? wholePart(text) : text)];
     }),
   );
 }
@@ -83,14 +94,22 @@ function parse(text: string): unknown {
   }
 }
 
+function redactedText(text: string): string {
+  return redactedPart(text).text;
+}
+
 /**
  * Redacts a text. Embedded JSON (such as a tool call's arguments) and truncated JSON have escapes that can hide
- * secrets. If escapes hide something, returns the text without them.
+ * secrets. If escapes hide something, returns the text without them. With `partOf`, only a part of the text is returned,
+ * by its length.
  */
-function redactedText(text: string): string {
+export function redactedPart(
+  text: string,
+  partOf: (length: number) => TextPart = (to) => ({ from: 0, to }),
+): Redacted {
   const plain = unescaped(text);
-  const redacted = redact(plain);
-  return redacted === plain ? redact(text) : redacted;
+  const shown = plain !== text && findPrivateData(plain).length > 0 ? plain : text;
+  return redacted(shown, partOf(shown.length));
 }
 
 const mostEscapings = 8;
