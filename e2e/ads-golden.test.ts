@@ -188,28 +188,33 @@ describe.each<AdsProtocol>(["GRPC", "DELTA_GRPC"])("by %s", (protocol) => {
     await ads.close();
   });
 
-  test.each(names)("Envoy has what the static bootstrap of %s gives it", async (name) => {
-    const { topology, options } = await read(name);
-    const other = await startEnvoy(ads.folder, name, (adminPort) =>
-      renderBootstrap(topology, { ...options, envoyAdmin: `127.0.0.1:${adminPort}` }),
-    );
-    const isUp = async () => staticConfig(await other.configDump()).listeners.length > 0;
-    await until("the static Envoy is up", isUp);
-    const want = staticConfig(await other.configDump());
-    await other.stop();
-    const envoyAdmin = `127.0.0.1:${other.adminPort}`;
-    ads.ads.update(encoded(renderResources(topology, { ...options, envoyAdmin })));
-    const client = () => ads.ads.clients[0];
-    await until("Envoy has taken it all", () => client()?.isUpToDate === true, 30_000);
-    expect(client()?.rejections).toEqual([]);
-    const isThere = async () =>
-      JSON.stringify(dynamicConfig(await envoy.configDump()).listeners.map((each) => each.name)) ===
-      JSON.stringify(want.listeners.map((each) => each.name));
-    await until("the listeners are active", isThere);
-    const found = dynamicConfig(await envoy.configDump());
-    expect(found.clusters).toEqual(want.clusters);
-    expect(acting(found.listeners)).toEqual(acting(want.listeners));
-    const discovered = listOf(await envoy.configDump(), "ecds_filters").length;
-    expect(discovered).toBeGreaterThan(0);
-  });
+  test.each(names)(
+    "Envoy has what the static bootstrap of %s gives it",
+    async (name) => {
+      const { topology, options } = await read(name);
+      const other = await startEnvoy(ads.folder, name, (adminPort) =>
+        renderBootstrap(topology, { ...options, envoyAdmin: `127.0.0.1:${adminPort}` }),
+      );
+      const isUp = async () => staticConfig(await other.configDump()).listeners.length > 0;
+      await until("the static Envoy is up", isUp);
+      const want = staticConfig(await other.configDump());
+      await other.stop();
+      const envoyAdmin = `127.0.0.1:${other.adminPort}`;
+      ads.ads.update(encoded(renderResources(topology, { ...options, envoyAdmin })));
+      const client = () => ads.ads.clients[0];
+      await until("Envoy has taken it all", () => client()?.isUpToDate === true, 30_000);
+      expect(client()?.rejections).toEqual([]);
+      const isThere = async () =>
+        JSON.stringify(
+          dynamicConfig(await envoy.configDump()).listeners.map((each) => each.name),
+        ) === JSON.stringify(want.listeners.map((each) => each.name));
+      await until("the listeners are active", isThere);
+      const found = dynamicConfig(await envoy.configDump());
+      expect(found.clusters).toEqual(want.clusters);
+      expect(acting(found.listeners)).toEqual(acting(want.listeners));
+      const discovered = listOf(await envoy.configDump(), "ecds_filters").length;
+      expect(discovered).toBeGreaterThan(0);
+    },
+    90_000,
+  );
 });

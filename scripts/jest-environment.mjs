@@ -26,7 +26,21 @@ export default class PlainGlobalsEnvironment extends TestEnvironment {
     this.fakeTimers = noFakeTimers;
     this.fakeTimersModern = noFakeTimers;
   }
+
+  /** Keeps when the limit of the running test or hook is over, for `testing/test-deadline.ts`. */
+  handleTestEvent({ name, test, hook }, { testTimeout }) {
+    if (name === "hook_start") this.#limit(hook.timeout ?? testTimeout);
+    // Of tests that run concurrently each has a limit, which begins when Jest comes to it.
+    else if (name === "test_fn_start" && !test.concurrent) this.#limit(test.timeout ?? testTimeout);
+    else if (/^(?:hook|test_fn)_(?:success|failure)$/.test(name)) this.global[endsAt] = undefined;
+  }
+
+  #limit(ms) {
+    this.global[endsAt] = performance.now() + ms;
+  }
 }
+
+const endsAt = Symbol.for("umbra.testEndsAtMs");
 
 /** Jest's own change the global object that the tests no longer see: a test would silently wait for real time. */
 const noFakeTimers = {

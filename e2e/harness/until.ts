@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { msToWait } from "../../testing/test-deadline.ts";
 
 /**
- * Waits for a condition; throws with what it was when it does not come true in `timeoutMs`. A condition that asks a
- * process before it listens is not true yet.
+ * Waits for a condition; throws with what it was when it does not come true in `timeoutMs`, or a second
+ * before the running test has to end. A condition that asks a process before it listens is not true yet.
  */
 export async function until(
   what: string,
@@ -10,9 +11,10 @@ export async function until(
   timeoutMs = 15_000,
 ): Promise<void> {
   const startedMs = performance.now();
+  const limitMs = Math.round(Math.min(timeoutMs, msToWait()));
   while (!(await isTrueNow(isTrue))) {
     const waitedMs = performance.now() - startedMs;
-    if (waitedMs > timeoutMs) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
+    if (waitedMs > limitMs) throw new Error(`waited ${limitMs} ms in vain: ${what}`);
     // A question makes the other process work as well: one that is long in coming true is asked less often.
     await sleep(Math.min(200, Math.max(20, waitedMs / 20)));
   }

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { selfSigned } from "@umbra/sidecar/internal";
+import { freePorts } from "../src/process/free-port.ts";
 import { runCommand } from "./run-command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "umbra-doctor-"));
@@ -46,7 +47,10 @@ const answering = (status: number) => (stream: ServerHttp2Stream) => {
 };
 
 async function said(...flags: readonly string[]): Promise<string> {
-  const { stdout } = await runCommand(["doctor", "-o", "json", "--timeout", "1", ...flags]);
+  // Some sidecar of this machine may have the default ports.
+  const [admin, envoyAdmin] = await freePorts(2);
+  const own = ["--admin", `127.0.0.1:${admin}`, "--envoy-admin", `127.0.0.1:${envoyAdmin}`];
+  const { stdout } = await runCommand(["doctor", "-o", "json", "--timeout", "1", ...own, ...flags]);
   const { findings } = JSON.parse(stdout) as {
     findings: readonly { area: string; severity: string; code?: string; message: string }[];
   };
