@@ -38,6 +38,8 @@ const meanings = {
   UMB0214: "evaluation that can't reach a verdict",
   UMB0215: "evaluation that may end without a verdict",
   UMB0216: "invalid annotation for the metrics page",
+  UMB0217: "agreement of answers that can't be judged",
+  UMB0218: "log probabilities of different models",
   UMB0220: "filter not supported here",
   UMB0221: "conflicting filters",
   UMB0222: "contradicting timeouts",
@@ -135,6 +137,10 @@ const remedies: Readonly<Record<DiagnosticCode, string>> = {
   UMB0214: "give the evaluation the time and requests that the message names",
   UMB0215: "let mirroring run longer than the horizon",
   UMB0216: "use a path such as /metrics, a port number, or http or https",
+  UMB0217:
+    "add a mirror with the primary's model, and name it in `candidates` with `role: control`",
+  UMB0218:
+    "use `logprobs: ifPresent`, or set `sameModel: true` if the candidate runs the primary's model",
   UMB0220: "remove the filter, or move it as the message says",
   UMB0221: "keep one of them, or split the rule in two",
   UMB0222: "make `backendRequest` at most as long as `request`",

@@ -26,6 +26,8 @@ export interface MirrorHeaders {
 export interface MirrorPolicy {
   /** `<namespace>/<name>` of the ShadowPolicy. */
   readonly name: string;
+  /** Which version of an API server's object it is; absent in files. */
+  readonly generation?: number;
   readonly eligible: Eligibility;
   readonly rewrite: MirrorRewrite;
   readonly budget: MirrorBudget;

@@ -23,14 +23,14 @@ spec:
 ${spec}
 `;
   const { topology, diagnostics } = readTopology([{ name: "a.yaml", text: `${base}${policy}` }]);
-  const found = diagnostics.filter(({ code }) => /^UMB0(104|214|215)$/.test(code));
+  const of = (codes: RegExp) =>
+    diagnostics
+      .filter(({ code }) => codes.test(code))
+      .map(({ code, severity, line }) => ({ code, severity, hasLine: line !== undefined }));
   return {
     mirror: topology.mirrors.find((each) => each.policy !== undefined),
-    found: found.map(({ code, severity, line }) => ({
-      code,
-      severity,
-      hasLine: line !== undefined,
-    })),
+    found: of(/^UMB0(104|214|215)$/),
+    agreement: of(/^UMB021[78]$/),
   };
 }
 
@@ -96,6 +96,51 @@ describe("how answers are compared", () => {
     const { mirror, found } = read("  evaluation: {gates: {out.refusal: {margin: 0.02}}}");
     expect(mirror?.evaluation.gates).toEqual({ "out.refusal": { margin: 0.02 } });
     expect(found).toEqual([]);
+  });
+});
+
+describe("gates about agreement", () => {
+  const control = "  candidates: [{backendRef: {name: shadow}, role: control}]\n";
+  const warning = { code: "UMB0217", severity: "warning", hasLine: true };
+
+  test.each([
+    {
+      name: "are a warning if one is required, and there is no control",
+      spec: "  evaluation: {gates: {out.exact: {required: true}, out.sim: {required: false}}}",
+      want: [warning],
+    },
+    {
+      name: "are a warning each",
+      spec: "  evaluation: {sameModel: true, gates: {out.tools: {required: true}, out.sim: {required: true}}}",
+      want: [warning, warning],
+    },
+    {
+      name: "are an info if the model is the same, and there is no control",
+      spec: "  evaluation: {sameModel: true}",
+      want: [{ ...warning, severity: "info" }],
+    },
+    {
+      name: "are nothing with a control",
+      spec: `${control}  evaluation: {sameModel: true, gates: {out.exact: {required: true}}}`,
+      want: [],
+    },
+    {
+      name: "are nothing if another gate is required",
+      spec: "  evaluation: {gates: {out.refusal: {required: true}}}",
+      want: [],
+    },
+    {
+      name: "need no log probabilities of another model",
+      spec: "  evaluation: {outputs: {logprobs: shadow}}",
+      want: [{ ...warning, code: "UMB0218" }],
+    },
+    {
+      name: "may have log probabilities of the same model",
+      spec: `${control}  evaluation: {sameModel: true, outputs: {logprobs: shadow}}`,
+      want: [],
+    },
+  ])("$name", ({ spec, want }) => {
+    expect(read(spec)).toMatchObject({ found: [], agreement: want });
   });
 });
 

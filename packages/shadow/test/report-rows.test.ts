@@ -91,6 +91,14 @@ const rows: readonly {
     ],
   },
   {
+    row: "12: the policy with its generation",
+    report: {
+      ...pass,
+      evaluation: { ...pass.evaluation, policy: "prod/llama-fp8-trial", policy_generation: 7 },
+    },
+    says: ["prod/llama-fp8-trial, generation 7"],
+  },
+  {
     row: "13: every loss with its reason",
     report: pass,
     says: ["warm-up left out", "264", "error 7, client_cancelled 28", "concurrency 19, size 12"],

@@ -1,3 +1,4 @@
+import { defined } from "@umbra/shadow/defined";
 import { compare } from "../compare.ts";
 import { conditionOf } from "../conditions.ts";
 import type { StatusCondition } from "../diagnostic.ts";
@@ -127,11 +128,12 @@ function missedCandidates(
 function settingsOf(from: ShadowPolicy, candidate: PolicyCandidate | undefined): MirrorSettings {
   const { role = "candidate", percent } = candidate ?? {};
   const { sampling, evaluation, requestTimeoutMs, headers, eligible, rewrite, budget } = from;
+  const { generation } = from;
   return {
     role,
     ...(percent === undefined ? {} : { percentOfMirrored: percent }),
     ...{ sampling, evaluation, requestTimeoutMs, headers },
-    policy: { name: resourceName(from), eligible, rewrite, budget },
+    policy: { name: resourceName(from), ...defined({ generation }), eligible, rewrite, budget },
   };
 }
 

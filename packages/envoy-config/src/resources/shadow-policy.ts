@@ -19,6 +19,7 @@ import {
   type SessionKey,
 } from "../mirror-policy.ts";
 import { didYouMean } from "../nearest.ts";
+import { reportAgreement } from "./agreement-checks.ts";
 import { durationMs, durationsMs } from "./duration.ts";
 import { framesMessages, isHeaderName } from "./header-name.ts";
 import type { Meta } from "./meta.ts";
@@ -37,6 +38,7 @@ export function readShadowPolicy(meta: Meta, spec: Reader): ShadowPolicy {
     spec.inner("evaluation", (each) => readEvaluation(each, meta.namespace)) ?? defaultEvaluation;
   const budget = readBudget(spec.map("budget"), evaluation);
   reportReach(spec, evaluation, budget.budget);
+  reportAgreement(spec, evaluation, candidates);
   return {
     ...meta,
     targets,

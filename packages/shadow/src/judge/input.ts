@@ -40,6 +40,8 @@ export interface EvaluationFacts {
   readonly loadRatio?: number;
   /** `namespace/name` of the ShadowPolicy. */
   readonly policy?: string;
+  /** Which version of an API server's object it is. */
+  readonly policyGeneration?: number;
   /** 99th percentile of the primary's requests per second, over blocks of 10 s. */
   readonly peakPerSecond?: number;
   /** Measured pairs that were left out at random to save memory. */

@@ -138,6 +138,7 @@ function evaluationOf(
 ): ReportEvaluation {
   const hash = configHash(config);
   const { route = part.route, sampling = null, captured = 0, policy = null } = facts;
+  const { policyGeneration } = facts;
   const id = evaluationId(route, facts.candidate?.pool ?? part.candidate, hash);
   return {
     id,
@@ -155,6 +156,7 @@ function evaluationOf(
     load: loadMemory(table, config),
     slo_ms: config.slo,
     ...{ sampling, captured, policy },
+    ...(policyGeneration === undefined ? {} : { policy_generation: policyGeneration }),
   };
 }
 

@@ -57,14 +57,16 @@ const closedWords: Readonly<Record<ClosedWhy, string>> = {
 
 /** Facts of the run: policy, time and number of pairs, then the user's labels. */
 export function runFacts({ evaluation, funnel, verdict, labels }: ShadowReport): readonly Fact[] {
-  const { sampling, route, policy } = evaluation;
+  const { sampling, route, policy, policy_generation: version } = evaluation;
   const share =
     sampling === null
       ? []
       : [["mirrored", `${Number(sampling.percent.toFixed(3))} % by ${sampling.by}`] as const];
   return [
     ["route", route === "" ? unknown : route],
-    ...(policy === null ? [] : [["policy", policy] as const]),
+    ...(policy === null
+      ? []
+      : [["policy", version === undefined ? policy : `${policy}, generation ${version}`] as const]),
     ["from (UTC)", utcTime(evaluation.started_at)],
     ["to (UTC)", utcTime(evaluation.ended_at)],
     ["run of plan", `${clock(evaluation.elapsed_s)} of ${clock(evaluation.horizon_s)}`],

@@ -77,6 +77,8 @@ export interface ReportEvaluation {
   readonly captured: number;
   /** `namespace/name` of the ShadowPolicy; null if there is none. */
   readonly policy: string | null;
+  /** Which version of the ShadowPolicy, as the API server counts; absent for one from a file. */
+  readonly policy_generation?: number;
   /** When the evaluation was closed, and why; absent while it runs. */
   readonly closed?: EvaluationClosed;
 }

@@ -49,6 +49,7 @@ export function evaluationNow(state: EvaluationState, sources: NowSources): Eval
     baseline: laneFacts(baseline, { ...sources, since, price: cost?.primary }),
     candidate: laneFacts([gate.candidate], { ...sources, since, price: cost?.shadow }),
     policy,
+    policyGeneration: gate.mirror.policy?.generation,
     captured: captured(),
     limitsHit: [
       ...spent.map(([kind]) => `the budget of ${kind} is used up`),

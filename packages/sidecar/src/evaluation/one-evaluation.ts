@@ -123,7 +123,7 @@ export function openBeforeEnd({ ending, report }: Evaluation, nowMs: number): nu
 /** The facts of an analysis that only the other thread has. */
 export function factsOf(now: EvaluationNow): EvaluationFacts {
   const { counts, isBudgetSpent, percent, by, baseline, candidate, captured } = now;
-  const { loadRatio, peakPerSecond } = now;
+  const { loadRatio, peakPerSecond, policyGeneration } = now;
   return {
     counts,
     isBudgetSpent,
@@ -131,6 +131,6 @@ export function factsOf(now: EvaluationNow): EvaluationFacts {
     candidate,
     captured,
     sampling: { percent, by },
-    ...defined({ loadRatio, peakPerSecond, policy: now.policy ?? undefined }),
+    ...defined({ loadRatio, peakPerSecond, policy: now.policy ?? undefined, policyGeneration }),
   };
 }

@@ -55,6 +55,8 @@ export interface EvaluationNow {
   readonly candidate: LaneFacts;
   /** `namespace/name` of the ShadowPolicy. */
   readonly policy: string | null;
+  /** Of an API server's object. */
+  readonly policyGeneration?: number | undefined;
   readonly captured: number;
   readonly limitsHit: readonly string[];
 }

@@ -1,0 +1,34 @@
+import type { EvaluationPolicy } from "../mirror-policy.ts";
+import type { Reader } from "./reader.ts";
+import type { PolicyCandidate } from "./resources.ts";
+
+/** Gates that judge how far answers agree: only against how far the primary agrees with itself. */
+const agreementGates = ["out.exact", "out.sim", "out.tools"] as const;
+
+/** Reports settings of a ShadowPolicy that ask for comparisons of answers which can't be made. */
+export function reportAgreement(
+  spec: Reader,
+  evaluation: EvaluationPolicy,
+  candidates: readonly PolicyCandidate[],
+): void {
+  const from = spec.map("evaluation");
+  if (from === undefined) return;
+  if (!candidates.some(({ role }) => role === "control")) reportNoControl(from, evaluation);
+  if (evaluation.comparison?.logprobs === "shadow" && evaluation.isSameModel !== true) {
+    const message =
+      "`logprobs: shadow` without `sameModel: true`: log probabilities of different models are not comparable";
+    from.map("outputs")?.report("warning", "UMB0218", message, "logprobs");
+  }
+}
+
+function reportNoControl(from: Reader, { gates = {}, isSameModel }: EvaluationPolicy): void {
+  const required = agreementGates.filter((id) => gates[id]?.required === true);
+  for (const id of required) {
+    const message = `\`${id}\` is required, but no candidate has \`role: control\`: it is never judged, because how far the primary agrees with itself is not known`;
+    from.map("gates")?.report("warning", "UMB0217", message, id);
+  }
+  if (isSameModel !== true || required.length > 0) return;
+  const message =
+    "`sameModel: true`, but no candidate has `role: control`: whether answers agree is described and not judged";
+  from.report("info", "UMB0217", message, "sameModel");
+}
