@@ -9,7 +9,7 @@ import type { RequestObserver } from "./decision/request-observer.ts";
 import { type Evaluations, newSecret, startEvaluations } from "./evaluation/evaluations.ts";
 import { createLoadCount, type LoadCount } from "./evaluation/load-count.ts";
 import { createShadowMetrics } from "./evaluation/shadow-metrics.ts";
-import type { Judges } from "./judge-model/judges.ts";
+import { type Judges, maxJudged } from "./judge-model/judges.ts";
 import { createModelJudges } from "./judge-model/model-judges.ts";
 import { createSidecarMetrics, type SidecarMetrics } from "./metrics/sidecar-metrics.ts";
 import { createMirrorRegistry, type MirrorRegistry } from "./mirror/mirror-registry.ts";
@@ -88,7 +88,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     captures ?? {},
     { over: (request: LiveRequest) => request.compared?.comparison.close() },
   ];
-  const answers = createAnswerReading(() => startReading(options, metrics, judges));
+  const answers = createAnswerReading(() => startReading(options, metrics));
   const recorder = createRecorder<LiveRequest>({
     ...{ now, observers, hasCome: arrived, maxOpen: sidecarBounds.measuredAnswers },
     readAnswer: answers.read,
@@ -103,6 +103,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     ...{ pools, live, captures, now, compare: answers.compare },
     mirroring: {
       ...{ registry: mirrors, secret, random: Math.random },
+      asksJudge: (mirror) => judges.asks(mirror),
       onDropped: (id, bytes, of) => evaluations.dropped(id, bytes, of),
     },
     openAccount: accounts.open,
@@ -157,14 +158,10 @@ function createObserve({
 }
 
 /** Reads answers in a thread of its own. */
-function startReading(
-  { log }: SidecarOptions,
-  metrics: SidecarMetrics,
-  judges: Judges,
-): AnswerThread {
+function startReading({ log }: SidecarOptions, metrics: SidecarMetrics): AnswerThread {
   let isLogged = false;
   return startAnswerThread({
-    judgeRoom: () => judges.room,
+    maxJudged,
     onUnread: metrics.observeOverloaded,
     onEnd(err) {
       metrics.answerThreadEnded();

@@ -3,6 +3,7 @@ import { testSize } from "../../../testing/test-size.ts";
 import { recordKind } from "../src/answers/byte-ring.ts";
 import { ComparisonLink } from "../src/answers/comparison-link.ts";
 import { createComparisonRates } from "../src/answers/comparison-rates.ts";
+import { TextPlaces } from "../src/answers/text-places.ts";
 import { compared, comparing, event, numbers, stream } from "./compared-answers.ts";
 
 const weather = {
@@ -234,7 +235,7 @@ describe("texts of a comparison whose end is never reported", () => {
       if (hasRoom) written.push([number, kind]);
       return hasRoom;
     };
-    const link = new ComparisonLink(write, () => {});
+    const link = new ComparisonLink(write, new TextPlaces(0));
     const body = { json: Buffer.from("{}"), ruleBytes: 0 };
     const comparison = link.begin({ body, mirrors: ["mirror-0"], settings: numbers });
     hasRoom = false;
@@ -249,10 +250,7 @@ describe("texts of a comparison whose end is never reported", () => {
 
 describe("a comparison whose thread has ended", () => {
   test("says that there was no time, not that an encoding is unknown", () => {
-    const link = new ComparisonLink(
-      () => true,
-      () => {},
-    );
+    const link = new ComparisonLink(() => true, new TextPlaces(0));
     const body = { json: Buffer.from("{}"), ruleBytes: 0 };
     const comparison = link.begin({ body, mirrors: ["mirror-0"], settings: numbers });
     link.lose();

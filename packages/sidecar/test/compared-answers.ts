@@ -10,9 +10,10 @@ import {
   encoded,
 } from "../src/answers/comparison-messages.ts";
 import type { ComparisonRates } from "../src/answers/comparison-rates.ts";
-import { createInbox, judgeRoomWord, maxLegs } from "../src/answers/inbox.ts";
+import { createInbox, judgePlacesWord, maxLegs } from "../src/answers/inbox.ts";
 import { type AnswersRead, formNumber } from "../src/answers/reader-messages.ts";
 import type { AnswerComparison } from "../src/answers/request-comparison.ts";
+import { TextPlaces } from "../src/answers/text-places.ts";
 import { createWorkShare } from "../src/answers/work-share.ts";
 
 export const numbers: ComparisonSettings = {
@@ -39,9 +40,9 @@ export interface Comparing {
     request?: object,
     twins?: number,
     settings?: ComparisonSettings,
-    more?: { readonly optsOut?: boolean },
+    more?: { readonly optsOut?: boolean; readonly isUnasked?: boolean },
   ): AnswerComparison;
-  /** Sets how many pairs a judge can take. */
+  /** Sets how many more pairs a judge can take. */
   setJudgeRoom(pairs: number): void;
   /** Begins an answer: of the primary, or of a mirror's twin. Returns its number. */
   open(
@@ -86,9 +87,11 @@ export function comparing(
     primary: new RingWriter(inbox.rings.primary, maxLegs),
     shadow: new RingWriter(inbox.rings.shadow, maxLegs),
   };
+  const places = new TextPlaces(0);
+  places.open(inbox);
   const link = new ComparisonLink(
     (number, kind, value, bytes) => writers.primary.write(number, kind, value, bytes),
-    () => undefined,
+    places,
   );
   const lanes = new Map<number, RingWriter>();
   let lastLeg = 0;
@@ -107,7 +110,7 @@ export function comparing(
   const is: Comparing = {
     ...{ desk, messages, work },
     setJudgeRoom: (pairs) =>
-      void Atomics.store(new Int32Array(inbox.control), judgeRoomWord, pairs),
+      void Atomics.store(new Int32Array(inbox.control), judgePlacesWord, pairs),
     begin(request = {}, twins = 1, settings = numbers, more = {}) {
       const body = Buffer.from(JSON.stringify({ model: "m", ...request }));
       const read = readRequest(body);

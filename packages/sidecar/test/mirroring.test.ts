@@ -25,7 +25,7 @@ function decided(...comparisons: readonly ComparisonPolicy[]) {
       ...{ clientPath: "/v1/chat/completions", model: "m", priority: "Standard" },
       ...{ headers: new Map(), body, fields: read.fields },
     },
-    { registry, secret: "s", random: () => 0, onDropped: () => undefined },
+    { registry, secret: "s", random: () => 0, asksJudge: () => false, onDropped: () => undefined },
   );
 }
 

@@ -18,6 +18,8 @@ function pair(
   return comparison;
 }
 
+const release: unknown = expect.any(Function);
+
 const drawnIn = (messages: readonly AnswersRead[]) =>
   messages.flatMap(({ compared = [] }) => compared.flatMap(({ drawn }) => drawn ?? []));
 
@@ -26,7 +28,7 @@ describe("a pair that is drawn for a judge", () => {
     const is = comparing();
     is.setJudgeRoom(1);
     const comparison = pair(is, [conversation, 1, judged]);
-    expect(comparison.takeDrawn("mirror-0")).toEqual({
+    expect(comparison.takeDrawn("mirror-0")).toMatchObject({
       pi: 1,
       texts: { conversation: "user: A secret question.", primary: texts[0], other: texts[1] },
     });
@@ -104,7 +106,7 @@ describe("a pair that is drawn for a judge", () => {
     is.setJudgeRoom(1);
     const request = { messages: [{ role: "user", content: asked }] };
     const comparison = pair(is, [request, 1, judged], answers);
-    expect(comparison.takeDrawn("mirror-0")).toEqual({ pi: 1, withheld: "secret" });
+    expect(comparison.takeDrawn("mirror-0")).toEqual({ pi: 1, withheld: "secret", release });
     expect(JSON.stringify(is.messages)).not.toContain("4111");
   });
 
@@ -125,22 +127,57 @@ describe("a pair that is drawn for a judge", () => {
     const is = comparing();
     is.setJudgeRoom(1);
     const drawn = pair(is, [request, 1, judged]).takeDrawn("mirror-0");
-    expect(drawn).toEqual({ pi: 1, withheld: "unknown" });
+    expect(drawn).toEqual({ pi: 1, withheld: "unknown", release });
   });
 
-  test("is drawn without texts if no judge has room", () => {
+  test("is drawn without texts if no judge has room, until the texts of another are dropped", () => {
     const is = comparing();
     is.setJudgeRoom(1);
-    pair(is, [conversation, 1, judged]);
-    expect(pair(is, [conversation, 1, judged]).takeDrawn("mirror-0")).toEqual({ pi: 1 });
-    expect(drawnIn(is.messages)).toHaveLength(2);
+    const draw = () => pair(is, [conversation, 1, judged]).takeDrawn("mirror-0");
+    const first = draw();
+    draw();
+    first?.release();
+    first?.release();
+    const third = draw();
+    draw();
+    const haveTexts = () => drawnIn(is.messages).map(({ texts: each }) => each !== undefined);
+    expect(haveTexts()).toEqual([true, false, true, false]);
+    third?.release();
+    draw();
+    expect(haveTexts()).toEqual([true, false, true, false, true]);
+  });
+
+  test("gives its place back if its request is over before it is taken, or before it comes", () => {
+    const is = comparing();
+    is.setJudgeRoom(1);
+    pair(is, [conversation, 1, judged]).close();
+    const late = is.begin(conversation, 1, judged);
+    is.answer(late, undefined, stream(texts[0]));
+    is.answer(late, "mirror-0", stream(texts[1]));
+    late.close();
+    is.work();
+    expect(pair(is, [conversation, 1, judged]).takeDrawn("mirror-0")?.texts).toBeDefined();
+    expect(drawnIn(is.messages).every(({ texts: each }) => each !== undefined)).toBe(true);
+  });
+
+  test("is drawn without texts if no judge is asked, as after its budget is spent", () => {
+    const is = comparing();
+    is.setJudgeRoom(8);
+    const comparison = is.begin(conversation, 1, judged, { isUnasked: true });
+    is.work();
+    expect(is.desk.comparedBytes).toBe(0);
+    is.answer(comparison, undefined, stream(texts[0]));
+    is.answer(comparison, "mirror-0", stream(texts[1]));
+    is.work();
+    expect(drawnIn(is.messages)).toEqual([{ pi: 1 }]);
+    expect(JSON.stringify(is.messages)).not.toMatch(/secret|primary says|entirely/);
   });
 
   test("is drawn without texts if the client opts out", () => {
     const is = comparing();
     is.setJudgeRoom(8);
     const comparison = pair(is, [conversation, 1, judged, { optsOut: true }]);
-    expect(comparison.takeDrawn("mirror-0")).toEqual({ pi: 1, optsOut: true });
+    expect(comparison.takeDrawn("mirror-0")).toEqual({ pi: 1, optsOut: true, release });
     expect(JSON.stringify(is.messages)).not.toMatch(/secret|primary says|entirely/);
   });
 

@@ -16,8 +16,9 @@ import {
   parseRecord,
 } from "./comparison-messages.ts";
 import { type ComparisonRates, createComparisonRates } from "./comparison-rates.ts";
-import { type Inbox, judgeRoomWord } from "./inbox.ts";
+import type { Inbox } from "./inbox.ts";
 import { type AnswersRead, formOf } from "./reader-messages.ts";
+import { takePlace } from "./text-places.ts";
 import type { WorkShare } from "./work-share.ts";
 
 /** Reads the answers from an inbox. Independent of threads. */
@@ -90,7 +91,7 @@ class Desk implements AnswerDesk {
     this.#comparisons = new ComparisonDesk({
       ...{ rates, now },
       onCompared: (compared) => this.#compared.push(compared),
-      takeJudgeRoom: () => takeRoom(options.inbox),
+      takePlace: () => takePlace(options.inbox),
     });
     this.#rings = { primary: new RingReader(primary), shadow: new RingReader(shadow) };
     this.#maxHeldBytes = options.maxHeldBytes ?? 64 * 1024 * 1024;
@@ -233,14 +234,6 @@ class Desk implements AnswerDesk {
     this.#ended = [];
     this.#givenUp = [];
   }
-}
-
-/** The other thread sets the room again with each drawn pair that it gets. */
-function takeRoom({ control }: Inbox): boolean {
-  const words = new Int32Array(control);
-  if (Atomics.load(words, judgeRoomWord) <= 0) return false;
-  Atomics.sub(words, judgeRoomWord, 1);
-  return true;
 }
 
 function randomSeed(): number {

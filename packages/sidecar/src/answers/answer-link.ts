@@ -4,8 +4,9 @@ import type { Lane } from "@umbra/shadow";
 import { maxRecordBytes, RingWriter, recordKind } from "./byte-ring.ts";
 import { ComparisonLink } from "./comparison-link.ts";
 import { type ComparedLeg, encoded } from "./comparison-messages.ts";
-import { type Inbox, inboxState, judgeRoomWord, maxLegs, stateWord, turnsWord } from "./inbox.ts";
+import { type Inbox, inboxState, maxLegs, stateWord, turnsWord } from "./inbox.ts";
 import { type AnswersRead, formNumber } from "./reader-messages.ts";
+import type { TextPlaces } from "./text-places.ts";
 
 /** An answer being sent to the reading thread. */
 export interface LinkedAnswer {
@@ -26,8 +27,7 @@ export interface LinkedAnswer {
 export interface AnswerLinkOptions {
   readonly onFault: (cause: unknown) => void;
   readonly resultMs: number;
-  /** Called when a pair was drawn for a judge. */
-  readonly onDrawn: () => void;
+  readonly places: TextPlaces;
 }
 
 /** A thread counts as hanging after this many sweeps in the same turn, or without a first turn. */
@@ -61,7 +61,7 @@ export class AnswerLink {
       const hasRoom = this.isOpen && writer.write(number, kind, value, bytes);
       this.#wakeFor(writer);
       return hasRoom;
-    }, options.onDrawn);
+    }, options.places);
     worker.on("message", (read: AnswersRead) => this.#take(read));
   }
 
@@ -114,11 +114,6 @@ export class AnswerLink {
     for (const feed of this.#feeds.values()) this.#giveUp(feed);
     this.#feeds.clear();
     this.#onSettled?.();
-  }
-
-  /** Sets the number of pairs whose texts a judge can take. */
-  setJudgeRoom(pairs: number): void {
-    Atomics.store(this.#control, judgeRoomWord, pairs);
   }
 
   async close(limitMs: number): Promise<void> {

@@ -6,6 +6,7 @@ import { AnswerLink } from "./answer-link.ts";
 import type { RequestToCompare } from "./comparison-link.ts";
 import { createInbox, type Inbox } from "./inbox.ts";
 import { type AnswerComparison, notCompared } from "./request-comparison.ts";
+import { TextPlaces } from "./text-places.ts";
 
 /** The thread that reads observed answers, as seen from the picking thread. */
 export interface AnswerThread {
@@ -35,8 +36,8 @@ export interface AnswerThreadOptions {
   readonly onEnd: (cause: unknown) => void;
   /** Called if a receiver of results throws. */
   readonly onFault: (cause: unknown) => void;
-  /** Number of pairs whose texts a judge can take at this moment; 0 when absent. */
-  readonly judgeRoom?: () => number;
+  /** Most pairs whose texts may be on their way to a judge; 0 when absent. */
+  readonly maxJudged?: number;
   /** Starts the thread; by default, from its own file. */
   readonly start?: (inbox: Inbox) => Worker;
   /** Delay before a restart of the thread, in ms; 1,000 when absent. Doubles with each restart, up to 64 times. */
@@ -60,6 +61,7 @@ export function startAnswerThread(options: AnswerThreadOptions): AnswerThread {
 class ReadingThread implements AnswerThread {
   readonly #options: AnswerThreadOptions;
   readonly #sweeping: NodeJS.Timeout;
+  readonly #places: TextPlaces;
   #link: AnswerLink | undefined = undefined;
   #restarting: NodeJS.Timeout | undefined = undefined;
   #restartFactor = 1;
@@ -68,7 +70,8 @@ class ReadingThread implements AnswerThread {
 
   constructor(options: AnswerThreadOptions) {
     this.#options = options;
-    const { sweepMs = 1_000 } = options;
+    const { sweepMs = 1_000, maxJudged = 0 } = options;
+    this.#places = new TextPlaces(maxJudged);
     this.#start();
     this.#sweeping = setInterval(() => this.#link?.sweep(), sweepMs).unref();
   }
@@ -106,17 +109,16 @@ class ReadingThread implements AnswerThread {
 
   #start(): void {
     const { start = startWorker, onFault, resultMs = 10_000 } = this.#options;
-    const { judgeRoom = () => 0 } = this.#options;
     const inbox = createInbox();
+    this.#places.open(inbox);
     this.#startedMs = performance.now();
     const worker = start(inbox);
     let cause: unknown = "it has exited";
     worker.on("error", (error) => {
       cause = error;
     });
-    const onDrawn = () => link.setJudgeRoom(judgeRoom());
-    const link: AnswerLink = new AnswerLink(worker, inbox, { onFault, resultMs, onDrawn });
-    onDrawn();
+    const places = this.#places;
+    const link = new AnswerLink(worker, inbox, { onFault, resultMs, places });
     worker.once("exit", () => {
       this.#link = undefined;
       link.lose();

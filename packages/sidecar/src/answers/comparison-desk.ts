@@ -18,8 +18,8 @@ export interface ComparisonDeskOptions {
   /** Monotonic, in ms. */
   readonly now: () => number;
   readonly onCompared: (compared: ComparedTwin) => void;
-  /** Takes room for the texts of one pair that a judge is asked about; false if there is none. */
-  readonly takeJudgeRoom: () => boolean;
+  /** Takes a place for the texts of one pair that a judge is asked about; false if there is none. */
+  readonly takePlace: () => boolean;
 }
 
 /** Time after which a comparison is removed, in ms: the longest timeout of a twin, and more. */
@@ -63,7 +63,7 @@ export class ComparisonDesk {
   }
 
   begin(number: number, begun: BegunComparison): void {
-    const { twins, settings: which, ruleBytes, optsOut } = begun;
+    const { twins, settings: which, ruleBytes, optsOut, isUnasked } = begun;
     const settings = this.#settings.get(which);
     if (settings === undefined || this.#comparisons.size >= maxComparisons) return;
     const rates = this.#options.rates.of(number);
@@ -72,7 +72,7 @@ export class ComparisonDesk {
     const draw =
       settings.judged === undefined || !hasSimilarity
         ? undefined
-        : new PairDraw(number, settings.judged, { key: this.#drawKey, optsOut });
+        : new PairDraw(number, settings.judged, { key: this.#drawKey, optsOut, isUnasked });
     const start = { number, twins, settings, ruleBytes, begunMs, hasSimilarity, draw };
     const comparison = new HeldComparison(
       { ...start, key: this.#key },
@@ -151,10 +151,10 @@ export class ComparisonDesk {
   }
 
   #compare(comparison: HeldComparison, twin: number): void {
-    const { now, rates, onCompared, takeJudgeRoom } = this.#options;
+    const { now, rates, onCompared, takePlace } = this.#options;
     const startedMs = now();
     const result = contained(() => comparison.compare(twin));
-    const drawn = comparison.drawFor(twin, result, takeJudgeRoom);
+    const drawn = comparison.drawFor(twin, result, takePlace);
     rates.spent(now() - startedMs);
     onCompared({ comparison: comparison.number, twin, result, ...(drawn && { drawn }) });
     comparison.clearTwin(twin);

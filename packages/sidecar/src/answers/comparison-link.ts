@@ -7,6 +7,7 @@ import {
   maxSettings,
 } from "./comparison-messages.ts";
 import { type AnswerComparison, notCompared, RequestComparison } from "./request-comparison.ts";
+import type { TextPlaces } from "./text-places.ts";
 
 /** Writes a record to the reading thread. Returns false if there is no room for it. */
 export type WriteRecord = (
@@ -25,6 +26,8 @@ export interface RequestToCompare {
   readonly settings: ComparisonSettings;
   /** The client wants no judge to see the request. */
   readonly optsOut?: boolean;
+  /** No judge will be asked: its budget is spent, or it serves a lane. */
+  readonly isUnasked?: boolean;
 }
 
 /** More than the thread compares at once. */
@@ -41,15 +44,14 @@ export class ComparisonLink {
   #lastSettings = 0;
   #lastNumber = 0;
 
-  readonly #onDrawn: () => void;
+  readonly #places: TextPlaces;
 
-  /** @param onDrawn called when a pair was drawn for a judge */
-  constructor(write: WriteRecord, onDrawn: () => void) {
+  constructor(write: WriteRecord, places: TextPlaces) {
     this.#write = write;
-    this.#onDrawn = onDrawn;
+    this.#places = places;
   }
 
-  begin({ body, mirrors, settings, optsOut }: RequestToCompare): AnswerComparison {
+  begin({ body, mirrors, settings, optsOut, isUnasked }: RequestToCompare): AnswerComparison {
     if (body === undefined) return notCompared(mirrors, "memory");
     const which = this.#settingsNumber(settings);
     if (which === undefined) return notCompared(mirrors, "time");
@@ -59,6 +61,7 @@ export class ComparisonLink {
     const begun = encoded({
       ...{ twins: mirrors.length, settings: which, ruleBytes },
       ...(optsOut === true ? { optsOut } : {}),
+      ...(isUnasked === true ? { isUnasked } : {}),
     });
     if (!this.#write(number, recordKind.compare, 0, begun)) return notCompared(mirrors, "time");
     if (!this.#writePieces(number, recordKind.request, body.json)) {
@@ -72,8 +75,10 @@ export class ComparisonLink {
 
   take(compared: readonly ComparedTwin[]): void {
     for (const { comparison, twin, result, drawn } of compared) {
-      this.#running.get(comparison)?.settle(twin, result, drawn);
-      if (drawn !== undefined) this.#onDrawn();
+      const taken = drawn && this.#places.hold(drawn);
+      const running = this.#running.get(comparison);
+      if (running === undefined) taken?.release();
+      else running.settle(twin, result, taken);
     }
   }
 

@@ -36,6 +36,8 @@ export interface BegunComparison {
   readonly ruleBytes: number;
   /** The client wants no judge to see the request. */
   readonly optsOut?: boolean;
+  /** No judge will be asked, so texts stay in the thread. */
+  readonly isUnasked?: boolean;
 }
 
 /** Tells which answer of a compared request a leg is. */
@@ -63,7 +65,7 @@ export interface DrawnPair {
   readonly optsOut?: boolean;
   /** Why no judge may see it: a card number or a key is in its texts, or the conversation is not known. */
   readonly withheld?: "secret" | "unknown";
-  /** Redacted. Undefined if the client opts out, they are withheld, or too many pairs wait. */
+  /** Redacted. Undefined if the client opts out, they are withheld, no judge is asked, or too many pairs wait. */
   readonly texts?: JudgedTexts;
 }
 

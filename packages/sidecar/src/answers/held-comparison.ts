@@ -142,14 +142,14 @@ export class HeldComparison implements HeldPart {
   drawFor(
     twin: number,
     { agreement }: SampleComparison,
-    takeRoom: () => boolean,
+    takePlace: () => boolean,
   ): DrawnPair | undefined {
     const [primary, other] = [this.#answers.get(primaryKey), this.#answers.get(twin)];
     if (!(primary instanceof AnswerCollector) || !(other instanceof AnswerCollector)) {
       return undefined;
     }
     return this.#start.draw?.drawn(agreement, {
-      ...{ primary: () => primary.answer(), other: () => other.answer(), takeRoom },
+      ...{ primary: () => primary.answer(), other: () => other.answer(), takePlace },
       stripsReasoning: this.settings.stripsReasoning,
     });
   }

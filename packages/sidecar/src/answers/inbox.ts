@@ -3,7 +3,7 @@ import { createRingMemory } from "./byte-ring.ts";
 
 /** Memory shared by the picking thread and the thread that reads answers. */
 export interface Inbox {
-  /** `InboxState`, the number of turns of the reading thread, and the number of pairs whose texts a judge can take. */
+  /** `InboxState`, the number of turns of the reading thread, and the places for texts on their way to a judge. */
   readonly control: SharedArrayBuffer;
   /** One ring per lane, so that a flooding shadow takes no room from the primary. */
   readonly rings: Readonly<Record<Lane, SharedArrayBuffer>>;
@@ -14,7 +14,7 @@ export const inboxState = { awake: 0, napping: 1, asleep: 2, closed: 3 } as cons
 
 export const stateWord = 0;
 export const turnsWord = 1;
-export const judgeRoomWord = 2;
+export const judgePlacesWord = 2;
 
 /** Maximum concurrent legs of one lane. The ring reserves room for the end of each. */
 export const maxLegs = 8_192;

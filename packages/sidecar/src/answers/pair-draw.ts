@@ -20,13 +20,14 @@ const beyond = 512;
 interface DrawOptions {
   readonly key: string;
   readonly optsOut: boolean | undefined;
+  readonly isUnasked: boolean | undefined;
 }
 
 interface DrawnAnswers {
   readonly primary: () => Answer;
   readonly other: () => Answer;
   readonly stripsReasoning: boolean;
-  readonly takeRoom: () => boolean;
+  readonly takePlace: () => boolean;
 }
 
 /**
@@ -52,8 +53,9 @@ export class PairDraw {
 
   /** `body`: as `JSON.parse` returned it. */
   readRequest(body: unknown): void {
-    const { key, optsOut } = this.#options;
-    if (optsOut === true || !canBeDrawn(this.#id, this.#shares, key)) return;
+    const { key, optsOut, isUnasked } = this.#options;
+    if (optsOut === true || isUnasked === true) return;
+    if (!canBeDrawn(this.#id, this.#shares, key)) return;
     const words = conversationInWords(body, maxConversation + beyond);
     // A copy: a part of a string holds all of it.
     this.#conversation = Buffer.from(words).toString();
@@ -62,16 +64,17 @@ export class PairDraw {
   /** Undefined if the pair is not drawn. */
   drawn(
     agreement: SampleAgreement,
-    { primary, other, stripsReasoning, takeRoom }: DrawnAnswers,
+    { primary, other, stripsReasoning, takePlace }: DrawnAnswers,
   ): DrawnPair | undefined {
-    const { key, optsOut } = this.#options;
+    const { key, optsOut, isUnasked } = this.#options;
     const draw = drawForJudge({ id: this.#id, agreement }, this.#shares, key);
     if (draw?.isDrawn !== true) return undefined;
     const { pi } = draw;
     if (optsOut === true) return { pi, optsOut };
+    if (isUnasked === true) return { pi };
     const conversation = this.#conversation;
     if (conversation === "") return { pi, withheld: "unknown" };
-    if (!takeRoom()) return { pi };
+    if (!takePlace()) return { pi };
     const words = (answer: Answer) =>
       answerInWords(wholePart(answer), { maxChars: maxAnswer + beyond, stripsReasoning });
     const texts = cleaned({ conversation, primary: words(primary()), other: words(other()) });

@@ -1,5 +1,6 @@
 import { type SampleComparison, skippedAgreement } from "@umbra/shadow";
-import type { ComparedLeg, DrawnPair } from "./comparison-messages.ts";
+import type { ComparedLeg } from "./comparison-messages.ts";
+import type { TakenPair } from "./text-places.ts";
 
 /** The comparison of one request's answers, as seen from the picking thread. */
 export interface AnswerComparison {
@@ -11,8 +12,8 @@ export interface AnswerComparison {
   legOf(mirror: string | undefined): ComparedLeg | undefined;
   /** What was found, once both answers have ended. Undefined if answers to this mirror are not to be compared. */
   outcomeOf(mirror: string): SampleComparison | undefined;
-  /** The pair's draw for a judge, with its texts, which are returned once. Undefined if it was not drawn. */
-  takeDrawn(mirror: string): DrawnPair | undefined;
+  /** The pair's draw for a judge, with its texts, which are returned once: the caller releases it. Undefined if it was not drawn. */
+  takeDrawn(mirror: string): TakenPair | undefined;
   /** Nothing more is expected: what is held is dropped. */
   close(): void;
 }
@@ -23,7 +24,7 @@ export class RequestComparison implements AnswerComparison {
   readonly #number: number;
   readonly #drop: (number: number) => void;
   readonly #results = new Map<number, SampleComparison>();
-  readonly #drawn = new Map<number, DrawnPair>();
+  readonly #drawn = new Map<number, TakenPair>();
   /** Twins whose answers are read, and the primary as -1. */
   readonly #read = new Set<number>();
   #isLost = false;
@@ -46,12 +47,13 @@ export class RequestComparison implements AnswerComparison {
     return { comparison, twin };
   }
 
-  settle(twin: number, result: SampleComparison, drawn?: DrawnPair): void {
+  settle(twin: number, result: SampleComparison, drawn?: TakenPair): void {
     this.#results.set(twin, result);
+    this.#drawn.get(twin)?.release();
     if (drawn !== undefined) this.#drawn.set(twin, drawn);
   }
 
-  takeDrawn(mirror: string): DrawnPair | undefined {
+  takeDrawn(mirror: string): TakenPair | undefined {
     const twin = this.mirrors.indexOf(mirror);
     const drawn = this.#drawn.get(twin);
     this.#drawn.delete(twin);
@@ -71,6 +73,7 @@ export class RequestComparison implements AnswerComparison {
   }
 
   close(): void {
+    for (const drawn of this.#drawn.values()) drawn.release();
     this.#drawn.clear();
     this.#drop(this.#number);
   }

@@ -1,5 +1,5 @@
 import type { SampleComparison } from "@umbra/shadow";
-import type { DrawnPair } from "../answers/comparison-messages.ts";
+import type { TakenPair } from "../answers/text-places.ts";
 import type { MirrorGate } from "../mirror/mirror-gate.ts";
 
 /** A request with twins, or one that could have had twins. */
@@ -8,6 +8,6 @@ export interface EvaluatedRequest {
   gateOf(mirror: string): MirrorGate | undefined;
   /** What the answers of a pair say; undefined if they are not to be compared. */
   comparisonOf?(mirror: string): SampleComparison | undefined;
-  /** The pair's draw for a judge, once; undefined if it was not drawn. */
-  takeDrawn?(mirror: string): DrawnPair | undefined;
+  /** The pair's draw for a judge, once: the caller releases it. Undefined if it was not drawn. */
+  takeDrawn?(mirror: string): TakenPair | undefined;
 }

@@ -12,7 +12,7 @@ import {
   type UnmirroredFor,
   unmirroredSample,
 } from "@umbra/shadow";
-import type { DrawnPair } from "../answers/comparison-messages.ts";
+import type { TakenPair } from "../answers/text-places.ts";
 import type { Judges } from "../judge-model/judges.ts";
 import { evaluationKey } from "../mirror/evaluation-key.ts";
 import { pseudonym } from "../mirror/keyed-hash.ts";
@@ -149,28 +149,51 @@ class JudgedMirrors implements Evaluations {
     };
   }
 
-  paired({ primary, shadow }: Pair, mirror: string, request: EvaluatedRequest): void {
-    const gate = request.gateOf(mirror);
+  paired(pair: Pair, mirror: string, request: EvaluatedRequest): void {
     const drawn = request.takeDrawn?.(mirror);
-    if (gate === undefined) return;
+    let judging: Promise<unknown> | undefined;
+    try {
+      judging = this.#addPair(pair, mirror, { request, drawn });
+    } finally {
+      if (judging === undefined) drawn?.release();
+      else void judging.then(drawn?.release);
+    }
+  }
+
+  /** Returns what the texts of the drawn pair are held for; undefined if they are not needed. */
+  #addPair(
+    { primary, shadow }: Pair,
+    mirror: string,
+    {
+      request,
+      drawn,
+    }: { readonly request: EvaluatedRequest; readonly drawn?: TakenPair | undefined },
+  ): Promise<unknown> | undefined {
+    const gate = request.gateOf(mirror);
+    if (gate === undefined) return undefined;
     if (shadow.pool !== gate.candidate) {
       // An older Envoy sent the twin to the mirror's former pool.
       this.#add(gate, () => lostSample(this.#frame(gate, primary), primary, "unmeasured"));
-      return;
+      return undefined;
     }
     const compared = request.comparisonOf?.(mirror);
     const sample = pairSample(this.#frame(gate, primary), primary, shadow, compared);
     // Only pairs of two good answers have a comparison.
-    if (drawn === undefined || sample.cmp === undefined) this.#add(gate, () => sample);
-    else this.#addJudged(gate, sample, drawn);
+    if (drawn !== undefined && sample.cmp !== undefined) {
+      return this.#addJudged(gate, sample, drawn);
+    }
+    this.#add(gate, () => sample);
+    return undefined;
   }
 
   /** A judge takes seconds, and the sample waits for it: an analysis waits for samples of requests that were sent. */
-  #addJudged(gate: MirrorGate, sample: Sample, drawn: DrawnPair): void {
+  #addJudged(gate: MirrorGate, sample: Sample, drawn: TakenPair): Promise<unknown> | undefined {
     const judged = this.#options.judges?.ask(gate.mirror, drawn);
     if (judged instanceof Promise) {
-      void judged.then((each) => this.#add(gate, () => ({ ...sample, judged: each })));
-    } else this.#add(gate, () => (judged === undefined ? sample : { ...sample, judged }));
+      return judged.then((each) => this.#add(gate, () => ({ ...sample, judged: each })));
+    }
+    this.#add(gate, () => (judged === undefined ? sample : { ...sample, judged }));
+    return undefined;
   }
 
   lost(primary: Leg, mirror: string, twin: LostTwin, request: EvaluatedRequest): void {

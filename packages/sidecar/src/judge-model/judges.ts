@@ -25,8 +25,8 @@ export interface Judges {
    * at once. It resolves within `pairMs`, with or without a verdict, and the texts are dropped.
    */
   ask(mirror: Mirror, pair: DrawnPair): SampleJudged | Promise<SampleJudged>;
-  /** Number of pairs whose texts could be taken at this moment. */
-  readonly room: number;
+  /** False if the judge of a mirror is not asked until its policy or the pools change. Takes no time. */
+  asks(mirror: Mirror): boolean;
   /** A new evaluation of the policy begins: with a new budget only if the time of the old one is over. */
   restart(policy: BudgetedPolicy): void;
   /** Names the policies that there are, so that budgets of other policies can be removed. */
@@ -59,6 +59,8 @@ export interface JudgesOptions {
 const maxWaiting = 32;
 /** Most pairs that are judged at once. */
 const maxRunning = 2;
+/** Most pairs whose texts are of use. */
+export const maxJudged: number = maxWaiting + maxRunning;
 /** One for each order. */
 const callsPerPair = 2;
 
@@ -85,10 +87,6 @@ class QueuedJudges implements Judges {
     this.#budgets = createPolicyBudgets(options);
   }
 
-  get room(): number {
-    return this.#isClosed ? 0 : maxWaiting - this.#waiting.length;
-  }
-
   ask(
     mirror: Mirror,
     { pi, texts, optsOut, withheld }: DrawnPair,
@@ -106,11 +104,19 @@ class QueuedJudges implements Judges {
       return unjudged(pi, "lane");
     }
     if (withheld !== undefined) return unjudged(pi, withheld === "secret" ? "redacted" : "other");
-    const given = this.room === 0 ? undefined : texts;
+    const hasRoom = !this.#isClosed && this.#waiting.length < maxWaiting;
+    const given = hasRoom ? texts : undefined;
     const taken = state.budget[given === undefined ? "check" : "take"](callsPerPair, role);
     if (taken !== "ok") return unjudged(pi, taken);
     if (given === undefined) return unjudged(pi, "rate");
     return this.#enqueue(given, { judge, pi, state, policy: policy.name });
+  }
+
+  asks({ evaluation, policy, role }: Mirror): boolean {
+    if (evaluation.judge === undefined || policy === undefined) return false;
+    const known = this.#budgets.known(policy.name);
+    if (known === undefined) return true;
+    return !known.servesLane && known.budget.check(callsPerPair, role) !== "budget";
   }
 
   restart(policy: BudgetedPolicy): void {

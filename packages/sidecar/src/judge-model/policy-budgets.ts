@@ -17,6 +17,8 @@ export type BudgetedPolicy = Pick<MirrorPolicy, "name" | "budget">;
 export interface PolicyBudgets {
   /** The budget of a policy, with the limits of its judge. Undefined if there are too many. */
   of(policy: BudgetedPolicy, judge: JudgePolicy): BudgetOfPolicy | undefined;
+  /** The budget of a policy; undefined before the first pair. */
+  known(policy: string): BudgetOfPolicy | undefined;
   /** An evaluation of the policy begins: it gets a new budget if the window of the old one is over. */
   restart(policy: BudgetedPolicy): void;
   /** Names the policies that there are. The budgets of all other policies are removed when their windows are over. */
@@ -72,6 +74,7 @@ export function createPolicyBudgets({ now, processes }: PolicyBudgetsOptions): P
       entries.set(name, entry);
       return entry;
     },
+    known: (policy) => entries.get(policy),
     restart({ name, budget: { maxDurationMs } }) {
       const known = entries.get(name);
       if (known === undefined) return;

@@ -7,7 +7,7 @@ import type {
   UnmirroredFor,
 } from "@umbra/shadow";
 import type { ComparedReading } from "../answers/answer-thread.ts";
-import type { DrawnPair } from "../answers/comparison-messages.ts";
+import type { TakenPair } from "../answers/text-places.ts";
 import type { Texts } from "../capture/captures.ts";
 import type { RequestAccount } from "../decision/request-account.ts";
 import type { MirrorGate } from "../mirror/mirror-gate.ts";
@@ -132,7 +132,7 @@ export class LiveRequest extends LiveLeg implements TabledRequest {
   }
 
   /** The pair's draw for a judge; undefined if it was not drawn, or was returned before. */
-  takeDrawn(mirror: string): DrawnPair | undefined {
+  takeDrawn(mirror: string): TakenPair | undefined {
     return this.compared?.comparison.takeDrawn(mirror);
   }
 

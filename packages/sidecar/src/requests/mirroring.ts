@@ -1,4 +1,4 @@
-import type { HeaderEntry } from "@umbra/envoy-config";
+import type { HeaderEntry, Mirror } from "@umbra/envoy-config";
 import type { ComparisonSettings } from "../answers/comparison-messages.ts";
 import { pseudonym } from "../mirror/keyed-hash.ts";
 import type { MirrorRegistry } from "../mirror/mirror-registry.ts";
@@ -21,6 +21,8 @@ export interface Mirroring {
   readonly compared: readonly string[];
   /** How; undefined if none is. */
   readonly comparison: ComparisonSettings | undefined;
+  /** False if no judge is asked about any of them. */
+  readonly isJudged: boolean;
 }
 
 export interface MirroringOptions {
@@ -29,6 +31,8 @@ export interface MirroringOptions {
   readonly secret: string;
   /** 0 to 1 */
   readonly random: () => number;
+  /** False if no judge will be asked about the mirror's pairs. */
+  readonly asksJudge: (mirror: Mirror) => boolean;
   /** Called for drops of requests that are not measured, so that they are counted anyway. */
   readonly onDropped: (requestId: string, bodyBytes: number, unmirrored: Unmirrored) => void;
 }
@@ -42,6 +46,7 @@ export const notMirrored: Mirroring = {
   isMeasured: false,
   compared: [],
   comparison: undefined,
+  isJudged: false,
 };
 
 /** Paths of requests whose answers are measured. */
@@ -61,7 +66,7 @@ export function isMeasurable(method: string, path: string): boolean {
 export function decideMirroring(
   names: string,
   request: RequestView,
-  { registry, secret, random, onDropped }: MirroringOptions,
+  { registry, secret, random, asksJudge, onDropped }: MirroringOptions,
 ): Mirroring {
   const gated = registry.of(names);
   if (gated.length === 0) return notMirrored;
@@ -73,6 +78,7 @@ export function decideMirroring(
   let measuredPercent = 0;
   const compared: string[] = [];
   let settings: ComparisonSettings | undefined;
+  let isJudged = false;
   for (const { mirror, gate, header, isEvaluated, comparison } of gated) {
     const decision = gate.decide(request);
     if (decision.kind === "ineligible") continue;
@@ -88,6 +94,7 @@ export function decideMirroring(
       compared.push(mirror.name);
       // The answer of the primary is collected once, so the first mirror decides how.
       settings ??= comparison;
+      isJudged ||= comparison.judged !== undefined && asksJudge(gate.mirror);
     } else {
       unmirrored.push({ mirror: mirror.name, drop: decision.drop, gate });
       measuredPercent = Math.max(measuredPercent, gate.mirror.evaluation.observeUnmirroredPercent);
@@ -104,6 +111,6 @@ export function decideMirroring(
   const hashed = session === undefined ? undefined : pseudonym(secret, session);
   return {
     ...{ headers, twins, mirrors, unmirrored, session: hashed, isMeasured, compared },
-    comparison: settings,
+    ...{ comparison: settings, isJudged },
   };
 }

@@ -101,12 +101,13 @@ export class PrimaryPick extends Picking {
   #compare(
     body: Uint8Array,
     { read, headers }: ParsedRequest,
-    { compared: mirrors, comparison: settings }: Mirroring,
+    { compared: mirrors, comparison: settings, isJudged }: Mirroring,
   ): ComparedReading | undefined {
     if (settings === undefined) return undefined;
     const optsOut = settings.judged !== undefined && wantsNoJudge(headers);
+    const isUnasked = settings.judged !== undefined && !isJudged;
     return this.options.compare({
-      ...{ body: comparedBody(body, read.fields), mirrors, settings, optsOut },
+      ...{ body: comparedBody(body, read.fields), mirrors, settings, optsOut, isUnasked },
     });
   }
 

@@ -115,6 +115,7 @@ export function createMirroredRun({ topology, pools = new Map(), samplesFile }: 
       const requestId = `r${ids++}`;
       const made = decideMirroring(names, view(requestId), {
         ...{ registry, secret: "s", random: () => 0 },
+        asksJudge: () => false,
         onDropped: (id, bytes, of) => evaluations.dropped(id, bytes, of),
       });
       load.picked("default/primary", "primary");
