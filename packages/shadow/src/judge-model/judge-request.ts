@@ -28,14 +28,13 @@ const criteria =
 
 /**
  * Asks which of two answers is better, by the letters A and B: no name of a model is in it. The answers are strings of a
- * JSON document, with a word that they are data. This lowers the chance that an answer gives the judge orders;
- * it does not rule it out.
+ * JSON document, with a word that they are data, and have no control token of a chat template. This lowers the chance
+ * that an answer gives the judge orders; it does not rule it out.
  */
 export function judgeRequest(
   question: JudgeQuestion,
   { model, rubric = criteria, maxPromptTokens = 8_192 }: JudgeRequestOptions,
 ): JudgeRequest {
-  const { conversation, first, second } = fitted(question, maxPromptTokens * charsPerToken);
   return {
     model,
     temperature: 0,
@@ -47,7 +46,7 @@ export function judgeRequest(
       },
       {
         role: "user",
-        content: JSON.stringify({ conversation, answer_a: first, answer_b: second }),
+        content: fitted(question, maxPromptTokens * charsPerToken),
       },
     ],
     response_format: verdictFormat,
@@ -72,18 +71,50 @@ const verdictFormat = {
 const charsPerToken = 3;
 
 /** Half of the room is for both answers, whose starts count; the rest for the end of the conversation. */
-function fitted({ conversation, first, second }: JudgeQuestion, maxChars: number): JudgeQuestion {
+function fitted({ conversation, first, second }: JudgeQuestion, maxChars: number): string {
   const ofAnswer = Math.floor(maxChars / 4);
   const [a, b] = [start(first, ofAnswer), start(second, ofAnswer)];
-  return { conversation: end(conversation, maxChars - a.length - b.length), first: a, second: b };
+  const rest = maxChars - a.length - b.length;
+  return `{"conversation":"${end(conversation, rest)}","answer_a":"${a}","answer_b":"${b}"}`;
 }
 
+/** The start of a text as the inside of a JSON string, at most `maxChars` long as it is sent. */
 function start(text: string, maxChars: number): string {
-  return text.slice(0, maxChars).replace(halfCharacters, "\ufffd");
+  const escaped = escapeText(text.slice(0, maxChars));
+  let to = 0;
+  for (let next = 0; next <= Math.min(maxChars, escaped.length); ) {
+    to = next;
+    next += lengthAt(escaped, next);
+  }
+  return escaped.slice(0, to);
 }
 
 function end(text: string, maxChars: number): string {
-  return text.slice(Math.max(0, text.length - maxChars)).replace(halfCharacters, "\ufffd");
+  const escaped = escapeText(text.slice(Math.max(0, text.length - maxChars)));
+  let from = 0;
+  while (escaped.length - from > maxChars) from += lengthAt(escaped, from);
+  return escaped.slice(from);
+}
+
+/**
+ * Escapes a text. JSON itself would allow the signs with which chat templates begin their control tokens, such as
+ * `<|im_end|>`, `</s>` and `[INST]`: a model server that finds one in a text ends the message there, and what follows
+ * speaks with another role. As escapes they are data for the template, and mean the same in the JSON document.
+ */
+function escapeText(text: string): string {
+  return JSON.stringify(text.replace(halfCharacters, "\ufffd"))
+    .slice(1, -1)
+    .replace(controlSigns, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/** `<` begins control tokens of most templates, and brackets with capitals those of some. */
+const controlSigns = /<|\[(?=\/?[A-Z])/g;
+
+/** Length of the character or escape that begins there. */
+function lengthAt(escaped: string, place: number): number {
+  if (escaped[place] === "\\") return escaped[place + 1] === "u" ? 6 : 2;
+  const code = escaped.codePointAt(place) ?? 0;
+  return code > 0xffff ? 2 : 1;
 }
 
 /** With the flag `u`, only surrogates without the other half: where a text was cut, here or before. Servers refuse them. */
