@@ -26,7 +26,6 @@ async function startOwn(edit: (bootstrap: string) => string = (text) => text) {
     example
       .replace("port_value: 8080", `port_value: ${http}`)
       .replace("port_value: 9901", `port_value: ${envoyAdmin}`)
-      .replace("default/example-gateway/http", "default/gateway/http")
       .replaceAll("path: ./", `path: ${folder}/`),
   );
   writeFileSync(bootstrap, text);

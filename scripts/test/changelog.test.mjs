@@ -53,12 +53,15 @@ describe("a release in CHANGELOG.md", () => {
     },
   );
 
-  test("every file under changes/ can be read", () => {
+  test("every file under changes/ can be read, and each says something else in one clause", () => {
     const folder = new URL("../../changes/", import.meta.url);
     const files = readdirSync(folder)
       .filter((name) => name !== "README.md")
       .map((name) => ({ name, text: readFileSync(new URL(name, folder), "utf8") }));
-    expect(readChanges(files)).toHaveLength(files.length);
+    const lines = readChanges(files).map(({ line }) => line);
+    expect(lines).toHaveLength(files.length);
+    expect(lines.filter((line, index) => lines.indexOf(line) !== index)).toEqual([]);
+    expect(lines.filter((line) => line.endsWith("."))).toEqual([]);
   });
 });
 
