@@ -12,6 +12,7 @@ import { type Progress, runCells } from "./evaluation/run.ts";
 import { tablesOf } from "./evaluation/tables/all.ts";
 import { pageOf } from "./evaluation/tables/page.ts";
 import { markdownOf, textOf } from "./evaluation/tables/table.ts";
+import { outputScenarios, simulateOutputs } from "./outputs/table.ts";
 
 const values = readOptions();
 
@@ -19,8 +20,8 @@ const help = `Usage: npm run sim:evaluation -- [options]
 
 Simulates whole evaluations of known traffic and truth, and prints how often their verdicts are wrong.
 
-  --for FORM    hours (default), nightly (10 min on two cores) or minute
-  --cell NAME   only cells with this in their name; may be repeated
+  --for FORM    hours (default), nightly (15 min on two cores) or minute
+  --cell NAME   only cells, and rows about answers (such as out.sim), with this in their name; may be repeated
   --runs N      evaluations of a cell that is watched live; others get more. 0: only those that are kept
   --seed N      1 when absent; the same seed prints the same tables
   --jobs N      threads; all processors when absent
@@ -98,7 +99,7 @@ const name = values.for;
 if (!isFormName(name)) fail(`--for: "${name}" is none of ${Object.keys(forms).join(", ")}`);
 const form = forms[name];
 const wanted = cellsOf(form.cells, values.cell);
-if (wanted.length === 0)
+if (wanted.length === 0 && outputScenarios(values.cell).length === 0)
   fail(`--cell: no cell of this form has "${values.cell?.join('", "')}" in its name`);
 const isKeptOnly = values.runs === "0" && values.keep !== undefined;
 const runs = isKeptOnly
@@ -121,7 +122,10 @@ const planned = isKeptOnly
   ? "as many evaluations of a cell as its row says"
   : `${runs} evaluations of a cell that is watched live`;
 const head = `Form \`${name}\`, seed ${seed}, ${planned}${ending}.`;
-const tables = tablesOf(tallies);
+const answers = await simulateOutputs({
+  ...{ runs: form.outputRuns, seed, wanted: isKeptOnly ? [] : values.cell, signal: stop.signal },
+});
+const tables = tablesOf(tallies, answers.table);
 if (values.page) {
   writeFileSync(new URL("../docs/evaluation-errors.md", import.meta.url), pageOf(head, tables));
 } else {
@@ -129,5 +133,6 @@ if (values.page) {
   process.stdout.write(`${head}\n\n${tables.map(print).join("\n")}`);
 }
 const missed = tallies.flatMap(barsOf).filter(({ status }) => status === "missed");
-process.stderr.write(`${missed.length} bars missed\n`);
-if (missed.length > 0) process.exitCode = 1;
+const allMissed = missed.length + answers.missed;
+process.stderr.write(`${allMissed} bars missed\n`);
+if (allMissed > 0) process.exitCode = 1;

@@ -4,12 +4,14 @@ export interface Form {
   readonly runs: number;
   /** Cells that it has: all, those with bars, or a few with strong ones. */
   readonly cells: "all" | "barred" | "few";
+  /** Evaluations of each row about what answers say. */
+  readonly outputRuns: number;
 }
 
 export const forms = {
-  hours: { runs: 500, cells: "all" },
-  nightly: { runs: 30, cells: "barred" },
-  minute: { runs: 12, cells: "few" },
+  hours: { runs: 500, cells: "all", outputRuns: 200 },
+  nightly: { runs: 30, cells: "barred", outputRuns: 100 },
+  minute: { runs: 12, cells: "few", outputRuns: 4 },
 } as const satisfies Readonly<Record<string, Form>>;
 
 export type FormName = keyof typeof forms;

@@ -25,12 +25,27 @@ export function drawPairs(
     if (i % turns === 0 || random.unit() >= habit) [first, second] = drawLanes(random, scenario);
     const session = turns === 1 ? null : `s${Math.floor(i / turns)}`;
     const hasFloor = random.unit() < floorShare;
-    return pairOf(gate, { ...{ i, session, first, second, hasFloor } });
+    const seen = scenario.isSketched === true ? (bad: number) => sketched(random, bad) : same;
+    return pairOf(gate, { i, session, first: seen(first), second: seen(second), hasFloor });
   });
+}
+
+const same = (badness: number) => badness;
+const hashes = 64;
+
+/** The distance that sketches show: the share of their hashes that both answers do not have. */
+function sketched(random: Random, badness: number): number {
+  let other = 0;
+  for (let i = 0; i < hashes; i++) if (random.unit() < badness) other++;
+  return other / hashes;
 }
 
 function drawLanes(random: Random, scenario: Scenario): readonly [number, number] {
   const { primary, shadow, isFlips = false, gate } = scenario;
+  if (!isFlips && gate === "out.sim") {
+    // Distances between nothing and twice their mean.
+    return [2 * primary * random.unit(), 2 * shadow * random.unit()];
+  }
   if (!isFlips) return [random.unit() < primary ? 1 : 0, random.unit() < shadow ? 1 : 0];
   // Answers of 20 to 180 tokens; from the first other token on, half of the text is different.
   const tokens = 20 + Math.floor(160 * random.unit());

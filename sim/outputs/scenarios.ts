@@ -24,12 +24,14 @@ export interface Scenario {
     | "out.sim"
     | "any gate";
   /**
-   * Rates of bad answers on each lane; for agreement, of answers that are not the primary's. With `isFlips`, how often
-   * a token differs from the primary's.
+   * Rates of bad answers on each lane; for agreement, of answers that are not the primary's; for `out.sim`, mean
+   * distances from the primary's. With `isFlips`, how often a token differs from the primary's.
    */
   readonly primary: number;
   readonly shadow: number;
   readonly isFlips?: boolean;
+  /** Similarity is estimated from 64 hashes of each answer, as in `mode: sketch`. */
+  readonly isSketched?: boolean;
   /** Share of the requests that the control also gets; all when absent. */
   readonly floorShare?: number;
   readonly bars: readonly Bar[];
@@ -59,6 +61,19 @@ export const scenarios: readonly Scenario[] = [
     ...{ gate: "out.exact", name: `${margin}, floor of 10 %`, primary: 0.3, shadow: 0.33 },
     ...{ floorShare: 0.1, bars: atMargin },
   },
+  { gate: "out.sim", name: margin, primary: 0.3, shadow: 0.32, bars: atMargin },
+  {
+    ...{ gate: "out.sim", name: `${margin}, sketches`, primary: 0.3, shadow: 0.32 },
+    ...{ isSketched: true, bars: atMargin },
+  },
+  {
+    ...{ gate: "out.sim", name: `${margin}, sketches, floor of 10 %`, primary: 0.3, shadow: 0.32 },
+    ...{ isSketched: true, floorShare: 0.1, bars: atMargin },
+  },
+  {
+    ...{ gate: "out.sim", name: "equal lanes, sketches", primary: 0.3, shadow: 0.3 },
+    ...{ isSketched: true, bars: equal },
+  },
   { gate: "any gate", name: "equal lanes", primary: 0.02, shadow: 0.02, bars: equal },
   {
     ...{ gate: "any gate", name: "equal lanes, floor of 10 %", primary: 0.3, shadow: 0.3 },
@@ -75,6 +90,11 @@ export const scenarios: readonly Scenario[] = [
   {
     ...{ gate: "out.sim", name: "quantised, floor of 10 %", primary: 0.001, shadow: 0.01 },
     ...{ isFlips: true, floorShare: 0.1, bars: found },
+  },
+  {
+    ...{ gate: "out.sim", name: "quantised, sketches, floor of 10 %" },
+    ...{ primary: 0.001, shadow: 0.01, isFlips: true, isSketched: true, floorShare: 0.1 },
+    bars: found,
   },
   { gate: "out.toolBad", name: "broken in 3 %", primary: 0, shadow: 0.03, bars: found },
   { gate: "out.toolBad", name: "broken in 3 % more", primary: 0.004, shadow: 0.034, bars: found },

@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { createRandom } from "@umbra/shadow/statistics";
 import { judgeRun } from "../outputs/judge-run.ts";
 import { isKept, type Scenario, type Unit } from "../outputs/scenarios.ts";
+import { outputScenarios, simulateOutputs } from "../outputs/table.ts";
 
 const single: Unit = { name: "single requests", turns: 1 };
 const sessions: Unit = { name: "sessions of 4", turns: 4 };
@@ -28,6 +29,38 @@ describe("the simulation of gates about answers", () => {
       judgeRun(createRandom(1), { ...broken, gate, ...flips }, sessions),
     );
     expect(outcomes).toEqual(["FAIL", "FAIL"]);
+  });
+
+  test("sketches show a quantised model too, and leave equal lanes alone", () => {
+    const flips = { isFlips: true, isSketched: true, gate: "out.sim" } as const;
+    const of = (primary: number, shadow: number, floorShare: number) =>
+      judgeRun(createRandom(1), { ...broken, ...flips, primary, shadow, floorShare }, single);
+    expect([of(0.001, 0.01, 0.1), of(0.001, 0.001, 1)]).toEqual(["FAIL", "PASS"]);
+  });
+
+  test("a shadow whose answers are far less similar fails, whole or sketched", () => {
+    const outcomes = [false, true].map((isSketched) =>
+      judgeRun(
+        createRandom(1),
+        { ...broken, gate: "out.sim", primary: 0.3, shadow: 0.4, isSketched },
+        sessions,
+      ),
+    );
+    expect(outcomes).toEqual(["FAIL", "FAIL"]);
+  });
+
+  test("rows are chosen by gate and truth", async () => {
+    const shown: string[] = [];
+    const { table, missed } = await simulateOutputs({
+      ...{ runs: 1, seed: 1, wanted: ["out.toolBad: broken in 3 %"] },
+      onRow: ([gate = "", name = ""]) => void shown.push(`${gate}: ${name}`),
+    });
+    expect(new Set(shown)).toEqual(
+      new Set(["out.toolBad: broken in 3 %", "out.toolBad: broken in 3 % more"]),
+    );
+    expect(table.rows).toHaveLength(6);
+    expect(missed).toBe(0);
+    expect(outputScenarios([]).length).toBe(0);
   });
 
   test("any gate that fails is a FAIL", () => {

@@ -6,6 +6,8 @@ import { everyTable } from "../evaluation/tables/all.ts";
 import { barTable } from "../evaluation/tables/bars.ts";
 import { pageOf } from "../evaluation/tables/page.ts";
 import { createTally, type Tally } from "../evaluation/tally.ts";
+import { units } from "../outputs/scenarios.ts";
+import { outputScenarios, outputsTable } from "../outputs/table.ts";
 
 const page = readFileSync(new URL("../../docs/evaluation-errors.md", import.meta.url), "utf8");
 
@@ -31,12 +33,25 @@ describe("docs/evaluation-errors.md", () => {
   });
 
   test("has every table with the columns that are printed now", () => {
-    const heads = everyTable(tallies).map(({ title, columns }) => `## ${title}\n${columns.length}`);
+    const heads = everyTable(tallies, outputsTable([], { runs: 1, seed: 1 })).map(
+      ({ title, columns }) => `## ${title}\n${columns.length}`,
+    );
     const found = [...page.matchAll(/^## (.*)\n\n.*\n\n\| (.*) \|$/gm)].map(
       ([, title, columns]) => `## ${title}\n${columns?.split(" | ").length}`,
     );
     expect(heads).toEqual(expect.arrayContaining(found));
     expect(found.length).toBeGreaterThan(5);
+  });
+
+  test("has every row about what answers say that is simulated now", () => {
+    const [, answers = ""] = page.split("\n## Gates about what answers say\n");
+    const found = rowsOf(answers.split("\n## ")[0] ?? "")
+      .slice(2)
+      .map((row) => start(row, 3));
+    const expected = outputScenarios().flatMap(({ gate, name }) =>
+      units.map((unit) => `| ${gate} | ${name} | ${unit.name}`),
+    );
+    expect(found).toEqual(expected);
   });
 
   test("has every bar with the demand that is made now", () => {

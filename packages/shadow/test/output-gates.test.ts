@@ -6,6 +6,7 @@ import {
   judge,
   outputFields,
   parseSample,
+  renderReportText,
   type Sample,
   type SampleAgreement,
   type SampleOutput,
@@ -568,5 +569,49 @@ describe("log probabilities", () => {
       ...{ triples: 300, near_tie: 1, abs: expect.closeTo(0.01), excess: expect.closeTo(0.04) },
     });
     expect(report(drifting(600, 0.05)).outputs?.logprob).not.toHaveProperty("floor");
+  });
+
+  /** Only lanes with a perplexity have log probabilities. */
+  const surprised = (count: number, ppl: Readonly<{ primary?: number; shadow?: number }>) =>
+    pairs(count, () => ({
+      primary: { ppl: ppl.primary ?? null },
+      shadow: { ppl: ppl.shadow ?? null },
+    }));
+
+  test.each([
+    {
+      name: "the primary's, if it has any",
+      ...{ samples: surprised(600, { primary: 2, shadow: 3 }), control: undefined },
+      want: {
+        n: 600,
+        primary: 2,
+        shadow: 3,
+        ratio: { to: "primary", n: 600, value: expect.closeTo(1.5) },
+      },
+      says: "median 3.000, 1.500 times the primary's over 600 requests",
+    },
+    {
+      name: "the control's, if only copies are asked for them",
+      ...{ samples: surprised(600, { shadow: 3 }), control: surprised(300, { shadow: 4 }) },
+      want: {
+        ...{ n: 600, primary: null, shadow: 3, control: 4 },
+        ratio: { to: "control", n: 300, value: expect.closeTo(0.75) },
+      },
+      says: "median 3.000, 0.750 times the control's over 300 requests",
+    },
+    {
+      name: "nothing, if no other lane has any",
+      ...{ samples: surprised(600, { shadow: 3 }), control: undefined },
+      want: { n: 600, primary: null, shadow: 3, ratio: null },
+      says: "no other lane has log probabilities: add a control mirror",
+    },
+  ])("make a perplexity that is compared with $name", ({ samples, control, want, says }) => {
+    const found = report(samples, control === undefined ? {} : { control });
+    expect(found.outputs?.perplexity).toEqual(want);
+    expect(renderReportText(found, { color: false })).toContain(says);
+  });
+
+  test("of no lane make no perplexity", () => {
+    expect(report(surprised(600, {})).outputs).not.toHaveProperty("perplexity");
   });
 });

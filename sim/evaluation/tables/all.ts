@@ -6,15 +6,15 @@ import type { Table } from "./table.ts";
 import { courseTable, equalTable, marginTable, timeTable } from "./typical.ts";
 import { checkTable, verdictTable } from "./verdicts.ts";
 
-/** All tables that have rows, in the order of print. */
-export function tablesOf(tallies: readonly Tally[]): readonly Table[] {
-  return everyTable(tallies)
+/** All tables that have rows, in the order of print. `answers`: the one about what answers say. */
+export function tablesOf(tallies: readonly Tally[], answers?: Table): readonly Table[] {
+  return everyTable(tallies, answers)
     .map(withoutEmptyRows)
     .filter(({ rows }) => rows.length > 0);
 }
 
 /** All tables, also those without rows that were simulated. */
-export function everyTable(tallies: readonly Tally[]): readonly Table[] {
+export function everyTable(tallies: readonly Tally[], answers?: Table): readonly Table[] {
   const results = resultsOf(tallies);
   const made = [
     marginTable,
@@ -27,7 +27,9 @@ export function everyTable(tallies: readonly Tally[]): readonly Table[] {
     verdictTable,
     checkTable,
   ].map((make) => make(results));
-  return [...made, barTable(tallies)].map(withoutEmptyColumns);
+  return [...made, ...(answers === undefined ? [] : [answers]), barTable(tallies)].map(
+    withoutEmptyColumns,
+  );
 }
 
 /** Of what was not simulated there is nothing to show. */

@@ -12,6 +12,7 @@ import type { SampleAgreement, SampleOutput } from "../samples/output-fields.ts"
 import { quantile, sorted } from "../statistics/quantile.ts";
 import type { OutputSettings } from "./config.ts";
 import { checkJudge, describeJudge } from "./describe-judge.ts";
+import { describePerplexity } from "./describe-perplexity.ts";
 import type { OutputPair, OutputPairs } from "./output-pairs.ts";
 import { hasRareFences, isBadJson, isOther } from "./output-values.ts";
 
@@ -26,6 +27,7 @@ export function describeOutputs(
   const floors = pairs.flatMap(({ floor }) => floor ?? []);
   const judged = describeJudge(pairs, judge);
   const triples = floors.length;
+  const perplexity = describePerplexity(pairs);
   return {
     ...(mode === undefined ? {} : { mode }),
     compared: pairs.length,
@@ -39,6 +41,7 @@ export function describeOutputs(
     divergence: divergenceOf(pairs.map(({ agreement }) => agreement)),
     ...(floors.length === 0 ? {} : { divergence_floor: divergenceOf(floors) }),
     logprob: logprobOf(pairs),
+    ...(perplexity === undefined ? {} : { perplexity }),
     ...(judged === undefined ? {} : { judge: judged }),
   };
 }

@@ -7,11 +7,12 @@ import { count, percent, unknown } from "./format.ts";
 /** Sentences about what the answers say; none if the report does not tell. Those about a judge model are apart. */
 export function outputSentences({ outputs, gates }: ShadowReport): readonly string[] {
   if (outputs === null) return [];
-  const { agreement, tools, logprob } = outputs;
+  const { agreement, tools, logprob, perplexity } = outputs;
   return [
     ...agreement.map((each) => agreementSentence(each, outputs)),
     ...(tools === null ? [] : [toolSentence(tools)]),
     ...(logprob === null ? [] : [logprobSentence(logprob)]),
+    ...(perplexity === undefined ? [] : [perplexitySentence(perplexity)]),
     ...gates.flatMap((gate) => allPairsSentence(gate)),
     coverageSentence(outputs),
     ...similaritySentences(outputs),
@@ -57,6 +58,14 @@ function logprobSentence({
       ? ""
       : `; of ${count(floor.triples)} with a control, ${nats(floor.excess)} further than the control's own ${nats(floor.abs)}`
   }`;
+}
+
+/** `perplexity of the shadow's own answers: median 1.310, 1.020 times the control's over 40 requests` */
+function perplexitySentence({ shadow, ratio }: NonNullable<ReportOutputs["perplexity"]>): string {
+  const own = `perplexity of the shadow's own answers: median ${shadow === null ? unknown : decimals(shadow)}`;
+  if (ratio === null) return `${own}; no other lane has log probabilities: add a control mirror`;
+  const { to, n, value } = ratio;
+  return `${own}, ${decimals(value)} times the ${to}'s over ${count(n)} requests`;
 }
 
 function coverageSentence({ compared, coverage, skipped, cut }: ReportOutputs): string {

@@ -52,6 +52,11 @@ const judge = objectOf({
   ...{ control_mu: isNumberOrNull, not_judged: isShares },
 });
 
+const perplexity = objectOf({
+  ...{ n: isNumber, primary: isNumberOrNull, shadow: isNumberOrNull, control: orAbsent(isNumber) },
+  ratio: orNull(objectOf({ to: isText, n: isNumber, value: isNumber })),
+});
+
 const outputs = objectOf({
   mode: orAbsent((value) => value === "sketch"),
   ...{ compared: isNumber, coverage: isNumber, skipped: isShares, cut: isNumber },
@@ -72,6 +77,7 @@ const outputs = objectOf({
       ),
     }),
   ),
+  perplexity: orAbsent(perplexity),
   judge: orAbsent(judge),
 });
 

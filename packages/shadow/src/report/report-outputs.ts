@@ -30,6 +30,8 @@ export interface ReportOutputs {
   /** The same of the control's texts, over the requests that it answered too; absent without any. */
   readonly divergence_floor?: readonly (readonly [chars: number, share: number])[];
   readonly logprob: OutputLogprob | null;
+  /** Absent if no answer of the shadow has log probabilities. */
+  readonly perplexity?: OutputPerplexity;
   /** Absent if no judge model was asked. */
   readonly judge?: ReportJudge;
 }
@@ -70,6 +72,22 @@ export interface LaneOutputs {
 export interface OutputTools {
   readonly n: number;
   readonly levels: readonly (readonly [level: string, pairs: number])[];
+}
+
+/** Perplexity of answers by their own models, from the log probabilities in the answers. */
+export interface OutputPerplexity {
+  /** Answers of the shadow that have it. */
+  readonly n: number;
+  /** Medians; null without any. */
+  readonly primary: number | null;
+  readonly shadow: number | null;
+  readonly control?: number;
+  /** Geometric mean of the shadow's over another lane's, of the same requests; null if no other lane has it. */
+  readonly ratio: {
+    readonly to: "primary" | "control";
+    readonly n: number;
+    readonly value: number;
+  } | null;
 }
 
 /** Means over pairs with log probabilities, in nats. */
