@@ -1,84 +1,13 @@
 // The site of docs/, which scripts/build-site.mjs copies to site/pages. VitePress fails on a link that leads nowhere.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { basename, join, relative, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitepress";
+import { sidebar } from "./sidebar.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const docs = join(root, "docs");
 const repository = "https://github.com/umbra-dev/umbra";
-
-/** Pages by what a reader wants; a page that is in no list is under "More". */
-const sections = [
-  [
-    "Do something",
-    [
-      "evaluate-a-model",
-      "in-front-of-servers",
-      "behind-a-gateway",
-      "import-the-scheduler",
-      "operate",
-      "extend",
-    ],
-  ],
-  [
-    "Understand it",
-    [
-      "architecture",
-      "scheduling",
-      "evaluation",
-      "evaluation-errors",
-      "pick-modes",
-      "hardening",
-      "reliability",
-    ],
-  ],
-  [
-    "Look it up",
-    [
-      "read-a-report",
-      "shadow-policy",
-      "gateway-api",
-      "gateways",
-      "own-bootstrap",
-      "topology",
-      "timers",
-      "traces",
-      "errors",
-      "metrics",
-      ...pagesIn("reference").filter((path) => path !== "reference/index"),
-    ],
-  ],
-  ["Decisions", pagesIn("decisions")],
-];
-
-function pagesIn(folder) {
-  const path = join(docs, folder);
-  if (!existsSync(path)) return [];
-  return readdirSync(path)
-    .filter((name) => name.endsWith(".md"))
-    .sort()
-    .map((name) => join(folder, basename(name, ".md")).replace(/^\.\//, ""));
-}
-
-function titleOf(page) {
-  const text = readFileSync(join(docs, `${page}.md`), "utf8");
-  return (/^# (.*)$/m.exec(text)?.[1] ?? page).replaceAll("`", "");
-}
-
-const item = (page) => ({ text: titleOf(page), link: `/${page}` });
-
-function sidebar() {
-  const listed = new Set(["index", ...sections.flatMap(([, pages]) => pages)]);
-  const more = pagesIn(".").filter((page) => !listed.has(page));
-  return [...sections, ["More", more]]
-    .map(([text, pages]) => ({
-      text,
-      collapsed: text === "Decisions" || text === "More",
-      items: pages.filter((page) => existsSync(join(docs, `${page}.md`))).map(item),
-    }))
-    .filter(({ items }) => items.length > 0);
-}
 
 /** Links to files outside of docs/ go to the repository; those inside stay. */
 function linksToRepository(markdown) {
@@ -125,7 +54,7 @@ export default defineConfig({
   themeConfig: {
     search: { provider: "local" },
     outline: [2, 3],
-    sidebar: sidebar(),
+    sidebar: sidebar(docs),
     nav: [
       { text: "Evaluate a model", link: "/evaluate-a-model" },
       { text: "Operate", link: "/operate" },
