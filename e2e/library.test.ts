@@ -314,10 +314,13 @@ describe("the examples", () => {
     }
   });
 
-  test("the fetch handler picks without metrics", async () => {
+  test.each([
+    ["the handler's argument, as on Workers", "{ ENDPOINTS: process.env.ENDPOINTS }"],
+    ["the environment, as on Deno and Bun", "{}"],
+  ])("the fetch handler picks without metrics, with endpoints from %s", async (_from, env) => {
     const code = `import worker from "./examples/workers-gateway/worker.ts";
 import { createServer } from "node:http";
-const env = { ENDPOINTS: process.env.ENDPOINTS };
+const env = ${env};
 const statuses = [];
 for (let i = 0; i < 30; i++) {
   const request = new Request("http://gateway/v1/chat/completions", { method: "POST", body: JSON.stringify({ model: "/model/llama2", max_tokens: 2, messages: [{ role: "user", content: "hello " + i }] }) });

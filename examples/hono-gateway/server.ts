@@ -1,5 +1,5 @@
-// A gateway on Hono: tenants wait in a fair queue while the pool is full, a filter and a scorer of its own choose by
-// the endpoints' labels. `ENDPOINTS=10.0.0.1:8000=eu,10.0.0.2:8000=us PORT=8080 node server.ts`
+// A gateway on Hono: tenants wait in a fair queue while the pool is saturated, and its own filter and scorer use the
+// endpoints' labels. `ENDPOINTS=10.0.0.1:8000=eu,10.0.0.2:8000=us PORT=8080 node server.ts`
 import { serve } from "@hono/node-server";
 import { type ApiError, errorAnswer, missingModel, promptOf, readRequest } from "@umbra/openai";
 import {
@@ -27,7 +27,7 @@ const residency = defineFilter({
   keep: ({ attributes }, { labels }) =>
     attributes?.region === undefined || labels.region === attributes.region,
 });
-/** Where nothing else speaks for it, the cheaper region. */
+/** Prefers the cheaper region if the endpoints are otherwise equal. */
 const cheap = defineScorer({
   name: "cheap",
   rate: (_request, { labels }) => (labels.region === "us" ? 1 : 0),
@@ -92,7 +92,7 @@ app.post("/v1/*", async (c) => {
   };
   const turn = await queue.acquire(
     {
-      // Whoever stands before this gateway sets both, by the caller's key.
+      // The proxy in front of this gateway must set both headers, from the caller's API key.
       priority: c.req.header("x-priority") === "batch" ? -1 : 0,
       fairnessId: c.req.header("x-tenant") ?? "nobody",
       bytes: body.length,

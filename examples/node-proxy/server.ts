@@ -1,5 +1,5 @@
-// A reverse proxy in plain Node that picks the best model server for each request, and tries another where one can't
-// be reached. `ENDPOINTS=10.0.0.1:8000,10.0.0.2:8000 PORT=8080 node server.ts`
+// A reverse proxy in plain Node that picks the best model server for each request, and tries another if it can't be
+// reached. `ENDPOINTS=10.0.0.1:8000,10.0.0.2:8000 PORT=8080 node server.ts`
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import {
@@ -63,7 +63,7 @@ const server = createServer((incoming, outgoing) => {
 });
 
 function inferenceOf(incoming: IncomingMessage, body: Buffer): InferenceRequest | ApiError {
-  // Any model server will do for `GET /v1/models` and its like.
+  // Any model server can answer `GET /v1/models` and similar requests.
   if (!needsModel(pathOf(incoming))) return { model: "" };
   const read = readRequest(body, incoming.headers["content-type"]);
   if (!read.ok) return read;

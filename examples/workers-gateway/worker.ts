@@ -1,6 +1,6 @@
-// A fetch handler as Cloudflare Workers, Deno and Bun take it. A Worker has no timers between requests, so nothing is
-// scraped: the pick goes by this isolate's own requests in flight, prefixes, latency and failures. On Workers set the
-// compatibility flag `nodejs_compat`.
+// A fetch handler for Cloudflare Workers, Deno and Bun. A Worker has no timers between requests, so nothing is scraped:
+// the pick uses this isolate's own requests in flight, prefixes, latency and failures. Workers pass the variable
+// `ENDPOINTS` to the handler and need the compatibility flag `nodejs_compat`; Deno and Bun have it in the environment.
 import {
   type ApiError,
   errorAnswer,
@@ -24,13 +24,13 @@ import {
 import { trackResponse } from "@umbra/scheduler/track";
 
 export interface Env {
-  /** `host:port,host:port,…` */
-  readonly ENDPOINTS: string;
+  /** `host:port,host:port,…`; from the process's environment when absent. */
+  readonly ENDPOINTS?: string;
 }
 
 let pool: PoolState | undefined;
 
-function poolOf({ ENDPOINTS }: Env): PoolState {
+function poolOf({ ENDPOINTS = process.env.ENDPOINTS ?? "" }: Env): PoolState {
   pool ??= createPool({
     name: "llama",
     profiles: [
@@ -48,7 +48,7 @@ function poolOf({ ENDPOINTS }: Env): PoolState {
       },
     ],
   });
-  pool.setEndpoints(ENDPOINTS.split(","));
+  pool.setEndpoints(ENDPOINTS.split(",").filter((each) => each !== ""));
   return pool;
 }
 
@@ -87,7 +87,7 @@ function inferenceOf(
   contentType: string,
   body: Uint8Array,
 ): InferenceRequest | ApiError {
-  // Any model server will do for `GET /v1/models` and its like.
+  // Any model server can answer `GET /v1/models` and similar requests.
   if (!needsModel(path)) return { model: "" };
   const read = readRequest(body, contentType);
   if (!read.ok) return read;
