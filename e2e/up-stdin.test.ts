@@ -165,4 +165,20 @@ describe("on a terminal", () => {
     await until("it has ended", () => child.exitCode !== null || child.signalCode !== null);
     expect(child.exitCode).toBe(130);
   }, 30_000);
+
+  test("a Ctrl-C as soon as umbra check says what it waits for ends it", async () => {
+    const atOnce = `const { write } = process.stderr;
+process.stderr.write = function (text, ...rest) {
+  const isWritten = write.call(this, text, ...rest);
+  if (text.includes("reading standard input")) process.kill(process.pid, "SIGINT");
+  return isWritten;
+};
+`;
+    writeFileSync(join(folder, "at-once.mjs"), atOnce);
+    const preload = `--import ${join(folder, "at-once.mjs")}`;
+    const { child } = onTerminal(`${process.execPath} ${preload} ${umbra} check -f -`);
+    await until("it has ended", () => child.exitCode !== null || child.signalCode !== null);
+    child.kill();
+    expect(child.exitCode).toBe(130);
+  }, 30_000);
 });

@@ -62,10 +62,10 @@ export function processIo(): Io {
       return process.stdin;
     },
     readStdin() {
-      hintOnTerminal();
       // Reading blocks this thread, so signals must end the process. They do so only without these listeners.
       for (const name of stopSignals) process.off(name, stop);
       try {
+        hintOnTerminal();
         return readAllOfStdin();
       } finally {
         for (const name of stopSignals) process.on(name, stop);
