@@ -141,7 +141,9 @@ describe.each(protocols)("two Envoys by %s, of which one refuses a route", (prot
     const large = "/(b{60}){16}.*";
     gateway.apply(world(large));
     await allUpToDate();
-    expect(refusals()).toEqual([{ nodeId: "strict", kind: "rds", name: "default/gateway/http" }]);
+    expect(refusals()).toEqual([
+      { nodeId: "strict", kind: "rds", name: `127.0.0.1:${gateway.port}` },
+    ]);
     expect([await hasPath(gateway.envoy(), large), await hasPath(strict, large)]).toEqual([
       true,
       false,

@@ -32,7 +32,11 @@ describe.each<AdsProtocol>(["GRPC", "DELTA_GRPC"])("a real Envoy fed by %s", (pr
   /** A plain route to pools that Envoy balances over; `path` names the regular expression of a second one. */
   function world(
     endpoints: readonly string[],
-    { path = "/other/.*", listener = "http" } = {},
+    {
+      path = "/other/.*",
+      listener = "http",
+      older = "",
+    }: { readonly path?: string; readonly listener?: string; readonly older?: string } = {},
   ): Topology {
     const files = [
       {
@@ -42,7 +46,7 @@ apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: gateway}
 spec: {gatewayClassName: umbra, listeners: [{name: ${listener}, port: ${port}, protocol: HTTP}]}
----
+${older === "" ? "" : gatewayOf(older, port)}---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {name: route}
@@ -138,7 +142,7 @@ spec: {ports: [{port: 80}]}
     apply(world([addressOf(0)]), (text) => text.replaceAll("/other/.*", "/other/("));
     await until("the first endpoint answers", async () => (await answer())[1].includes("first"));
     expect(ads.ads.clients[0]?.rejections).toMatchObject([
-      { kind: "rds", name: "default/gateway/http" },
+      { kind: "rds", name: `127.0.0.1:${port}` },
     ]);
     expect(ads.ads.clients[0]?.rejections[0]?.message).toMatch(/missing \)|no argument|regex/i);
     apply(world([addressOf(0)], { path: "/good/.*" }));
@@ -158,14 +162,20 @@ spec: {ports: [{port: 80}]}
     expect(await counters(envoy)).toEqual(before);
   });
 
-  test("14: a renamed listener takes over the port of the one before", async () => {
-    apply(world([addressOf(0)], { listener: "web" }));
-    await upToDate();
-    await until("it serves", async () => (await answer())[0] === 200);
-    apply(world([addressOf(0)]));
-    await upToDate();
-    await until("it serves", async () => (await answer())[0] === 200);
-    expect(refused.filter(({ kind }) => kind === "lds")).toEqual([]);
+  test("14: an older Gateway that comes and goes, and a renamed listener, leave the listener of their port as it is", async () => {
+    const listeners = () =>
+      Promise.all(
+        ["added", "modified", "removed"].map((each) =>
+          envoy.stat(`listener_manager.listener_${each}`),
+        ),
+      );
+    const before = await listeners();
+    for (const change of [{ older: "a-gateway" }, {}, { listener: "web" }, {}]) {
+      apply(world([addressOf(0)], change));
+      await upToDate();
+      expect((await answer())[0]).toBe(200);
+    }
+    expect(await listeners()).toEqual(before);
   });
 
   test("11: a route to a new cluster works from its first request on", async () => {
@@ -176,6 +186,17 @@ spec: {ports: [{port: 80}]}
     expect((await answer())[0]).toBe(200);
   });
 });
+
+/** A Gateway on the same port, for another hostname. */
+function gatewayOf(name: string, port: number): string {
+  const spec = `{gatewayClassName: umbra, listeners: [{name: http, port: ${port}, protocol: HTTP, hostname: other.test}]}`;
+  return `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: ${name}, creationTimestamp: "2020-01-01T00:00:00Z"}
+spec: ${spec}
+`;
+}
 
 /** Another topology on the same port: pools that nothing had before. */
 function direct(endpoint: string, port: number) {

@@ -26,6 +26,7 @@ async function startOwn(edit: (bootstrap: string) => string = (text) => text) {
     example
       .replace("port_value: 8080", `port_value: ${http}`)
       .replace("port_value: 9901", `port_value: ${envoyAdmin}`)
+      .replace("route_config_name: 0.0.0.0:8080", "route_config_name: 0.0.0.0:80")
       .replaceAll("path: ./", `path: ${folder}/`),
   );
   writeFileSync(bootstrap, text);

@@ -45,7 +45,7 @@ export function connectAds(
       accept();
       if (kind === "cds") stream.ask("eds", values.map(nameOf).filter(isPool));
       if (kind === "eds") stream.ask("lds", []);
-      if (kind === "lds") stream.ask("rds", ["default/gateway/http"]);
+      if (kind === "lds") stream.ask("rds", values.map(nameOf));
       if (kind === "rds" && values.length > 0) resolve();
     });
   });

@@ -27,8 +27,8 @@ async function scriptedAdmin(loads: readonly (Load | "no answer")[]): Promise<{
     if (path?.startsWith("/stats") === true) asked += 1;
     if (load === "no answer") return;
     const stats = [
-      { name: "http.default/gw/http.downstream_cx_active", value: load?.connections },
-      { name: "http.default/gw/http.downstream_rq_active", value: load?.requests },
+      { name: "http.0_0_0_0_8080.downstream_cx_active", value: load?.connections },
+      { name: "http.0_0_0_0_8080.downstream_rq_active", value: load?.requests },
       { name: "http.other.downstream_cx_active", value: 0 },
       // Not of clients: they never end.
       { name: "http.admin.downstream_cx_active", value: 3 },

@@ -56,7 +56,7 @@ describe("with flags", () => {
       { name: "default/shadow", endpoints: ["[2001:db8::1]:9000"] },
     ]);
     const [listener] = listeners;
-    expect(listener).toMatchObject({ name: "default/gateway/http", port: 8181 });
+    expect(listener).toMatchObject({ name: "0.0.0.0:8181", port: 8181 });
     const [host] = listener?.virtualHosts ?? [];
     expect(host?.domains).toEqual(["chat.example.com"]);
     expect(host?.routes[0]).toMatchObject({

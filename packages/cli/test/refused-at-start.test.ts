@@ -20,7 +20,7 @@ interface World {
 
 const listeners = ["one", "two"];
 const pools = ["p0", "p1", "p2"];
-const listenerName = (name: string) => `default/gw/${name}`;
+const listenerName = (name: string) => `0.0.0.0:${8080 + listeners.indexOf(name)}`;
 const clusterName = (name: string) => `primary/default/${name}`;
 
 const chosen = (names: readonly string[]) =>

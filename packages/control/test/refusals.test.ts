@@ -139,8 +139,8 @@ describe("routes that Envoy refuses", () => {
       [route({ name: "c", path: "/c" }), route({ name: "d", path: `${bad}/d` })].join("---"),
     );
     const tried = await until((update) => pathsOf(update).length === 4);
-    const { version = "" } = tried.snapshot?.rds.get("default/gw/http") ?? {};
-    source.refused({ kind: "rds", name: "default/gw/http", version, message });
+    const { version = "" } = tried.snapshot?.rds.get("0.0.0.0:8080") ?? {};
+    source.refused({ kind: "rds", name: "0.0.0.0:8080", version, message });
     await settled(started, (update) => pathsOf(update).length === 2);
     replaceFile(
       join(folder, "both.yaml"),
@@ -194,15 +194,15 @@ describe("routes that Envoy refuses", () => {
     const started = await start([folder]);
     const { source, first, until } = started;
     const refuse = ({ snapshot }: ConfigurationUpdate) => {
-      const { version = "" } = snapshot?.rds.get("default/gw/http") ?? {};
-      source.refused({ kind: "rds", name: "default/gw/http", version, message });
+      const { version = "" } = snapshot?.rds.get("0.0.0.0:8080") ?? {};
+      source.refused({ kind: "rds", name: "0.0.0.0:8080", version, message });
     };
     refuse(first);
     const trial = await until(({ snapshot }) => snapshot?.rds.has(trialListener) === true);
     source.tried(trial.snapshot?.rds.get(trialListener)?.version ?? "");
     const done = await until(({ snapshot }) => snapshot?.rds.has(trialListener) === false);
     expect(refusalsOf(done).map((each) => each.message)).toEqual([
-      `Envoy refuses routes of listener "default/gw/http", and an earlier form is served if it has one: ${message}`,
+      `Envoy refuses routes of listener "0.0.0.0:8080" of Gateway default/gw, and an earlier form is served if it has one: ${message}`,
     ]);
     refuse(done);
     write(folder, { c: "/c" });
@@ -231,7 +231,7 @@ describe("routes that Envoy refuses", () => {
   test("a refusal of something older is not heard", async () => {
     const folder = resources({ a: "/a" });
     const { source, updates } = await start([folder]);
-    source.refused({ kind: "rds", name: "default/gw/http", version: "older", message });
+    source.refused({ kind: "rds", name: "0.0.0.0:8080", version: "older", message });
     source.rescan();
     write(folder, { a: "/a2" });
     await eventually(() => (updates.length > 0 ? true : undefined));
@@ -246,10 +246,10 @@ test("a refusal that comes while the thread is away is not lost", async () => {
   source.accepted(1);
   write(folder, { a: `${bad}1` });
   const { snapshot } = await until(({ generation }) => generation === 2);
-  const version = snapshot?.rds.get("default/gw/http")?.version ?? "";
+  const version = snapshot?.rds.get("0.0.0.0:8080")?.version ?? "";
   await workers[0]?.terminate();
   await eventually(() => (problems.length > 0 ? true : undefined));
-  source.refused({ kind: "rds", name: "default/gw/http", version, message });
+  source.refused({ kind: "rds", name: "0.0.0.0:8080", version, message });
   const held = await until((update) => refusalsOf(update).length > 0);
   expect(refusalsOf(held)[0]?.message).toMatch(/^Envoy refuses HTTPRoute default\/a, and its last/);
   expect(pathsOf(held)).toEqual(["/a", "/b"]);
@@ -258,7 +258,7 @@ test("a refusal that comes while the thread is away is not lost", async () => {
 describe("clusters and listeners that Envoy refuses", () => {
   test.each<[Kind, string, string]>([
     ["cds", "primary/default/llama", "InferencePool default/llama"],
-    ["lds", "default/gw/http", 'listener "default/gw/http"'],
+    ["lds", "0.0.0.0:8080", 'listener "0.0.0.0:8080" of Gateway default/gw'],
   ])("%s %s: its last accepted form is offered until it changes", async (kind, name, words) => {
     const folder = resources({ a: "/a" });
     const started = await start([folder]);

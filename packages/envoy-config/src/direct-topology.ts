@@ -32,7 +32,7 @@ export function directTopology({
   const virtualHosts = [{ name: "http/*", domains: ["*"], routes: [route] }];
   return {
     version: 2,
-    listeners: [{ name: "http", address: bindAddress, port, virtualHosts }],
+    listeners: [{ name: "http", serves: [], address: bindAddress, port, virtualHosts }],
     pools: [primaryPool, ...(isMirrored ? [shadowPool] : [])],
     mirrors,
     modelServers: [],

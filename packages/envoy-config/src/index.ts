@@ -89,7 +89,7 @@ export {
   type SegmentPolicy,
   type SessionKey,
 } from "./mirror-policy.ts";
-export { isPoolCalled } from "./names.ts";
+export { isPoolCalled, socketName } from "./names.ts";
 export { bytesText } from "./quantity.ts";
 export {
   allPrimaryPools,
@@ -100,7 +100,7 @@ export {
 } from "./queries.ts";
 export { readTopology, type TopologyRead } from "./read-topology.ts";
 export { type AddressRange, parseAddressRange } from "./resolve/gateway-addresses.ts";
-export { isListenerCalled } from "./resolve/listener-names.ts";
+export { isListenerCalled, servedNames } from "./resolve/listener-names.ts";
 export { parseMetricsPlace } from "./resolve/metrics-place.ts";
 export { isPickMode, pickModes } from "./resolve/pick-mode.ts";
 export type { CheckPickerConfig } from "./resolve/picking.ts";

@@ -1,5 +1,5 @@
 import { type ResourceRef, resourceName } from "./resource-ref.ts";
-import type { MirrorOrigin, RouteOrigin } from "./topology.ts";
+import type { Listener, MirrorOrigin, RouteOrigin } from "./topology.ts";
 
 /*
  * Builds every name that has several parts. Names are for people, for Envoy and as keys between processes. Nothing parses a name: its parts are also available as data.
@@ -8,6 +8,11 @@ import type { MirrorOrigin, RouteOrigin } from "./topology.ts";
 /** Name of the pool for one port of a Service. */
 export function servicePoolName(service: ResourceRef, port: number): string {
   return `service:${resourceName(service)}:${port}`;
+}
+
+/** Name of what listens on an address and port: `0.0.0.0:8080`, `[::]:8080`. */
+export function socketName({ address, port }: Pick<Listener, "address" | "port">): string {
+  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
 }
 
 /** `<namespace>/<httproute>/<rule>`. */

@@ -48,8 +48,13 @@ export interface PatchOperation {
 
 /** A port for clients. Listeners of several Gateways on one port are merged into one. */
 export interface Listener {
-  /** `<namespace>/<gateway>/<listener>`; of merged listeners, the first of these names. */
+  /**
+   * `<address>:<port>`, with TLS `<address>:<port>/<hostname>`, so that no Gateway that shares it can rename it; without
+   * Gateways `http`. It is also the name of its routes.
+   */
   readonly name: string;
+  /** The Gateways' listeners that share it, sorted; empty: it is not of a Gateway. */
+  readonly serves: readonly ListenerRef[];
   /** IP address to listen on; by default `0.0.0.0`. */
   readonly address: string;
   readonly port: number;
@@ -57,6 +62,12 @@ export interface Listener {
   readonly tls?: ListenerTls;
   /** Exact domains first, then longest wildcard, then `*`. */
   readonly virtualHosts: readonly VirtualHost[];
+}
+
+/** A listener of a Gateway. */
+export interface ListenerRef {
+  readonly gateway: ResourceRef;
+  readonly listener: string;
 }
 
 /** TLS termination of a listener. Contains only the names of certificates, because a topology is printed and keys must not be. */

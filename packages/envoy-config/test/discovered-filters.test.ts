@@ -67,7 +67,7 @@ const all = [
 describe("the HTTP filters of a listener that may change", () => {
   test("are all there, come by ECDS, and are off where a route turns them on", () => {
     const resources = resourcesOf(route(""));
-    const filters = filtersOf(resources, "default/gateway/http");
+    const filters = filtersOf(resources, "0.0.0.0:8080");
     expect(filters.map(({ name }) => name)).toEqual([...all, "envoy.filters.http.router"]);
     const given = filters.filter((each) => "config_discovery" in each);
     expect(given.map(({ name }) => name)).toEqual(all);
@@ -97,10 +97,8 @@ describe("the HTTP filters of a listener that may change", () => {
     { name: "a mirror", to: mirrored },
   ])("a route that gets $name changes no listener", ({ to }) => {
     const [before, after] = [resourcesOf(route("")), resourcesOf(to)];
-    expect(after.lds.get("default/gateway/http")).toEqual(before.lds.get("default/gateway/http"));
-    expect(after.rds.get("default/gateway/http")).not.toEqual(
-      before.rds.get("default/gateway/http"),
-    );
+    expect(after.lds.get("0.0.0.0:8080")).toEqual(before.lds.get("0.0.0.0:8080"));
+    expect(after.rds.get("0.0.0.0:8080")).not.toEqual(before.rds.get("0.0.0.0:8080"));
   });
 
   test("a pool that gets a third-party picker changes no listener", () => {
@@ -141,9 +139,7 @@ spec:
         value: ours
 `;
     const resources = resourcesOf(route("") + proxy);
-    const [pick] = filtersOf(resources, "default/gateway/http").filter(
-      ({ name }) => name === "umbra.pick",
-    );
+    const [pick] = filtersOf(resources, "0.0.0.0:8080").filter(({ name }) => name === "umbra.pick");
     expect(pick?.typed_config).toMatchObject({ stat_prefix: "ours" });
     expect([...resources.ecds.keys()]).toEqual(all.filter((name) => name !== "umbra.pick"));
   });
@@ -167,7 +163,7 @@ spec:
         path: /static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/3
 `;
     const resources = resourcesOf(route("") + proxy);
-    expect(filtersOf(resources, "default/gateway/http").map(({ name }) => name)).toEqual([
+    expect(filtersOf(resources, "0.0.0.0:8080").map(({ name }) => name)).toEqual([
       ...all.filter((name) => name !== "umbra.observe"),
       "envoy.filters.http.router",
     ]);

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
-import { createResourceStore, readTopology } from "@umbra/envoy-config";
+import {
+  createResourceStore,
+  readTopology,
+  renderResources,
+  servedNames,
+} from "@umbra/envoy-config";
 
 const gateway = (namespace: string, name: string, port: number, listener = "http") =>
   `---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: ${name}, namespace: ${namespace}}\nspec: {listeners: [{name: ${listener}, port: ${port}, protocol: HTTP}]}\n`;
@@ -11,7 +16,9 @@ function read(text: string, ports: Readonly<Record<string, number>>) {
     listenerPorts: new Map(Object.entries(ports)),
   });
   return {
-    listeners: Object.fromEntries(topology.listeners.map(({ name, port }) => [name, port])),
+    listeners: Object.fromEntries(
+      topology.listeners.flatMap((each) => servedNames(each).map((name) => [name, each.port])),
+    ),
     errors: diagnostics
       .filter(({ severity }) => severity === "error")
       .map(({ code, message, remedy }) => `${code} ${message}: ${remedy}`),
@@ -22,29 +29,15 @@ describe("a listener has its full name", () => {
   test.each([
     ["alone", gateway("a", "gw", 8080), ["a/gw/http"]],
     ["next to others", twins + gateway("b", "x", 8082), ["a/gw/http", "b/gw/http", "b/x/http"]],
-    ["merged, the first", gateway("b", "gw", 8080) + gateway("a", "gw", 8080, "web"), ["a/gw/web"]],
+    [
+      "where it shares a port",
+      gateway("b", "gw", 8080) + gateway("a", "gw", 8080, "web"),
+      ["a/gw/web", "b/gw/http"],
+    ],
   ])("%s", (_name, text, want) => {
     const found = read(text, {});
     expect(Object.keys(found.listeners).toSorted()).toEqual(want);
     expect(found.errors).toEqual([]);
-  });
-
-  test("merged, the oldest Gateway's: a younger Gateway that comes or goes renames none", () => {
-    const aged = (namespace: string, createdAt: string) =>
-      gateway(namespace, "gw", 8080).replace(
-        "name: gw,",
-        `name: gw, creationTimestamp: "${createdAt}",`,
-      );
-    const store = createResourceStore({ isLive: true });
-    const names = () => store.resolve().topology.listeners.map(({ name }) => name);
-    store.put({ name: "m.yaml", text: aged("m", "2026-01-01T00:00:00Z") });
-    const first = names();
-    store.put({ name: "a.yaml", text: aged("a", "2026-02-01T00:00:00Z") });
-    const added = names();
-    store.put({ name: "b.yaml", text: gateway("b", "gw", 8080) });
-    const addedWithoutAge = names();
-    store.remove("a.yaml");
-    expect([first, added, addedWithoutAge, names()]).toEqual(Array(4).fill(["m/gw/http"]));
   });
 
   test.each(["http", "gw/http", "a/gw/http"])("and %s moves it if it is unique", (name) => {
@@ -71,5 +64,35 @@ describe("a listener has its full name", () => {
     expect(read(gateway("a", "gw", 8080), { http: 9000, "a/gw/http": 9001 }).errors).toEqual([
       'UMB0207 --listener names a listener twice: as "http" and as "a/gw/http": remove one',
     ]);
+  });
+});
+
+describe("a Gateway that comes or goes changes no listener that it shares", () => {
+  const aged = (namespace: string, createdAt: string) =>
+    gateway(namespace, "gw", 8080).replace(
+      "name: gw,",
+      `name: gw, creationTimestamp: "${createdAt}",`,
+    );
+  /** Envoy's listeners and the names of their routes. */
+  const served = (files: Readonly<Record<string, string>>) => {
+    const store = createResourceStore({ isLive: true });
+    for (const [name, text] of Object.entries(files)) store.put({ name, text });
+    const { topology } = store.resolve();
+    const { lds, rds } = renderResources(topology, {});
+    return { lds: Object.fromEntries(lds), rds: [...rds.keys()] };
+  };
+  const oldest = aged("m", "2026-01-01T00:00:00Z");
+  const younger = aged("a", "2026-02-01T00:00:00Z");
+  const withoutAge = gateway("b", "gw", 8080);
+
+  test.each([
+    ["the oldest one", { oldest, younger, withoutAge }, { younger, withoutAge }],
+    ["a younger one", { oldest, younger }, { oldest }],
+    ["one without an age", { oldest, withoutAge }, { oldest }],
+  ])("%s", (_name, before, after) => {
+    const [first, last] = [served(before), served(after)];
+    expect(Object.keys(first.lds)).toEqual(["0.0.0.0:8080"]);
+    expect(first.rds).toEqual(["0.0.0.0:8080"]);
+    expect(last).toEqual(first);
   });
 });

@@ -3,6 +3,7 @@ import {
   createResourceStore,
   parseAddressRange,
   readTopology,
+  servedNames,
   type TopologyOptions,
 } from "@umbra/envoy-config";
 
@@ -80,10 +81,12 @@ spec: {parentRefs: [{name: theirs}], rules: [{backendRefs: [{name: lost, port: 8
   });
 });
 
-/** The address and port of each listener. */
+/** The address and port of each listener, and whose it is. */
 function socketsOf(text: string, options: TopologyOptions = {}): readonly string[] {
   const { listeners } = readTopology([{ name: "x", text: ours + text }], options).topology;
-  return listeners.map(({ name, address, port }) => `${name} ${address} ${port}`);
+  return listeners
+    .map((each) => `${servedNames(each).join("+")} ${each.address} ${each.port}`)
+    .toSorted();
 }
 
 const asks = (name: string, ...values: readonly string[]) =>
@@ -174,7 +177,7 @@ describe("the address of a Gateway", () => {
   ])("is refused if it asks for $name, and others are served", ({ text, reason, type }) => {
     const files = [{ name: "x", text: ours + text + gateway("b", "umbra") }];
     const { topology, diagnostics } = readTopology(files, range);
-    expect(topology.listeners.map(({ name }) => name)).toEqual(["default/b/http"]);
+    expect(topology.listeners.flatMap(servedNames)).toEqual(["default/b/http"]);
     expect(diagnostics.find(({ code }) => code === "UMB0229")?.condition).toMatchObject({
       resource: { kind: "Gateway", namespace: "default", name: "a" },
       ...{ type, reason, status: "False" },
@@ -200,7 +203,7 @@ describe("the address of a Gateway", () => {
 
   test("is one socket for two Gateways that write it in two ways", () => {
     expect(socketsOf(asks("a", "fd00::1") + asks("b", "FD00::0:1"))).toEqual([
-      "default/a/http fd00::1 8080",
+      "default/a/http+default/b/http fd00::1 8080",
     ]);
     const held = (name: string, address: string) =>
       `${gateway(name, "umbra")}status: {addresses: [{value: "${address}"}]}\n`;

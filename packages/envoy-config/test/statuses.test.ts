@@ -133,7 +133,7 @@ describe("the status of a Gateway", () => {
     {
       name: "that Envoy serves",
       text: gatewayOf(http),
-      live: accepted("default/gw/http"),
+      live: accepted("0.0.0.0:80"),
       want: [good.accepted, good.programmed],
       listeners: [[good.accepted, good.programmed, good.resolved, good.alone]],
     },
@@ -149,7 +149,7 @@ describe("the status of a Gateway", () => {
       text: gatewayOf(http),
       live: {
         ...nothing,
-        listeners: new Map([["default/gw/http", { kind: "refused", message: "no" }]]),
+        listeners: new Map([["0.0.0.0:80", { kind: "refused", message: "no" }]]),
       },
       want: [good.accepted, good.invalid],
       listeners: [[good.accepted, good.invalid, good.resolved, good.alone]],
@@ -157,7 +157,7 @@ describe("the status of a Gateway", () => {
     {
       name: "with a supported and an unsupported protocol",
       text: gatewayOf(`${http}, {name: invalid, port: 81, protocol: invalid}`),
-      live: accepted("default/gw/http"),
+      live: accepted("0.0.0.0:80"),
       want: ["Accepted=True ListenersNotValid", good.programmed],
       listeners: [
         [good.accepted, good.programmed, good.resolved, good.alone],
@@ -174,7 +174,7 @@ describe("the status of a Gateway", () => {
     {
       name: "with a kind of routes that is not supported",
       text: gatewayOf(kinds("{kind: InvalidRoute}")),
-      live: accepted("default/gw/http"),
+      live: accepted("0.0.0.0:80"),
       want: [good.accepted, good.programmed],
       listeners: [
         [good.accepted, good.programmed, "ResolvedRefs=False InvalidRouteKinds", good.alone],
@@ -208,7 +208,7 @@ describe("the status of a Gateway", () => {
     {
       name: "with two listeners of one hostname",
       text: gatewayOf(`${http}, {name: same, port: 80, protocol: HTTP}`),
-      live: accepted("default/gw/http"),
+      live: accepted("0.0.0.0:80"),
       want: ["Accepted=True ListenersNotValid", good.programmed],
       listeners: [
         [good.accepted, good.programmed, good.resolved, good.alone],
@@ -225,7 +225,7 @@ describe("the status of a Gateway", () => {
       text: gatewayOf(
         `${http}, {name: b, port: 80, protocol: HTTPS, hostname: b.test, tls: {certificateRefs: [{name: lost}]}}`,
       ),
-      live: accepted("default/gw/http"),
+      live: accepted("0.0.0.0:80"),
       want: [good.accepted, good.programmed],
       listeners: [
         [good.accepted, good.programmed, good.resolved, good.alone],
@@ -308,11 +308,12 @@ describe("the status of a Gateway", () => {
   test("is about Envoy's listener of its address and port, which may be merged", () => {
     const text =
       gatewayOf(http, "", "b") + gatewayOf(http, ", addresses: [{value: 10.0.7.1}]", "a");
-    const live = accepted("default/a/http");
+    const live = accepted("10.0.7.1:80");
     expect(shown(gatewayIn(text, live, "a"))[1]).toBe(good.programmed);
     expect(shown(gatewayIn(text, live, "b"))[1]).toBe(good.pending);
     const merged = gatewayOf(http, "", "b") + gatewayOf(http, "", "a");
-    expect(shown(gatewayIn(merged, live, "b"))[1]).toBe(good.programmed);
+    const both = accepted("0.0.0.0:80");
+    expect(shown(gatewayIn(merged, both, "b"))[1]).toBe(good.programmed);
   });
 });
 
@@ -321,7 +322,7 @@ test("a message that is cut in the middle of a character is still one that the A
   const text = `x${"😀".repeat(1_000)}`;
   const live = {
     ...nothing,
-    listeners: new Map([["default/gw/http", { kind: "refused" as const, message: text }]]),
+    listeners: new Map([["0.0.0.0:80", { kind: "refused" as const, message: text }]]),
   };
   const routes = { ...nothing, refusedRoutes: new Map([["default/r", text]]) };
   const route = routeOf(`parentRefs: [{name: gw}], ${toEcho}`);

@@ -1,4 +1,4 @@
-import { isAtLeast, type Topology } from "@umbra/envoy-config";
+import { isAtLeast, servedNames, type Topology } from "@umbra/envoy-config";
 import type { Command } from "commander";
 import { checkOwnBootstrap } from "../check/own-bootstrap.ts";
 import { checkPools } from "../doctor/endpoints.ts";
@@ -142,13 +142,16 @@ function ownPorts({ grpc, admin, envoyAdmin }: DoctorFlags): readonly WantedPort
 }
 
 function listenerPorts(topology: Topology | undefined): readonly WantedPort[] {
-  return (topology?.listeners ?? []).map(({ name, address, port }) => ({
-    host: address,
-    port,
-    owner: "listener",
-    user: `listener "${name}"`,
-    remedy: `move the listener with --listener ${name}=PORT`,
-  }));
+  return (topology?.listeners ?? []).map((each) => {
+    const [name = each.name] = servedNames(each);
+    return {
+      host: each.address,
+      port: each.port,
+      owner: "listener",
+      user: `listener "${name}"`,
+      remedy: `move the listener with --listener ${name}=PORT`,
+    };
+  });
 }
 
 function withHolder(

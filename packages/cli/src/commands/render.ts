@@ -8,6 +8,7 @@ import {
   renderAdsBootstrap,
   renderBootstrap,
   renderPart,
+  servedNames,
   type Topology,
 } from "@umbra/envoy-config";
 import { defined } from "@umbra/shadow/defined";
@@ -218,10 +219,10 @@ function chosen(topology: Topology, { format, ofListener }: RenderFlags): Topolo
   const { listeners } = topology;
   if (ofListener === undefined && listeners.length <= 1) return topology;
   const found = listeners.filter(
-    ({ name }) => ofListener !== undefined && isListenerCalled(name, ofListener),
+    (each) => ofListener !== undefined && isListenerCalled(each, ofListener),
   );
   if (found.length === 1) return { ...topology, listeners: found };
-  const names = listeners.map(({ name }) => name).join(", ");
+  const names = listeners.flatMap(servedNames).join(", ");
   throw new UsageError(
     ofListener === undefined || found.length > 1
       ? `the files have several listeners: choose one with --of-listener (${names})`

@@ -3,6 +3,7 @@ import {
   renderAdsBootstrap,
   renderBootstrap,
   type SourceFile,
+  servedNames,
   type Topology,
 } from "@umbra/envoy-config";
 import { defined } from "@umbra/shadow/defined";
@@ -222,7 +223,9 @@ async function startOf(
   return answer.kind === "taken" && (await isReady(admin)) ? answer : undefined;
 }
 
-function entrances(listeners: readonly { readonly name: string; readonly port: number }[]): string {
+function entrances(listeners: Topology["listeners"]): string {
   if (listeners.length === 0) return "no listener yet";
-  return listeners.map(({ name, port }) => `${name} on port ${port}`).join(", ");
+  const entrance = (each: Topology["listeners"][number]) =>
+    servedNames(each).map((name) => `${name} on port ${each.port}`);
+  return listeners.flatMap(entrance).join(", ");
 }

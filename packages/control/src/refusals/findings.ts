@@ -3,6 +3,7 @@ import {
   primaryClusterName,
   resourceName,
   shadowClusterName,
+  socketName,
   type Topology,
 } from "@umbra/envoy-config";
 import { nounOf, shownMessage } from "@umbra/xds";
@@ -44,7 +45,7 @@ interface Owner {
 }
 
 /** The resource that Envoy's resource was made of. */
-function ownerOf({ kind, name }: Refusal, { pools, mirrors }: Topology): Owner {
+function ownerOf({ kind, name }: Refusal, { pools, mirrors, listeners }: Topology): Owner {
   const pool = pools.find((each) => primaryClusterName(each.name) === name);
   if (pool !== undefined) {
     const { namespace, resourceName: own } = pool;
@@ -56,5 +57,12 @@ function ownerOf({ kind, name }: Refusal, { pools, mirrors }: Topology): Owner {
     const resource = { kind: "HTTPRoute", ...mirror.origin.route };
     return { words: `a mirror of HTTPRoute ${resourceName(resource)}`, sought: { resource } };
   }
-  return { words: `${nounOf(kind)} "${name}"`, sought: { text: name } };
+  const words = `${nounOf(kind)} "${name}"`;
+  const listener = listeners.find((each) => each.name === name || socketName(each) === name);
+  const gateway = listener?.serves[0]?.gateway;
+  if (gateway === undefined || (kind !== "lds" && kind !== "rds")) {
+    return { words, sought: { text: name } };
+  }
+  const resource = { kind: "Gateway", ...gateway };
+  return { words: `${words} of Gateway ${resourceName(gateway)}`, sought: { resource } };
 }

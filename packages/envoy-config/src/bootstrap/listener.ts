@@ -1,3 +1,4 @@
+import { socketName } from "../names.ts";
 import { mirrorsByName, poolsByName, routesOf } from "../queries.ts";
 import type { Listener, Topology, VirtualHost } from "../topology.ts";
 import { accessLog, answerLogs } from "./access-log.ts";
@@ -14,6 +15,7 @@ import { createHostRenderer } from "./rendered-hosts.ts";
 import { virtualHost } from "./route.ts";
 import { sessionFilter } from "./session.ts";
 import { setting } from "./setting.ts";
+import { statName } from "./stats.ts";
 import { knownUnderscoreHeaders, underscoreFilter, unrefusedUnderscores } from "./underscores.ts";
 
 /** Creates a listener for clients: one filter chain, or with TLS one for each server name. */
@@ -23,9 +25,9 @@ export function listener(
   topology: Topology,
   options: BootstrapOptions,
 ): EnvoyObject {
-  const { name, address, port, tls } = first;
+  const { address, port, tls } = first;
   return {
-    name,
+    name: socketName(first),
     address: { socket_address: { address, port_value: port } },
     per_connection_buffer_limit_bytes: setting(options, "maxBodyBytes"),
     max_connections_to_accept_per_socket_event: because(
@@ -40,7 +42,7 @@ export function listener(
 function filterChain(from: Listener, topology: Topology, options: BootstrapOptions): EnvoyObject {
   const { name, tls } = from;
   const filters = connectionManager({
-    stat_prefix: name,
+    stat_prefix: statName(name),
     ...clientGuards(topology, options),
     always_set_request_id_in_response: true,
     http_filters: [...httpFilters(topology, options), router],

@@ -1,9 +1,10 @@
 import { compare } from "../compare.ts";
 import { conditionOf } from "../conditions.ts";
+import { socketName } from "../names.ts";
 import type { Report } from "../resources/report.ts";
 import type { Gateway, GatewayListener, HttpRoute, Resources } from "../resources/resources.ts";
 import type { RouteAttachment } from "../route-attachment.ts";
-import type { Listener } from "../topology.ts";
+import type { Listener, ListenerRef } from "../topology.ts";
 import { type Attachment, createAttacher } from "./attachments.ts";
 import type { CertificateResolver } from "./certificates.ts";
 import { type AddressOptions, placeGateways } from "./gateway-addresses.ts";
@@ -12,7 +13,6 @@ import type { Known } from "./known.ts";
 import type { KnownHosts } from "./known-hosts.ts";
 import { type Socket, withoutConflicts } from "./listener-conflicts.ts";
 import { fullName, listenerNames } from "./listener-names.ts";
-import { compareAge } from "./precedence.ts";
 import { attachedListeners, routeAttachments } from "./route-attachments.ts";
 import { onListener } from "./routes.ts";
 import type { RuleResolvers } from "./rule-shares.ts";
@@ -80,12 +80,7 @@ export function resolveListeners(
       report("warning", "UMB0302", route.place, message);
     }
   }
-  const listeners = bySocket.flatMap(({ address, port, attachments: own }) =>
-    listenersOf(own, known.hosts).map((each) => ({
-      ...{ name: each.name, address, port },
-      ...each,
-    })),
-  );
+  const listeners = bySocket.flatMap((socket) => listenersOf(socket, known.hosts));
   return {
     listeners: listeners.toSorted((a, b) => compare(a.name, b.name)),
     ...{ attachments, addresses: places, ports: served },
@@ -157,31 +152,35 @@ function ownershipOf(sockets: readonly Socket[]): (at: Attachment, route: HttpRo
     );
 }
 
-/** Merges the listeners of one address and port: into one, or with TLS into one for each hostname. */
-function listenersOf(
-  inFiles: readonly Attachment[],
-  known: KnownHosts,
-): readonly Pick<Listener, "name" | "tls" | "virtualHosts">[] {
-  // Merged listeners have the name of the oldest Gateway's, so that a Gateway that is added renames none that runs.
-  const attachments = inFiles.toSorted(
-    (a, b) => compareAge(a.gateway.createdAt, b.gateway.createdAt) || compare(nameOf(a), nameOf(b)),
-  );
+/**
+ * Merges the listeners of one address and port: into one, or with TLS into one for each hostname. Each is named after what
+ * it listens to: Envoy replaces a listener whose name changes, and no Gateway that comes or goes must do that to another one.
+ */
+function listenersOf(socket: Socket, known: KnownHosts): readonly Listener[] {
+  const { address, port } = socket;
+  const attachments = socket.attachments.toSorted((a, b) => compare(nameOf(a), nameOf(b)));
   const [first] = attachments;
   if (first === undefined) return [];
-  const name = nameOf(first);
+  const name = socketName(socket);
   const hosts = virtualHosts(name, attachments, known);
-  if (first.listener.tls === undefined) return [{ name, virtualHosts: hosts }];
+  if (first.listener.tls === undefined) {
+    return [{ name, serves: attachments.map(refOf), address, port, virtualHosts: hosts }];
+  }
   const byHostname = Map.groupBy(attachments, ({ hostname }) => hostname);
-  return [...byHostname].map(([hostname, [named = first, ...others]]) => ({
-    name: nameOf(named),
+  return [...byHostname].map(([hostname, own]) => ({
+    ...{ name: `${name}/${hostname}`, serves: own.map(refOf), address, port },
     tls: {
       ...(hostname === "*" ? {} : { serverName: hostname }),
-      certificates: [...new Set([named, ...others].flatMap(({ secrets }) => secrets))],
+      certificates: [...new Set(own.flatMap(({ secrets }) => secrets))],
     },
     virtualHosts: hosts.filter(
       ({ domains: [domain = "*"] }) => ownerOf(domain, byHostname) === hostname,
     ),
   }));
+}
+
+function refOf({ gateway: { namespace, name }, listener }: Attachment): ListenerRef {
+  return { gateway: { namespace, name }, listener: listener.name };
 }
 
 function nameOf({ gateway, listener }: Attachment): string {

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { defined } from "@umbra/shadow/defined";
 import type { JsonMap } from "../json-map.ts";
-import { bySocket } from "../queries.ts";
+import { socketName } from "../names.ts";
 import { ResourceMap } from "../resource-map.ts";
 import { resourceName } from "../resource-ref.ts";
 import type { Gateway, GatewayListener } from "../resources/resources.ts";
@@ -62,19 +62,18 @@ function attachedRoutes(
   return counts;
 }
 
-/** Returns a function that finds what Envoy says about a Gateway's listener. Envoy knows those of one address and port by the name of the first. */
+/** Returns a function that finds what Envoy says about a Gateway's listener, or about the routes of its hostname. */
 function listenerStates(
-  { listeners, addresses, ports }: StatusSources,
+  { addresses, ports }: StatusSources,
   live: LiveFacts,
 ): (gateway: Gateway, listener: GatewayListener) => ServedState {
-  const sockets = bySocket(listeners).flatMap(([first]) => first ?? []);
-  const byPort = Map.groupBy(sockets, ({ port }) => port);
   return (gateway, listener) => {
     const port = ports.get(listener);
     const address = addresses.get(gateway);
-    if (port === undefined) return { kind: "not served" };
-    const first = byPort.get(port)?.find((each) => each.address === address);
-    return live.listeners.get(first?.name ?? "") ?? { kind: "pending" };
+    if (port === undefined || address === undefined) return { kind: "not served" };
+    const socket = socketName({ address, port });
+    const routes = live.listeners.get(`${socket}/${listener.hostname ?? "*"}`);
+    return routes ?? live.listeners.get(socket) ?? { kind: "pending" };
   };
 }
 

@@ -1,3 +1,4 @@
+import { socketName } from "../../names.ts";
 import type { Topology } from "../../topology.ts";
 import { type AdsProtocol, adsCluster, dynamicResources } from "../ads.ts";
 import { changeBootstrap } from "../change/change-bootstrap.ts";
@@ -69,7 +70,7 @@ export function renderResources(
       poolClusters: poolClustersOf(topology),
       filters: filtersOf(topology, all),
       filteredListeners: new Map([
-        ...topology.listeners.map(({ name }) => [name, "primary"] as const),
+        ...topology.listeners.map((each) => [socketName(each), "primary"] as const),
         [shadowLaneListener, "shadow"],
       ]),
     }),
