@@ -123,13 +123,33 @@ inPodNetwork(
       const { verdict, pairs } = await evaluationOf(admin);
       return verdict === "FAIL" && pairs === live?.funnel.used;
     });
+    // A gate that fails before the end keeps what it was decided on; all others are of the same pairs in both.
+    const undecided = (live?.gates ?? []).filter(({ n }) => n === recorded.funnel.used);
+    expect(undecided.map(({ id }) => id)).toContain("ttft.very_slow");
+    expect(recorded.gates).toEqual(expect.arrayContaining(undecided.map(alike)));
     expect(await evaluationOf(admin)).toMatchObject({
       verdict: recorded.verdict.status,
+      ratio: ratioOfFailure(live),
       pairs: recorded.funnel.used,
     });
   },
   400_000,
 );
+
+/** A gate that has found the same of the same pairs: memory keeps values in single precision. */
+function alike({ id, n, estimate }: ShadowReport["gates"][number]): unknown {
+  const same = estimate === null ? null : expect.closeTo(estimate, 4);
+  return expect.objectContaining({ id, n, estimate: same });
+}
+
+/** That of the first gate that failed, as a status shows it: with three decimals. */
+function ratioOfFailure(report: ShadowReport | undefined): number {
+  const failed = report?.gates.find(
+    ({ required, status, kind, estimate }) =>
+      required && status === "FAIL" && kind === "ratio" && estimate !== null,
+  );
+  return Math.round(Number(failed?.estimate) * 1_000) / 1_000;
+}
 
 interface Replica {
   readonly sidecar: Running;
@@ -180,6 +200,7 @@ async function createPolicy(admin: ApiClient): Promise<void> {
 
 interface EvaluationStatus {
   readonly verdict?: string;
+  readonly ratio?: number;
   readonly pairs?: number;
 }
 

@@ -124,6 +124,20 @@ const rules: readonly Rule[] = [
     ],
   },
   {
+    message:
+      "endpoint must not be an interface of Envoy or the sidecar on this machine, such as port 9901",
+    refused: [
+      judge("consent: true, endpoint: 'http://127.0.0.1:9901/chat/completions', model: j"),
+      judge("consent: true, endpoint: 'http://localhost:9090/v1/chat/completions', model: j"),
+      judge("consent: true, endpoint: 'http://[::1]:9002/v1/chat/completions', model: j"),
+      judge("consent: true, endpoint: 'https://127.9.9.9:09901/v1/chat/completions', model: j"),
+    ],
+    accepted: [
+      judge("consent: true, endpoint: 'http://localhost:19901/v1/chat/completions', model: j"),
+      judge("consent: true, endpoint: 'https://judge:9901/v1/chat/completions', model: j"),
+    ],
+  },
+  {
     message: "maxCostUsd needs pricePerMTokens",
     refused: [
       judge(

@@ -505,6 +505,8 @@ spec: {selector: {matchLabels: {app: llama}}, targetPorts: [{number: 8000}]${ref
   });
 });
 
+const metadataUrl = "endpoint: 'https://169.254.169.254/v1/chat/completions'";
+
 describe("the status of a ShadowPolicy", () => {
   const policy = (spec: string) => `---
 apiVersion: umbra.dev/v1alpha1
@@ -526,6 +528,12 @@ spec: {${spec}}
     {
       name: "with an error",
       spec: "targetRefs: [{name: r}], sampling: {percent: 200}",
+      want: [["Accepted=False Invalid"]],
+    },
+    {
+      // The API server's rules let it through: they know no addresses but this machine's.
+      name: "whose judge is a cloud's metadata service",
+      spec: `targetRefs: [{name: r}], evaluation: {outputs: {judge: {consent: true, model: j, ${metadataUrl}}}}`,
       want: [["Accepted=False Invalid"]],
     },
   ])("$name is $want", ({ spec, want }) => {
