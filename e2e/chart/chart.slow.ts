@@ -17,6 +17,7 @@ import {
   objectsIn,
   withoutHelm,
 } from "./chart-files.ts";
+import { podOf } from "./pod.ts";
 import { wrongMeanings, wrongShapes } from "./wrong-values.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "umbra-chart-"));
@@ -102,6 +103,27 @@ describe("the secret of the replicas", () => {
 
 /** 64 of 62 letters and digits: 381 random bits. */
 const alphanumeric = /^[A-Za-z0-9]{64}$/;
+
+test("the `helm install` of docs/kubernetes.md is one that helm takes, for the namespaces that it says", () => {
+  const page = readFileSync(join(chartFolder, "../../../docs/kubernetes.md"), "utf8");
+  const [, given = ""] = /^helm install (umbra (?:.*\\\n)*.*)$/m.exec(page) ?? [];
+  const words = given.replaceAll("\\\n", " ").match(/'[^']*'|[^\s']+/g) ?? [];
+  const args = words
+    .map((word) => word.replaceAll("'", ""))
+    .filter((word) => word !== "--create-namespace")
+    .map((word) => (word === "deploy/helm/umbra" ? chartFolder : word));
+  const { status, stdout, stderr } = helm("template", ...args, ...version);
+  expect([status, status === 0 ? "" : stderr]).toEqual([0, ""]);
+  const roles = objectsIn(stdout).filter(({ kind }) => kind === "Role");
+  const named = roles.map(({ metadata }) => `${metadata.namespace} ${metadata.name}`);
+  expect(named.toSorted()).toEqual([
+    "default umbra.umbra",
+    "umbra umbra-lease",
+    "umbra umbra-peers",
+  ]);
+  const images = new Set(podOf(objectsIn(stdout)).containers.map(({ image }) => image));
+  expect([...images]).toEqual(["REGISTRY/umbra-gateway:0.1.0"]);
+});
 
 test("no two releases have one name for rights of the cluster", () => {
   const nameOf = (namespace: string, release: string) => {

@@ -91,6 +91,11 @@ export const wrongShapes: readonly WrongShape[] = [
     values: { peers: { key: "../token" } },
     path: "/peers/key",
   },
+  {
+    name: "the folder above as the key of a secret",
+    values: { peers: { key: ".." } },
+    path: "/peers/key",
+  },
   { name: "a time with a unit", values: { drain: { timeout: "120s" } }, path: "/drain/timeout" },
   { name: "a misspelt time", values: { drain: { timeot: 120 } }, path: "/drain" },
   {

@@ -14,6 +14,7 @@ const plurals: Readonly<Record<string, string>> = {
   Pod: "pods",
   PodDisruptionBudget: "poddisruptionbudgets",
   PodMonitor: "podmonitors",
+  PrometheusRule: "prometheusrules",
   Role: "roles",
   RoleBinding: "rolebindings",
   Service: "services",

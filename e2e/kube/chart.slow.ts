@@ -1,6 +1,8 @@
 // The chart's manifests on a real API server: each object is taken.
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { ApiClient } from "@umbra/kubernetes";
+import { parse } from "yaml";
 import { caseNamed, chartCases, objectsOf } from "../chart/chart-files.ts";
 import { podOf } from "../chart/pod.ts";
 import { apply, createNamespace } from "./applied-chart.ts";
@@ -33,6 +35,17 @@ describe.each(chartCases)("the manifest $name", (chartCase) => {
     const { metadata } = await apply(admin, object, "dry-run");
     expect(metadata).toMatchObject({ name: object.metadata.name });
   });
+});
+
+test("the API server takes the alerts, and knows each of their fields", async () => {
+  // As the chart has them: `npm run test:chart` compares.
+  const file = new URL("../../deploy/prometheus/umbra-alerts.yaml", import.meta.url);
+  const spec = parse(readFileSync(file, "utf8")) as object;
+  const metadata = { name: "umbra", namespace: "umbra" };
+  const rule = { apiVersion: "monitoring.coreos.com/v1", kind: "PrometheusRule", metadata, spec };
+  expect(await apply(admin, rule, "dry-run")).toMatchObject({ kind: "PrometheusRule" });
+  const unknown = { ...rule, spec: { groups: [{ name: "a", rules: [{ alret: "A" }] }] } };
+  await expect(apply(admin, unknown, "dry-run")).rejects.toThrow(/unknown field/);
 });
 
 test.each(["gateway", "picker-all"])(
