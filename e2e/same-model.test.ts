@@ -103,3 +103,44 @@ describe("the same model on another engine", () => {
     expect(logprob?.floor?.excess).toBeCloseTo(0.04, 2);
   });
 });
+
+type Fields = Readonly<Record<string, unknown>>;
+
+describe("log probabilities that only copies are asked for", () => {
+  const asking = policy
+    .replace("evaluation: {", "evaluation: {outputs: {logprobs: shadow}, ")
+    .replace("warmup: 1s", "warmup: 0s")
+    .replace("percent: 60", "percent: 100");
+  let compared: ComparedLanes;
+  let report: ShadowReport | undefined;
+
+  beforeAll(async () => {
+    const mirrors = ["shadow", "again"];
+    compared = await startComparedLanes({ lanes, mirrors, policy: asking });
+    for (let i = 0; i < 40; i++) {
+      const { logprobs: _, top_logprobs: __, ...plain } = JSON.parse(body(i)) as Fields;
+      expect((await post(compared.gateway.origin, JSON.stringify(plain))).status).toBe(200);
+    }
+    await until("the pairs are in the report", async () => {
+      const { reports } = await compared.gateway.json<{ reports: readonly ShadowReport[] }>(
+        "/v1/report",
+      );
+      report = reports.find(({ candidate }) => candidate.pool === "default/shadow");
+      return (report?.outputs?.perplexity?.ratio?.n ?? 0) >= 25;
+    });
+  }, 180_000);
+
+  afterAll(async () => {
+    await compared?.stop();
+  });
+
+  test("compare the shadow's perplexity with the control's, and the primary has none", () => {
+    const { primary, shadow, control, ratio } = report?.outputs?.perplexity ?? {};
+    expect(primary).toBeNull();
+    expect(shadow).toBeGreaterThan(1);
+    expect(control).toBeGreaterThan(1);
+    // The shadow's tokens are less likely by 0.05 nats, the control's by 0.01.
+    expect(ratio).toMatchObject({ to: "control", value: expect.closeTo(Math.exp(0.04), 2) });
+    expect(report?.outputs?.logprob).toBeNull();
+  });
+});
