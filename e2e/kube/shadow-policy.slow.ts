@@ -238,6 +238,16 @@ describe("the rules of ShadowPolicies", () => {
     expect(await refusalOf(spec)).toContain(message);
   });
 
+  test.each([
+    { header: "X-Guard", isAccepted: true },
+    { header: "", isAccepted: true },
+    { header: "x guard", isAccepted: false },
+    { header: ":status", isAccepted: false },
+  ])("know names of headers that mark refusals: $header", async ({ header, isAccepted }) => {
+    const spec = { evaluation: { outputs: { refusal: { header } } } };
+    expect((await refusalOf(JSON.stringify(spec))) === "").toBe(isAccepted);
+  });
+
   test.each(cases("accepted"))("accept $spec, next to: $message", async ({ spec }) => {
     expect(await refusalOf(spec)).toBe("");
   });
