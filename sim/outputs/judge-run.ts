@@ -1,6 +1,7 @@
 import { judgeOutputs, type OutputPair, requiredOutputGates } from "@umbra/shadow/internal";
 import type { Random } from "@umbra/shadow/statistics";
 import { drawPairs } from "./draw-pairs.ts";
+import { judgeModelRun } from "./judge-model.ts";
 import type { Scenario, Unit } from "./scenarios.ts";
 
 const pairsOfRun = 2_000;
@@ -15,6 +16,8 @@ export type Outcome = "PASS" | "FAIL" | "open";
 
 /** Draws an evaluation and judges it as a sidecar does: repeatedly, and finally at its planned end. */
 export function judgeRun(random: Random, scenario: Scenario, unit: Unit): Outcome {
+  if (scenario.judged !== undefined)
+    return judgeModelRun(random, scenario.gate, { unit, truth: scenario.judged });
   const pairs = drawPairs(random, scenario, { ...unit, count: pairsOfRun });
   for (let count = analysisEvery; count <= pairsOfRun; count += analysisEvery) {
     const outcome = outcomeOf(scenario, pairs.slice(0, count));

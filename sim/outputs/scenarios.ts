@@ -22,6 +22,8 @@ export interface Scenario {
     | "out.prompt"
     | "out.exact"
     | "out.sim"
+    | "out.judge"
+    | "win rate"
     | "any gate";
   /**
    * Rates of bad answers on each lane; for agreement, of answers that are not the primary's; for `out.sim`, mean
@@ -34,7 +36,19 @@ export interface Scenario {
   readonly isSketched?: boolean;
   /** Share of the requests that the control also gets; all when absent. */
   readonly floorShare?: number;
+  /** Of a model as judge, whose rows have no rates of bad answers. */
+  readonly judged?: JudgeTruth;
   readonly bars: readonly Bar[];
+}
+
+/** What a judge model finds. */
+export interface JudgeTruth {
+  /** Win rate of the shadow over all compared pairs; 0.5 for equal lanes. */
+  readonly winRate: number;
+  /** Share of the drawn pairs whose clients opt out. */
+  readonly optOut: number;
+  /** Shares of the pairs that are drawn: of similar answers, and of the others. */
+  readonly sample: { readonly near: number; readonly far: number };
 }
 
 /** At most this share passes or fails; or at least this share is found. */
@@ -51,6 +65,9 @@ const atMargin: readonly Bar[] = [
 const equal: readonly Bar[] = [{ of: "false FAIL", share: 0.05 }];
 const found: readonly Bar[] = [{ of: "found", share: 0.8 }];
 const margin = "at the margin";
+const none = { primary: 0, shadow: 0 };
+const usual = { optOut: 0, sample: { near: 0.02, far: 0.2 } };
+const lossAtMargin = 0.45;
 
 export const scenarios: readonly Scenario[] = [
   { gate: "out.toolBad", name: margin, primary: 0.02, shadow: 0.03, bars: atMargin },
@@ -100,6 +117,27 @@ export const scenarios: readonly Scenario[] = [
   { gate: "out.toolBad", name: "broken in 3 % more", primary: 0.004, shadow: 0.034, bars: found },
   { gate: "out.refusal", name: "refuses 6 % more", primary: 0.02, shadow: 0.08, bars: found },
   { gate: "out.exact", name: "agrees 15 pp less", primary: 0.3, shadow: 0.45, bars: found },
+  {
+    ...{ gate: "out.judge", name: "equal lanes", ...none },
+    ...{ judged: { ...usual, winRate: 0.5 }, bars: equal },
+  },
+  {
+    ...{ gate: "out.judge", name: margin, ...none },
+    ...{ judged: { ...usual, winRate: lossAtMargin }, bars: atMargin },
+  },
+  {
+    ...{ gate: "out.judge", name: `${margin}, half opts out`, ...none },
+    ...{ judged: { ...usual, winRate: lossAtMargin, optOut: 0.5 }, bars: atMargin },
+  },
+  {
+    ...{ gate: "out.judge", name: "wins 40 %, a fifth is judged", ...none },
+    ...{ judged: { winRate: 0.4, optOut: 0, sample: { near: 0.2, far: 0.2 } }, bars: found },
+  },
+  {
+    ...{ gate: "win rate", name: "its interval misses 45 % at some analysis", ...none },
+    judged: { ...usual, winRate: lossAtMargin },
+    bars: [{ of: "false FAIL", share: 0.1 }],
+  },
 ];
 
 interface Counts {

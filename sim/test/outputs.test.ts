@@ -87,4 +87,24 @@ describe("the simulation of gates about answers", () => {
     const counts = { PASS: 3, FAIL: 50, runs: 100 };
     expect(isKept({ ...broken, bars }, counts)).toBe(false);
   });
+
+  const judged = { optOut: 0, sample: { near: 0.02, far: 0.2 } };
+
+  test.each([
+    { gate: "out.judge", winRate: 0.5, want: "PASS" },
+    { gate: "out.judge", winRate: 0.4, want: "FAIL" },
+    { gate: "win rate", winRate: 0.45, want: "PASS" },
+  ] as const)(
+    "$gate of a shadow that wins $winRate by a judge: $want",
+    ({ gate, winRate, want }) => {
+      const scenario: Scenario = { ...broken, gate, judged: { ...judged, winRate } };
+      expect(judgeRun(createRandom(1), scenario, single)).toBe(want);
+    },
+  );
+
+  test("a judge whose losses are left out does not pass", () => {
+    const truth = { ...judged, winRate: 0.4, optOut: 0.9 };
+    const scenario: Scenario = { ...broken, gate: "out.judge", judged: truth };
+    expect(judgeRun(createRandom(1), scenario, sessions)).not.toBe("PASS");
+  });
 });
