@@ -36,7 +36,7 @@ describe("umbra compare", () => {
     expect(stdout).toContain("2 pairs by id");
     expect(stdout).toMatch(/all +│ 2 +│ 50\.0 %/);
     expect(stdout).toMatch(/refusal, by lexicon en-1 +│ 2 +│ 50\.0 % +│ 0\.0 %/);
-    expect(stdout).toContain("as --floor");
+    expect(stdout).toContain("requests with --floor");
   });
 
   test.each([

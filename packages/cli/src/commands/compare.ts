@@ -22,7 +22,7 @@ import { progressLine } from "../progress-line.ts";
 const compareFlags = {
   floor: flag(
     "--floor <file>",
-    "answers of the primary to the same requests once more: how far it agrees with itself",
+    "second answers of the primary to the same requests; they show how far it agrees with itself",
   ),
   requests: flag(
     "--requests <file>",

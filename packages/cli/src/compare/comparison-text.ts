@@ -30,7 +30,7 @@ export function comparisonText(comparison: FilesComparison): string {
 function withoutFloor({ files }: FilesComparison): string {
   const why = files.some(({ role }) => role === "floor")
     ? "no pair has a line in the file given as --floor"
-    : "give its answers to the same requests once more as --floor";
+    : "give second answers of the primary to the same requests with --floor";
   return `How far the primary agrees with itself is not known: ${why}`;
 }
 

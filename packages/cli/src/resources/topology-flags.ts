@@ -82,7 +82,7 @@ export const topologyFlags: FlagTable<TopologyFlags> = {
   ),
   pickerService: list(
     "--picker-service <namespace/name:port>",
-    "Umbra's own Service: a pool that names another one as its endpoint picker is picked by that one",
+    "Service of this sidecar; a pool whose endpointPickerRef names another Service uses the endpoint picker there",
   ),
   strict: {
     flag: "--strict",

@@ -39,7 +39,7 @@ export function addConfigurationMetrics(metrics: Exposition, state: Configuratio
   );
   metrics.add({
     name: "umbra_config_nacks_total",
-    help: "Answers that an Envoy has refused, by type of resource.",
+    help: "ADS responses that an Envoy has refused, by type of resource.",
     type: "counter",
     labels: ["type"],
     read: () => kinds.map((kind) => [[kind], state.refusals.get(kind) ?? 0]),
@@ -52,7 +52,7 @@ export function addConfigurationMetrics(metrics: Exposition, state: Configuratio
   });
   metrics.add({
     name: "umbra_config_change_to_ack_seconds",
-    help: "Time from a change until an Envoy had taken all of it.",
+    help: "Time from a change until an Envoy had accepted all of it.",
     type: "histogram",
     bounds: state.changeToAckS.bounds,
     read: () => [[[], state.changeToAckS]],

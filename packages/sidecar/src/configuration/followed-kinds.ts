@@ -20,7 +20,7 @@ export function addFollowedKindsMetrics(metrics: Exposition, kinds: FollowedKind
   metrics.gauge(
     {
       name: "umbra_kubernetes_seconds_since_contact",
-      help: "Time since the API server was last heard about a kind; up to 60 while all is well; absent before the first contact.",
+      help: "Seconds since the last message from the API server about a kind of object; up to 60 is normal; absent before the first contact.",
       labels: ["resource", "namespace"],
     },
     () =>

@@ -13,12 +13,12 @@ export interface OutputMetrics {
 export function createOutputMetrics(metrics: Exposition): OutputMetrics {
   const pairs = metrics.counter({
     name: "umbra_shadow_output_pairs_total",
-    help: "Pairs of successful answers by what became of their comparison: compared, no_similarity (compared without it, to save time), or the reason why not.",
+    help: "Pairs of successful answers by result of the comparison: compared, no_similarity (compared without similarity, to save time), or why they were not compared.",
     labels: ["candidate", "kind"],
   });
   const flags = metrics.counter({
     name: "umbra_shadow_output_flag_total",
-    help: "Compared answers by what was found: refusal, loop, json_bad, schema_bad, tool_bad, script_bad or cut.",
+    help: "Compared answers with a flag: refusal, loop, json_bad, schema_bad, tool_bad, script_bad (another writing system than the user's) or cut.",
     labels: ["candidate", "leg", "flag"],
   });
   const similarity = metrics.histogram({

@@ -211,7 +211,10 @@ class ConnectedPeers implements Peers {
     const at = untried > 0 ? of - 1 : before;
     if (of === this.#share.of && at === this.#share.at) return;
     this.#share = { of, at };
-    this.#parts.log.info({ processes: of }, "budgets are divided by another number of processes");
+    this.#parts.log.info(
+      { processes: of },
+      "the number of processes that share the budgets has changed",
+    );
     this.#parts.onShare(this.#share);
   }
 }
