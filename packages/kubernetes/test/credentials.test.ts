@@ -249,6 +249,16 @@ describe("credentials at a scripted API server", () => {
     });
   });
 
+  test("a program that is not there leaves no timer, which would keep a command from ending", async () => {
+    await started({ token: "secret" });
+    const exec = { command: "/nowhere/program" };
+    const access = readAccess({ file: kubeconfig(trusting(), { exec }) });
+    const timers = () => process.getActiveResourcesInfo().filter((each) => each === "Timeout");
+    const before = timers().length;
+    await expect(ask(access)).rejects.toMatchObject({ code: "NO_CREDENTIALS" });
+    expect(timers().length).toBeLessThanOrEqual(before);
+  });
+
   test("a program that fails and writes nothing is reported as that", async () => {
     await started({ token: "secret" });
     const program = write("program", "#!/bin/sh\nexit 3\n");

@@ -77,15 +77,16 @@ export class UserAuthenticator {
 function newAuthenticators(): readonly Authenticator[] {
   const programs = new ExecAuth();
   // Its own spawn has no time limit.
-  Object.assign(programs, {
-    execFn: (command: string, args: readonly string[] | undefined, options: object) =>
-      spawn(command, args ?? [], {
-        ...options,
-        timeout: maxProgramMs,
-        stdio: ["ignore", "pipe", "pipe"],
-      }),
-  });
+  Object.assign(programs, { execFn: spawnWithin });
   return [new AzureAuth(), new GoogleCloudPlatformAuth(), programs, new FileAuth()];
+}
+
+/** Like `spawn` with a `timeout`, whose timer goes on for a program that isn't there, and keeps this process. */
+function spawnWithin(command: string, args: readonly string[] | undefined, options: object) {
+  const child = spawn(command, args ?? [], { ...options, stdio: ["ignore", "pipe", "pipe"] });
+  const limit = setTimeout(() => child.kill(), maxProgramMs);
+  for (const end of ["exit", "error"]) child.once(end, () => clearTimeout(limit));
+  return child;
 }
 
 /** The error describes what was wrong with a program's output without quoting it: it may be the credentials. */
