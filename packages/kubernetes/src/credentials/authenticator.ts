@@ -81,7 +81,7 @@ function newAuthenticators(): readonly Authenticator[] {
   return [new AzureAuth(), new GoogleCloudPlatformAuth(), programs, new FileAuth()];
 }
 
-/** Like `spawn` with a `timeout`, whose timer goes on for a program that isn't there, and keeps this process. */
+/** Like `spawn` with a `timeout`, whose timer continues for a program that isn't there, and keeps this process. */
 function spawnWithin(command: string, args: readonly string[] | undefined, options: object) {
   const child = spawn(command, args ?? [], { ...options, stdio: ["ignore", "pipe", "pipe"] });
   const limit = setTimeout(() => child.kill(), maxProgramMs);
