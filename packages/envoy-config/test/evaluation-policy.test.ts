@@ -115,9 +115,9 @@ describe("gates about agreement", () => {
       want: [warning, warning],
     },
     {
-      name: "are an info if the model is the same, and there is no control",
+      name: "are nothing if the model is the same: without a control, none is required then",
       spec: "  evaluation: {sameModel: true}",
-      want: [{ ...warning, severity: "info" }],
+      want: [],
     },
     {
       name: "are nothing with a control",

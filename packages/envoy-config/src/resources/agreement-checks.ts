@@ -21,14 +21,11 @@ export function reportAgreement(
   }
 }
 
-function reportNoControl(from: Reader, { gates = {}, isSameModel }: EvaluationPolicy): void {
-  const required = agreementGates.filter((id) => gates[id]?.required === true);
-  for (const id of required) {
+/** With `sameModel` alone, these gates are required only if there is a control. */
+function reportNoControl(from: Reader, { gates = {} }: EvaluationPolicy): void {
+  for (const id of agreementGates) {
+    if (gates[id]?.required !== true) continue;
     const message = `\`${id}\` is required, but no candidate has \`role: control\`: it is never judged, because how far the primary agrees with itself is not known`;
     from.map("gates")?.report("warning", "UMB0217", message, id);
   }
-  if (isSameModel !== true || required.length > 0) return;
-  const message =
-    "`sameModel: true`, but no candidate has `role: control`: whether answers agree is described and not judged";
-  from.report("info", "UMB0217", message, "sameModel");
 }
