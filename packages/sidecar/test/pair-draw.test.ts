@@ -108,6 +108,8 @@ describe("a pair that is drawn for a judge", () => {
     const comparison = pair(is, [request, 1, judged], answers);
     expect(comparison.takeDrawn("mirror-0")).toEqual({ pi: 1, withheld: "secret", release });
     expect(JSON.stringify(is.messages)).not.toContain("4111");
+    // It took no place from the next pair.
+    expect(pair(is, [conversation, 1, judged]).takeDrawn("mirror-0")?.texts).toBeDefined();
   });
 
   test("has the prompt of a completion", () => {

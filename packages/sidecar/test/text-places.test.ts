@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { createInbox } from "../src/answers/inbox.ts";
-import { TextPlaces, takePlace } from "../src/answers/text-places.ts";
+import { placesToTake, TextPlaces } from "../src/answers/text-places.ts";
 
 const texts = { conversation: "c", primary: "p", other: "o" };
 
@@ -8,15 +8,23 @@ test("places that a thread had taken when it ended are free again, and those of 
   const places = new TextPlaces(3);
   const [first, second] = [createInbox(), createInbox()];
   places.open(first);
-  expect([takePlace(first), takePlace(first), takePlace(first)]).toEqual([true, true, true]);
-  expect(takePlace(first)).toBe(false);
+  expect([
+    placesToTake(first).take(),
+    placesToTake(first).take(),
+    placesToTake(first).take(),
+  ]).toEqual([true, true, true]);
+  expect(placesToTake(first).take()).toBe(false);
   const held = places.hold({ pi: 1, texts });
   // Two pairs were on their way when the thread ended.
   places.open(second);
-  expect([takePlace(second), takePlace(second), takePlace(second)]).toEqual([true, true, false]);
+  expect([
+    placesToTake(second).take(),
+    placesToTake(second).take(),
+    placesToTake(second).take(),
+  ]).toEqual([true, true, false]);
   held.release();
   held.release();
-  expect([takePlace(second), takePlace(second)]).toEqual([true, false]);
+  expect([placesToTake(second).take(), placesToTake(second).take()]).toEqual([true, false]);
 });
 
 test("a pair without texts takes no place", () => {
@@ -24,5 +32,5 @@ test("a pair without texts takes no place", () => {
   const inbox = createInbox();
   places.open(inbox);
   places.hold({ pi: 1, withheld: "secret" }).release();
-  expect([takePlace(inbox), takePlace(inbox)]).toEqual([true, false]);
+  expect([placesToTake(inbox).take(), placesToTake(inbox).take()]).toEqual([true, false]);
 });

@@ -18,7 +18,7 @@ import {
 import { type ComparisonRates, createComparisonRates } from "./comparison-rates.ts";
 import type { Inbox } from "./inbox.ts";
 import { type AnswersRead, formOf } from "./reader-messages.ts";
-import { takePlace } from "./text-places.ts";
+import { placesToTake } from "./text-places.ts";
 import type { WorkShare } from "./work-share.ts";
 
 /** Reads the answers from an inbox. Independent of threads. */
@@ -91,7 +91,7 @@ class Desk implements AnswerDesk {
     this.#comparisons = new ComparisonDesk({
       ...{ rates, now },
       onCompared: (compared) => this.#compared.push(compared),
-      takePlace: () => takePlace(options.inbox),
+      places: placesToTake(options.inbox),
     });
     this.#rings = { primary: new RingReader(primary), shadow: new RingReader(shadow) };
     this.#maxHeldBytes = options.maxHeldBytes ?? 64 * 1024 * 1024;

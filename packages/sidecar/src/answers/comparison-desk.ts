@@ -12,14 +12,15 @@ import type { ComparisonRates } from "./comparison-rates.ts";
 import { HeldAnswers } from "./held-answers.ts";
 import { HeldComparison } from "./held-comparison.ts";
 import { PairDraw } from "./pair-draw.ts";
+import type { PlacesToTake } from "./text-places.ts";
 
 export interface ComparisonDeskOptions {
   readonly rates: ComparisonRates;
   /** Monotonic, in ms. */
   readonly now: () => number;
   readonly onCompared: (compared: ComparedTwin) => void;
-  /** Takes a place for the texts of one pair that a judge is asked about; false if there is none. */
-  readonly takePlace: () => boolean;
+  /** Of the texts of pairs that a judge is asked about. */
+  readonly places: PlacesToTake;
 }
 
 /** Time after which a comparison is removed, in ms: the longest timeout of a twin, and more. */
@@ -151,10 +152,10 @@ export class ComparisonDesk {
   }
 
   #compare(comparison: HeldComparison, twin: number): void {
-    const { now, rates, onCompared, takePlace } = this.#options;
+    const { now, rates, onCompared, places } = this.#options;
     const startedMs = now();
     const result = contained(() => comparison.compare(twin));
-    const drawn = comparison.drawFor(twin, result, takePlace);
+    const drawn = comparison.drawFor(twin, result, places);
     rates.spent(now() - startedMs);
     onCompared({ comparison: comparison.number, twin, result, ...(drawn && { drawn }) });
     comparison.clearTwin(twin);

@@ -18,6 +18,7 @@ import {
 import type { ComparisonSettings, DrawnPair } from "./comparison-messages.ts";
 import type { HeldPart } from "./held-answers.ts";
 import type { PairDraw } from "./pair-draw.ts";
+import type { PlacesToTake } from "./text-places.ts";
 
 export interface ComparisonStart {
   readonly number: number;
@@ -142,14 +143,14 @@ export class HeldComparison implements HeldPart {
   drawFor(
     twin: number,
     { agreement }: SampleComparison,
-    takePlace: () => boolean,
+    places: PlacesToTake,
   ): DrawnPair | undefined {
     const [primary, other] = [this.#answers.get(primaryKey), this.#answers.get(twin)];
     if (!(primary instanceof AnswerCollector) || !(other instanceof AnswerCollector)) {
       return undefined;
     }
     return this.#start.draw?.drawn(agreement, {
-      ...{ primary: () => primary.answer(), other: () => other.answer(), takePlace },
+      ...{ primary: () => primary.answer(), other: () => other.answer(), places },
       stripsReasoning: this.settings.stripsReasoning,
     });
   }

@@ -10,6 +10,7 @@ import {
 import { lastWhole } from "../capture/private-data.ts";
 import { redactedPart } from "../capture/readable-text.ts";
 import type { DrawnPair, JudgedTexts } from "./comparison-messages.ts";
+import type { PlacesToTake } from "./text-places.ts";
 
 /** Most characters of a conversation and of an answer that a judge may be shown. */
 const maxConversation = 32_768;
@@ -27,7 +28,7 @@ interface DrawnAnswers {
   readonly primary: () => Answer;
   readonly other: () => Answer;
   readonly stripsReasoning: boolean;
-  readonly takePlace: () => boolean;
+  readonly places: PlacesToTake;
 }
 
 /**
@@ -64,7 +65,7 @@ export class PairDraw {
   /** Undefined if the pair is not drawn. */
   drawn(
     agreement: SampleAgreement,
-    { primary, other, stripsReasoning, takePlace }: DrawnAnswers,
+    { primary, other, stripsReasoning, places }: DrawnAnswers,
   ): DrawnPair | undefined {
     const { key, optsOut, isUnasked } = this.#options;
     const draw = drawForJudge({ id: this.#id, agreement }, this.#shares, key);
@@ -74,11 +75,13 @@ export class PairDraw {
     if (isUnasked === true) return { pi };
     const conversation = this.#conversation;
     if (conversation === "") return { pi, withheld: "unknown" };
-    if (!takePlace()) return { pi };
+    if (!places.take()) return { pi };
     const words = (answer: Answer) =>
       answerInWords(wholePart(answer), { maxChars: maxAnswer + beyond, stripsReasoning });
     const texts = cleaned({ conversation, primary: words(primary()), other: words(other()) });
-    return texts === undefined ? { pi, withheld: "secret" } : { pi, texts };
+    if (texts !== undefined) return { pi, texts };
+    places.giveBack();
+    return { pi, withheld: "secret" };
   }
 
   clear(): void {

@@ -41,11 +41,23 @@ export class TextPlaces {
   }
 }
 
-/** Takes a place, in the reading thread. Returns false if there is none. */
-export function takePlace({ control }: Inbox): boolean {
+/** The places, in the reading thread. */
+export interface PlacesToTake {
+  /** Returns false if there is none. */
+  take(): boolean;
+  /** Gives a place back for which no texts are sent. */
+  giveBack(): void;
+}
+
+export function placesToTake({ control }: Inbox): PlacesToTake {
   const words = new Int32Array(control);
-  // Only this thread takes places, so there is still one after the check.
-  if (Atomics.load(words, judgePlacesWord) <= 0) return false;
-  Atomics.sub(words, judgePlacesWord, 1);
-  return true;
+  return {
+    take() {
+      // Only this thread takes places, so there is still one after the check.
+      if (Atomics.load(words, judgePlacesWord) <= 0) return false;
+      Atomics.sub(words, judgePlacesWord, 1);
+      return true;
+    },
+    giveBack: () => void Atomics.add(words, judgePlacesWord, 1),
+  };
 }
