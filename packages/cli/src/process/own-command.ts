@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { youngGenerationFlag } from "./heap-growth.ts";
 
 /** Returns the command that starts another `umbra` the way this one was started. */
 export function ownCommand(args: readonly string[]): {
@@ -6,5 +7,7 @@ export function ownCommand(args: readonly string[]): {
   readonly args: readonly string[];
 } {
   const entry = fileURLToPath(new URL("../../bin/umbra.js", import.meta.url));
-  return { command: process.execPath, args: [entry, ...args] };
+  // It would start again to set it.
+  const flags = args[0] === "serve" ? [youngGenerationFlag] : [];
+  return { command: process.execPath, args: [...flags, entry, ...args] };
 }
