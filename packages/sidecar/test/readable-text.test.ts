@@ -171,6 +171,11 @@ test.each([
     body: 'data: {"text":"write to jane"}\n\ndata: {"text":".doe@exam"}\n\ndata: {"te',
     want: '{\n "text": "write to "\n}',
   },
+  {
+    name: "a stream with one whole event",
+    body: 'data: {"text":"write to jane.doe@exam"}\n\ndata: {"te',
+    want: '{\n "text": "write to "\n}',
+  },
 ])("of $name that was cut, no start of a secret is left", ({ body, want }) => {
   expect(readableText(body, { isCut: true })).toBe(want);
 });

@@ -59,7 +59,7 @@ function joined(events: readonly unknown[], isCut: boolean): Readonly<Record<str
   for (const event of events) collect(event, "", 0);
   return Object.fromEntries(
     [...texts].map(([place, [first = "", ...more]]) => {
-      const isSame = more.every((each) => each === first) && first.length > 1;
+      const isSame = more.length > 0 && first.length > 1 && more.every((each) => each === first);
       const text = isSame ? first : first + more.join("");
       return [redactedText(place), redactedText(isCut && !isSame ? wholePart(text) : text)];
     }),
