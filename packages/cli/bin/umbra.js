@@ -6,9 +6,10 @@ if (major < 22 || (major === 22 && minor < 19)) {
   );
   process.exit(1);
 }
-const { boundHeapGrowth } = await import("../dist/process/heap-growth.js");
-// `serve` needs it. The other commands have it too: V8 takes no code from NODE_COMPILE_CACHE that was compiled under other flags.
-boundHeapGrowth();
+if (process.argv[2] === "serve") {
+  const { boundHeapGrowth } = await import("../dist/process/heap-growth.js");
+  boundHeapGrowth();
+}
 const { main } = await import("../dist/main.js");
 
 process.exitCode = await main(process.argv);
