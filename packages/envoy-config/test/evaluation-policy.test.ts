@@ -87,6 +87,9 @@ describe("how answers are compared", () => {
     { name: "a refusal by no header", outputs: "refusal: {header: 'x y'}" },
     { name: "a refusal by a pseudo header", outputs: "refusal: {header: ':status'}" },
     { name: "a refusal by a cookie", outputs: "refusal: {header: Set-Cookie}" },
+    { name: "a refusal by a client's cookie", outputs: "refusal: {header: Cookie}" },
+    { name: "a refusal by a client's credentials", outputs: "refusal: {header: Authorization}" },
+    { name: "a refusal by a client's API key", outputs: "refusal: {header: X-Api-Key}" },
   ])("must not be $name", ({ outputs }) => {
     const { found } = read(`  evaluation: {outputs: {${outputs}}}`);
     expect(found).toEqual([{ code: "UMB0104", severity: "error", hasLine: true }]);

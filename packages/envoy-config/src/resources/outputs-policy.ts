@@ -5,6 +5,7 @@ import {
   type ComparisonPolicy,
   defaultComparison,
   defaultJudge,
+  defaultRemovedHeaders,
   type EvaluationPolicy,
   type JudgePolicy,
 } from "../mirror-policy.ts";
@@ -52,9 +53,13 @@ function readRefusal(
   return { refusalPhrases: readPhrases(from), refusalHeader: refusalHeader || undefined };
 }
 
-/** Cookies stay in Envoy, and no server sends the others to say something. */
+/**
+ * Cookies and credentials stay in Envoy, which shows a header of this name to the sidecar in requests too; and no server sends the others
+ * to say something.
+ */
 function checkHeader(from: Reader, name: string): void {
-  if (isHeaderName(name) && !framesMessages(name) && name !== "set-cookie") return;
+  const isSecret = name === "set-cookie" || defaultRemovedHeaders.includes(name);
+  if (isHeaderName(name) && !framesMessages(name) && !isSecret) return;
   from.wrong("`header` must be the name of a header of answers", "header", "name another one");
 }
 
