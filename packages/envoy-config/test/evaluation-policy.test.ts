@@ -31,6 +31,7 @@ ${spec}
     mirror: topology.mirrors.find((each) => each.policy !== undefined),
     found: of(/^UMB0(104|214|215)$/),
     agreement: of(/^UMB021[78]$/),
+    messages: diagnostics.filter(({ code }) => code === "UMB0217").map(({ message }) => message),
   };
 }
 
@@ -142,8 +143,23 @@ describe("gates about agreement", () => {
       spec: `${control}  evaluation: {sameModel: true, outputs: {logprobs: shadow}}`,
       want: [],
     },
+    {
+      name: "need no control if no answers are compared",
+      spec: "  evaluation: {sameModel: true, outputs: {mode: 'off'}}",
+      want: [],
+    },
   ])("$name", ({ spec, want }) => {
     expect(read(spec)).toMatchObject({ found: [], agreement: want });
+  });
+
+  test("are a warning with a control too, if one is required and no answers are compared", () => {
+    const spec = "  evaluation: {outputs: {mode: 'off'}, gates: {out.sim: {required: true}}}";
+    const words =
+      "`out.sim` is required, but `outputs.mode` is `off`: it is never judged, because no answers are compared";
+    expect(read(`${control}${spec}`)).toMatchObject({
+      ...{ found: [], agreement: [warning], messages: [words] },
+    });
+    expect(read(spec).messages).toEqual([words]);
   });
 });
 
