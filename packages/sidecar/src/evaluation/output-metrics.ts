@@ -23,7 +23,7 @@ export function createOutputMetrics(metrics: Exposition): OutputMetrics {
   });
   const similarity = metrics.histogram({
     name: "umbra_shadow_output_similarity",
-    help: "Similarity (chrF) of the shadow's answer to the primary's, 0 to 1.",
+    help: "Similarity of the shadow's answer to the primary's, 0 to 1: chrF, or in mode sketch an estimate of the shared runs of characters (Jaccard).",
     labels: ["candidate"],
     bounds: Array.from({ length: 20 }, (_, i) => (i + 1) / 20),
   });
