@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "@jest/globals";
+import { afterEach, expect, test } from "@jest/globals";
+import { ownCommand } from "../src/process/own-command.ts";
 
 const bin = fileURLToPath(new URL("../bin/umbra.js", import.meta.url));
 const report = "process.stderr.write(JSON.stringify([process.pid, process.execArgv]) + '\\n')";
@@ -33,3 +34,27 @@ test.each([
 ])("$what starts once", ({ flags, args }) => {
   expect(starts(args, flags).started).toEqual([[expect.any(Number), flags]]);
 });
+
+const { NODE_OPTIONS: nodeOptions } = process.env;
+afterEach(() => {
+  delete process.env.NODE_OPTIONS;
+  if (nodeOptions !== undefined) process.env.NODE_OPTIONS = nodeOptions;
+});
+
+test.each([
+  { what: "umbra serve", options: "--no-warnings", command: "serve", flags: 1 },
+  {
+    what: "umbra serve, if NODE_OPTIONS has a size",
+    options: "--no-warnings --max_semi_space_size=64",
+    command: "serve",
+    flags: 0,
+  },
+  { what: "any other command", options: "", command: "demo", flags: 0 },
+])(
+  "umbra gives Node $flags flags for a young generation to start $what",
+  ({ options, command, flags }) => {
+    process.env.NODE_OPTIONS = options;
+    const { args } = ownCommand([command]);
+    expect(args.slice(0, -2)).toEqual(["--max-semi-space-size=8"].slice(0, flags));
+  },
+);

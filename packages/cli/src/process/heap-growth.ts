@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 
 /** Semi-spaces of at most 8 MB; V8's default is 16. V8 takes this from its command line only. */
-export const youngGenerationFlag = "--max-semi-space-size=8";
+const youngGenerationFlag = "--max-semi-space-size=8";
 
 /**
  * Bounds the memory that waits for a garbage collection: for a young generation that stays small, this process starts
@@ -9,8 +9,9 @@ export const youngGenerationFlag = "--max-semi-space-size=8";
  * modules: V8 sets its first limits by then.
  */
 export function boundHeapGrowth(): void {
-  if (!hasYoungGenerationFlag() && process.platform !== "win32") {
-    const args = [youngGenerationFlag, ...process.execArgv, ...process.argv.slice(1)];
+  const missing = missingYoungGenerationFlags(process.execArgv);
+  if (missing.length > 0 && process.platform !== "win32") {
+    const args = [...missing, ...process.execArgv, ...process.argv.slice(1)];
     process.execve?.(process.execPath, [process.execPath, ...args], process.env);
   }
   boundOldGeneration();
@@ -25,7 +26,9 @@ function boundOldGeneration(): void {
   setFlagsFromString("--heap-growing-percent=100");
 }
 
-function hasYoungGenerationFlag(): boolean {
-  const given = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? "").split(" ")];
-  return given.some((flag) => /^--max[-_]semi[-_]space[-_]size/.test(flag));
+/** Returns `youngGenerationFlag`, unless Node's flags or NODE_OPTIONS give a size: a flag would win over NODE_OPTIONS. */
+export function missingYoungGenerationFlags(flags: readonly string[]): readonly string[] {
+  const given = [...flags, ...(process.env.NODE_OPTIONS ?? "").split(" ")];
+  const isGiven = given.some((flag) => /^--max[-_]semi[-_]space[-_]size/.test(flag));
+  return isGiven ? [] : [youngGenerationFlag];
 }

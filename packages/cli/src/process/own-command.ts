@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { youngGenerationFlag } from "./heap-growth.ts";
+import { missingYoungGenerationFlags } from "./heap-growth.ts";
 
 /** Returns the command that starts another `umbra` the way this one was started. */
 export function ownCommand(args: readonly string[]): {
@@ -8,6 +8,6 @@ export function ownCommand(args: readonly string[]): {
 } {
   const entry = fileURLToPath(new URL("../../bin/umbra.js", import.meta.url));
   // It would start again to set it.
-  const flags = args[0] === "serve" ? [youngGenerationFlag] : [];
+  const flags = args[0] === "serve" ? missingYoungGenerationFlags([]) : [];
   return { command: process.execPath, args: [...flags, entry, ...args] };
 }
