@@ -13,8 +13,9 @@ const { values } = parseArgs({
 if (values.help) {
   process.stdout.write(`Usage: npm run sim:outputs -- [--runs N] [--seed N]
 
-Simulates evaluations of known truth, 2,000 pairs each, and prints how often the gates out.* pass and fail. About six
-minutes with 200 runs. Exit status: 0 when every bar is met within its Monte Carlo error, 1 when one is missed.
+Simulates evaluations of known truth and prints how often the gates out.* pass and fail. They have 2,000 pairs each, or
+20,000 with a model as judge. About six minutes with 200 runs.
+Exit status: 0 when every bar is met within its Monte Carlo error, 1 when one is missed.
 `);
   process.exit();
 }

@@ -58,7 +58,7 @@ export function outputsTable(
 ): Table {
   return {
     title: "Gates about what answers say",
-    note: `Evaluations of 2,000 pairs (20,000 with a model as judge), judged every 200 pairs, with 19 required gates; ${runs} of each row, seed ${seed}. Missed: by more than two standard errors of the simulation.`,
+    note: `Evaluations of 2,000 pairs, judged every 200 pairs (20,000 and 2,000 with a model as judge), with 19 required gates; ${runs} of each row, seed ${seed}. Missed: by more than two standard errors of the simulation.`,
     ...{ columns: outputColumns, rows, text: [1, 2, 5, 6] },
   };
 }
