@@ -504,6 +504,8 @@ describe("fields that twins get for a better comparison", () => {
       ...{ model: "m", logprobs: 5 },
     });
     expect(bodyOf({}, sameModel)).not.toHaveProperty("logprobs");
+    const comparison = { ...shadowLogprobs.comparison, mode: "off" as const };
+    expect(bodyOf({}, { comparison })).toEqual({ model: "m" });
   });
 
   test.each([

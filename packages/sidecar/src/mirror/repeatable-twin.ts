@@ -25,7 +25,8 @@ export function addedFields(
     const seed = Math.floor(shareOf("umbra seed", requestId) * seeds);
     added.set("seed", { from: (old) => (isUnset(old) ? seed : undefined) });
   }
-  if (comparison?.logprobs === "shadow" && !decidesLogprobs(policy)) {
+  const wantsLogprobs = comparison?.logprobs === "shadow" && comparison.mode !== "off";
+  if (wantsLogprobs && !decidesLogprobs(policy)) {
     const wanted = isChat ? true : topLogprobs;
     added.set("logprobs", { from: (old) => (isUnset(old) ? wanted : undefined) });
     if (isChat) {
