@@ -1,3 +1,4 @@
+import { accessSync, constants } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 
 /** Semi-spaces of at most 8 MB; V8's default is 16. V8 takes this from its command line only. */
@@ -12,9 +13,20 @@ export function boundHeapGrowth(): void {
   const missing = missingYoungGenerationFlags(process.execArgv);
   if (missing.length > 0 && process.platform !== "win32") {
     const args = [...missing, ...process.execArgv, ...process.argv.slice(1)];
-    process.execve?.(process.execPath, [process.execPath, ...args], process.env);
+    startAgain([process.execPath, ...args]);
   }
   boundOldGeneration();
+}
+
+/** Without effect where it can't be done: the young generation is then larger. */
+function startAgain(args: readonly string[]): void {
+  try {
+    // Node aborts if the program can't be started.
+    accessSync(process.execPath, constants.X_OK);
+    process.execve?.(process.execPath, args, process.env);
+  } catch {
+    // Its program was replaced, or Node's permission model forbids it.
+  }
 }
 
 /**

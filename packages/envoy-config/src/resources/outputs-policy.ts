@@ -54,8 +54,8 @@ function readRefusal(
 }
 
 /**
- * Cookies and credentials stay in Envoy, which shows a header of this name to the sidecar in requests too; and no server sends the others
- * to say something.
+ * Envoy also shows the sidecar the request header of this name, so names of cookies and credentials are refused. So are the names of
+ * headers that frame a message: no server marks a refusal with them.
  */
 function checkHeader(from: Reader, name: string): void {
   const isSecret = name === "set-cookie" || defaultRemovedHeaders.includes(name);

@@ -24,7 +24,7 @@ export interface JudgeBudget {
   /** Notes the tokens of a call, at the prices of this moment. */
   spend(tokens: { readonly prompt: number; readonly completion: number }): void;
   readonly calls: number;
-  /** True if the tokens or the money are used up. Calls that were taken before and not made yet should be left out. */
+  /** True if the tokens or the money are used up. The caller should then also drop calls that it has taken and not made yet. */
   readonly isSpent: boolean;
   /** Null without prices. */
   readonly costUsd: number | null;

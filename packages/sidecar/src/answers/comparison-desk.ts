@@ -154,8 +154,9 @@ export class ComparisonDesk {
   #compare(comparison: HeldComparison, twin: number): void {
     const { now, rates, onCompared, places } = this.#options;
     const startedMs = now();
-    const result = contained(() => comparison.compare(twin));
-    const drawn = comparison.drawFor(twin, result, places);
+    const skipped = { agreement: skippedAgreement("other") };
+    const result = contained<SampleComparison>(() => comparison.compare(twin), skipped);
+    const drawn = contained(() => comparison.drawFor(twin, result, places), undefined);
     rates.spent(now() - startedMs);
     onCompared({ comparison: comparison.number, twin, result, ...(drawn && { drawn }) });
     comparison.clearTwin(twin);
@@ -164,10 +165,10 @@ export class ComparisonDesk {
 }
 
 /** An error in one comparison must not affect others. */
-function contained(compare: () => SampleComparison): SampleComparison {
+function contained<T>(run: () => T, otherwise: T): T {
   try {
-    return compare();
+    return run();
   } catch {
-    return { agreement: skippedAgreement("other") };
+    return otherwise;
   }
 }

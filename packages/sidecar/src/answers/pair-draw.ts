@@ -78,10 +78,13 @@ export class PairDraw {
     if (!places.take()) return { pi };
     const words = (answer: Answer) =>
       answerInWords(wholePart(answer), { maxChars: maxAnswer + beyond, stripsReasoning });
-    const texts = cleaned({ conversation, primary: words(primary()), other: words(other()) });
-    if (texts !== undefined) return { pi, texts };
-    places.giveBack();
-    return { pi, withheld: "secret" };
+    let texts: ReturnType<typeof cleaned>;
+    try {
+      texts = cleaned({ conversation, primary: words(primary()), other: words(other()) });
+    } finally {
+      if (texts === undefined) places.giveBack();
+    }
+    return texts === undefined ? { pi, withheld: "secret" } : { pi, texts };
   }
 
   clear(): void {

@@ -156,7 +156,7 @@ class JudgedMirrors implements Evaluations {
       judging = this.#addPair(pair, mirror, { request, drawn });
     } finally {
       if (judging === undefined) drawn?.release();
-      else void judging.then(drawn?.release);
+      else void judging.then(drawn?.release, drawn?.release);
     }
   }
 
