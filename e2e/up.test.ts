@@ -168,7 +168,7 @@ describe("umbra up", () => {
     );
     expect(status).toBe(1);
     expect(stderr).toMatch(
-      /error: Envoy refuses its configuration[\s\S]*listener "http": .*(cannot bind|Address already in use)/,
+      /error: Envoy refuses its configuration[\s\S]*listener "127.0.0.1:\d+": .*(cannot bind|Address already in use)/,
     );
     expect(stderr).not.toContain("umbra: ready");
     await new Promise((resolve) => holder.close(resolve));
