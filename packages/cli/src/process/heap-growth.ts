@@ -5,27 +5,41 @@ import { setFlagsFromString } from "node:v8";
 const youngGenerationFlag = "--max-semi-space-size=8";
 
 /**
- * Bounds the memory that waits for a garbage collection: for a young generation that stays small, this process starts
- * again with `youngGenerationFlag`, under the same process id, unless such a flag is given. Call this before loading
- * modules: V8 sets its first limits by then.
+ * Buffers from 1 MiB get memory of their own, which the system gets back with them. glibc otherwise raises this limit to
+ * the size of the largest buffer that was released: Envoy's routes, of a few MB, then leave holes between small objects
+ * with each change. glibc takes this from the environment only; other C libraries ignore it.
+ */
+const bufferVariable = "MALLOC_MMAP_THRESHOLD_";
+const bufferLimit = String(2 ** 20);
+
+/** What Node needs when it starts. */
+export interface StartSettings {
+  readonly flags: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/**
+ * Bounds the memory that waits for a garbage collection, or that malloc keeps: where the settings for that are missing,
+ * this process starts again with them, under the same process id. Call this before loading modules: V8 sets its first
+ * limits by then.
  */
 export function boundHeapGrowth(): void {
-  const missing = missingYoungGenerationFlags(process.execArgv);
-  if (missing.length > 0 && process.platform !== "win32") {
-    const args = [...missing, ...process.execArgv, ...process.argv.slice(1)];
-    startAgain([process.execPath, ...args]);
+  const { flags, env } = missingStartSettings(process.execArgv);
+  const isMissing = flags.length > 0 || Object.keys(env).length > 0;
+  if (isMissing && process.platform !== "win32") {
+    startAgain([...flags, ...process.execArgv, ...process.argv.slice(1)], env);
   }
   boundOldGeneration();
 }
 
-/** Without effect where it can't be done: the young generation is then larger. */
-function startAgain(args: readonly string[]): void {
+/** Has no effect where it can't be done: the memory is then larger. */
+function startAgain(args: readonly string[], env: StartSettings["env"]): void {
   try {
     // Node aborts if the program can't be started.
     accessSync(process.execPath, constants.X_OK);
-    process.execve?.(process.execPath, args, process.env);
+    process.execve?.(process.execPath, [process.execPath, ...args], { ...process.env, ...env });
   } catch {
-    // Its program was replaced, or Node's permission model forbids it.
+    // The program was replaced, or Node's permission model forbids it.
   }
 }
 
@@ -38,9 +52,17 @@ function boundOldGeneration(): void {
   setFlagsFromString("--heap-growing-percent=100");
 }
 
-/** Returns `youngGenerationFlag`, unless Node's flags or NODE_OPTIONS give a size: a flag would win over NODE_OPTIONS. */
-export function missingYoungGenerationFlags(flags: readonly string[]): readonly string[] {
-  const given = [...flags, ...(process.env.NODE_OPTIONS ?? "").split(" ")];
-  const isGiven = given.some((flag) => /^--max[-_]semi[-_]space[-_]size/.test(flag));
-  return isGiven ? [] : [youngGenerationFlag];
+/**
+ * The settings that are not given yet.
+ *
+ * @param given Node's flags; those of NODE_OPTIONS count too, as a flag would win over them
+ */
+export function missingStartSettings(given: readonly string[]): StartSettings {
+  const all = [...given, ...(process.env.NODE_OPTIONS ?? "").split(" ")];
+  const hasSize = all.some((flag) => /^--max[-_]semi[-_]space[-_]size/.test(flag));
+  const hasLimit = process.env[bufferVariable] !== undefined;
+  return {
+    flags: hasSize ? [] : [youngGenerationFlag],
+    env: hasLimit ? {} : { [bufferVariable]: bufferLimit },
+  };
 }
