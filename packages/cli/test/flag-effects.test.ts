@@ -63,13 +63,13 @@ spec:
   validation: {hostname: verified.example.com, wellKnownCACertificates: System}
 ${service("verified")}${service("by-name")}${service("unused")}`,
 );
-const ofClass = (name: string) => `---
+const ofClass = (name: string, port = 8080) => `---
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: ${name}}
-spec: {gatewayClassName: ${name}, listeners: [{name: http, port: 8080, protocol: HTTP, hostname: ${name}.test}]}
+spec: {gatewayClassName: ${name}, listeners: [{name: http, port: ${port}, protocol: HTTP, hostname: ${name}.test}]}
 `;
-const classes = file("classes.yaml", `${ofClass("a")}${ofClass("b")}`);
+const classes = file("classes.yaml", `${ofClass("a")}${ofClass("b", 8081)}`);
 const named = file(
   "named.yaml",
   `${ofClass("a")}---

@@ -83,8 +83,8 @@ describe("umbra", () => {
     });
     expect(await run(...render, "--of-listener", "c")).toMatchObject({ status: 2 });
     const { stdout } = await run(...render, "--of-listener", "b");
-    expect(stdout).toContain("name: default/g/b");
-    expect(stdout).not.toContain("name: default/g/a");
+    expect(stdout).toContain("name: 0.0.0.0:8081");
+    expect(stdout).not.toContain("name: 0.0.0.0:8080");
   });
 
   test("render prints the bootstrap on stdout and messages on stderr", async () => {

@@ -107,8 +107,8 @@ function escapeText(text: string): string {
     .replace(controlSigns, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** `<` begins control tokens of most templates, and `[` before a letter or `]~` those of some. */
-const controlSigns = /<|\[(?=\/?[A-Za-z])|\](?=~)/g;
+/** `<` begins control tokens of most templates, and `[A`, `[gM`, `[/A` or `]~` those of some. */
+const controlSigns = /<|\[(?=\/?[a-z]?[A-Z])|\](?=~)/g;
 
 /** Length of the character or escape that begins there. */
 function lengthAt(escaped: string, place: number): number {
