@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { request } from "undici";
 import { isLong } from "../testing/test-size.ts";
@@ -12,6 +13,7 @@ import { until } from "./harness/until.ts";
 const runs = Number(process.env.LIVE_RUNS ?? (isLong ? 100 : 10));
 const seed = Number(process.env.LIVE_SEED ?? Date.now() % 1_000_000);
 const names = ["a", "b", "c"];
+const echoNames = ["first", "second"];
 const echoes: EchoServer[] = [];
 let gateway: LiveGateway;
 let port = 0;
@@ -19,6 +21,12 @@ const random = randomOf(seed);
 
 /** Which server answers a Service's path; absent: there is no such route. */
 type World = Readonly<Record<string, number>>;
+
+/**
+ * How often the world was written. Each text has a path with its number: once Envoy serves it, the sidecar has read
+ * that text, and what Envoy has is not what it had before.
+ */
+let worldsWritten = 0;
 type Action =
   | "change"
   | "write a route that Envoy refuses"
@@ -28,7 +36,7 @@ type Action =
   | "let time pass";
 
 beforeAll(async () => {
-  for (const name of ["first", "second"]) echoes.push(await startEchoServer(name));
+  for (const name of echoNames) echoes.push(await startEchoServer(name));
   [port = 0] = await freePorts(1);
   gateway = await startLiveGateway({ files: { "world.yaml": textOf({}), [refusedFile]: noRoute } });
 }, 60_000);
@@ -64,7 +72,8 @@ async function isFound(): Promise<boolean> {
 function textOf(world: World): string {
   const address = (server: number) => [echoes[server]?.address ?? ""];
   const services = { stable: address(0), ...mapped(world, address) };
-  const routes = { "/stable": "stable", ...mappedNames(world) };
+  const always = { "/stable": "stable", [writtenPath()]: "stable" };
+  const routes = { ...always, ...mappedNames(world) };
   return plainWorld({ port, services, routes });
 }
 
@@ -106,6 +115,7 @@ test(`${runs} random interleavings of changes, refusals and kills of either side
     switch (action) {
       case "change":
         world = worldAtRandom();
+        worldsWritten++;
         gateway.write("world.yaml", textOf(world));
         break;
       case "write a route that Envoy refuses":
@@ -142,36 +152,71 @@ test(`${runs} random interleavings of changes, refusals and kills of either side
     }
     // Each third run ends with such a route, whatever chance did.
     await perform(run % 3 === 0 ? "write a route that Envoy refuses" : "remove it");
-    const want = Object.fromEntries(
-      names.map((name) => [name, name in world ? ["first", "second"][world[name] ?? 0] : "404"]),
-    );
-    const served = async () =>
-      Object.fromEntries(
-        await Promise.all(names.map(async (name) => [name, await answer(`/${name}`)] as const)),
-      );
+    const want = rest(world, isRefused);
     await until(
-      `run ${run} of seed ${seed} ends with ${JSON.stringify(want)}`,
-      async () => JSON.stringify(await served()) === JSON.stringify(want),
+      `run ${run} of seed ${seed} ends with ${JSON.stringify(want.served)}`,
+      async () => isDeepStrictEqual(await served(), want.served),
       30_000,
     );
     await until("it serves again", async () => (await answer("/stable")) === "first");
     isEnvoyDown = false;
     await until(
-      `run ${run} of seed ${seed}: the refused route is ${isRefused ? "" : "not "}found`,
-      async () => (await isFound()) === isRefused,
+      `run ${run} of seed ${seed} ends with ${JSON.stringify(want)}`,
+      async () => isDeepStrictEqual(await restNow(), want),
       30_000,
-    );
-    await until("Envoy is up to date", async () => {
-      const { envoys } = await gateway.config();
-      return envoys.length === 1 && envoys[0]?.isUpToDate === true;
+    ).catch(async (cause: unknown) => {
+      throw new Error(`it has ${JSON.stringify(await restNow())}`, { cause });
     });
-    expect(await clustersOf(gateway)).toEqual(
-      ["stable", ...Object.keys(world)].map((name) => `primary/service:default/${name}:80`).sort(),
-    );
   }
   isOver = true;
   expect(await watching).toEqual([]);
 }, 600_000);
+
+/** What there is to see once all that was written is served. */
+interface Rest {
+  /** Which server answers, by path. */
+  readonly served: Readonly<Record<string, string>>;
+  /** Whether a finding names the route that Envoy refuses. */
+  readonly isFound: boolean;
+  /** Of each connected Envoy. */
+  readonly areUpToDate: readonly boolean[];
+  readonly clusters: readonly string[];
+}
+
+function rest(world: World, isRefused: boolean): Rest {
+  const servers = names.map((name) => {
+    return [`/${name}`, name in world ? echoNames[world[name] ?? 0] : "404"];
+  });
+  return {
+    served: Object.fromEntries([...servers, [writtenPath(), "first"]]),
+    isFound: isRefused,
+    areUpToDate: [true],
+    clusters: ["stable", ...Object.keys(world)]
+      .map((name) => `primary/service:default/${name}:80`)
+      .sort(),
+  };
+}
+
+async function restNow(): Promise<Rest> {
+  const { envoys } = await gateway.config();
+  return {
+    served: await served(),
+    isFound: await isFound(),
+    areUpToDate: envoys.map(({ isUpToDate }) => isUpToDate),
+    clusters: await clustersOf(gateway),
+  };
+}
+
+async function served(): Promise<Rest["served"]> {
+  const paths = [...names.map((name) => `/${name}`), writtenPath()];
+  return Object.fromEntries(
+    await Promise.all(paths.map(async (path) => [path, await answer(path)] as const)),
+  );
+}
+
+function writtenPath(): string {
+  return `/world-${worldsWritten}`;
+}
 
 async function clustersOf({ envoy }: LiveGateway): Promise<readonly string[]> {
   const dump = (await envoy().configDump()) as readonly {
