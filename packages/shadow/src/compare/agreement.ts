@@ -23,9 +23,9 @@ export interface TextAgreement {
 
 /** How far two answers agree: numbers and names, no text. Null where there is nothing to compare. */
 export interface AnswerAgreement extends Pick<TextAgreement, "lcp" | "lcpShare"> {
-  /** 1 if text and tool calls are the same. Null if both have the same start, and the rest of a cut one is unknown. */
+  /** 1 if text and tool calls are the same. Null if the starts match but the rest of a cut answer is unknown. */
   readonly exact: 0 | 1 | null;
-  /** chrF, 0 to 1; null if it was not measured. */
+  /** Similarity (chrF), 0 to 1; null if it was not measured. */
   readonly sim: number | null;
   /** 1 if both are the same JSON. */
   readonly jsonEqual: 0 | 1 | null;
@@ -33,7 +33,7 @@ export interface AnswerAgreement extends Pick<TextAgreement, "lcp" | "lcpShare">
   readonly jsonKeys: number | null;
   readonly tool: ToolLevel | null;
   readonly toolF1: number | null;
-  /** Tokens of the common prefix; the measures of `LogprobDrift` follow. */
+  /** Number of tokens in the common prefix. The next three fields are explained in `LogprobDrift`. */
   readonly lpTokens: number | null;
   readonly lpAbs: number | null;
   readonly lpDiff: number | null;
@@ -47,12 +47,12 @@ export function compareTexts(a: string, b: string, options: TextOptions = {}): T
   return { exact, ...commonPrefix(first, second), sim: textSimilarity(first, second) };
 }
 
-/** chrF of two normalized texts. Most of the work of a comparison. */
+/** chrF of two normalized texts. This is the slowest step of a comparison. */
 function textSimilarity(a: string, b: string): number {
   return a === b ? 1 : similarity(a, b);
 }
 
-/** Compares two answers to the same request. `exact` is about their tool calls as well. */
+/** Compares two answers to the same request. `exact` includes their tool calls. */
 export function agreementOf(
   first: PreparedAnswer,
   second: PreparedAnswer,
@@ -73,7 +73,7 @@ export function agreementOf(
   };
 }
 
-/** @param isSameStart what is looked at of both is the same */
+/** @param isSameStart whether the compared parts of both answers are the same */
 function exactness(
   first: PreparedAnswer,
   second: PreparedAnswer,
@@ -92,12 +92,12 @@ function canBeSame(first: PreparedAnswer, second: PreparedAnswer): boolean {
   const [shorter, longer] =
     first.text.length <= second.text.length ? [first, second] : [second, first];
   if (!endsUnknown(shorter) && shorter.text !== longer.text) return false;
-  // The last character of a start may be one with what follows.
+  // The text that follows may combine with the last character of a start.
   const start = shorter.text.slice(0, -1);
   return longer.text.startsWith(start);
 }
 
-/** What is not looked at of long answers is the same too. */
+/** Whether the parts of long answers beyond the compared ones are also the same. */
 function isSameRest(first: PreparedAnswer, second: PreparedAnswer): boolean {
   const [{ toolCalls: calls = [] }, { toolCalls: others = [] }] = [first.answer, second.answer];
   const isSameCall = (call: ToolCall, i: number) =>

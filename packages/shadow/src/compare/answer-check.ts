@@ -15,28 +15,28 @@ import { createSchemaBudget, type SchemaState } from "./schema-check.ts";
 import { type Script, scriptOf } from "./script.ts";
 import { checkToolCall } from "./tool-calls.ts";
 
-/** Units of an answer's text that are looked at. What comes after is not compared. */
+/** Length of the text that is compared, in UTF-16 units. Later text is only tested for equality. */
 const maxTextLength = 65_536;
-/** Tool calls of an answer that are looked at. */
+/** Number of an answer's tool calls that are checked. */
 export const maxToolCalls = 1_000;
 
 /** How answers are read. */
 export interface CompareOptions extends TextOptions {
-  /** Phrases that mark a refusal, besides those of the lexicon. */
+  /** Phrases that mark a refusal, in addition to the built-in list. */
   readonly refusalPhrases?: readonly string[];
-  /** Whether `sim` is measured, which takes most of the time; true when absent. */
+  /** Whether to measure `sim`, the slowest measure; true when absent. */
   readonly hasSimilarity?: boolean;
 }
 
-/** What one answer is like on its own: numbers and names, no text. Null where the request does not ask for it. */
+/** Checks of a single answer: numbers and names, no text. A field is null if its check does not apply. */
 export interface AnswerCheck {
-  /** True if only the start of the answer was looked at. */
+  /** True if only the start of the answer was checked. */
   readonly cut: boolean;
   /** Code points of the normalized text. */
   readonly chars: number;
   readonly refusal: 0 | 1;
   readonly loop: 0 | 1;
-  /** Share of the runs of four words that were there before, 0 to 1. */
+  /** Share of four-word runs that repeat an earlier run, 0 to 1. */
   readonly rep4: number;
   readonly json: JsonState | null;
   readonly schema: SchemaState | null;
@@ -45,17 +45,17 @@ export interface AnswerCheck {
   /** Whether a tool call is invalid. */
   readonly toolBad: 0 | 1 | null;
   readonly script: Script | null;
-  /** Perplexity by its own log probabilities. */
+  /** Perplexity, from the answer's own log probabilities. */
   readonly ppl: number | null;
 }
 
-/** An answer, and the part of its text that is looked at, normalized. */
+/** An answer, and the normalized part of its text that is compared. */
 export interface PreparedAnswer {
   readonly answer: Answer;
   readonly text: string;
-  /** What comes after that part, as it was written. */
+  /** The text after that part, not normalized. */
   readonly tail: string;
-  /** True if not all of the answer is looked at. */
+  /** True if a part of the answer is not checked. */
   readonly isCut: boolean;
 }
 
@@ -74,14 +74,14 @@ export function prepareAnswer(
   };
 }
 
-/** Does not cut a character in two. */
+/** Where the compared part ends. Never splits a surrogate pair. */
 function endOfHead(text: string): number {
   if (text.length <= maxTextLength) return text.length;
   const last = text.charCodeAt(maxTextLength - 1);
   return last >= 0xd800 && last < 0xdc00 ? maxTextLength - 1 : maxTextLength;
 }
 
-/** Checks one answer on its own. Work is bounded whatever the answer is. */
+/** Checks a single answer. The work is bounded for any answer. */
 export function checkAnswer(
   { answer, text, isCut }: PreparedAnswer,
   request: ComparedRequest,
@@ -109,7 +109,7 @@ function flag(isSet: boolean): 0 | 1 {
   return isSet ? 1 : 0;
 }
 
-/** The rest of a cut answer may make it valid. */
+/** The result for a cut answer: its missing rest may make it valid. */
 export const uncheckedJson = { json: null, schema: null } as const;
 
 /** Checks a normalized text against what the request asks for. */
@@ -123,12 +123,13 @@ export function checkJson(
   return { json: read.state, schema: checkSchema(read.value, schema).state };
 }
 
-/** Checks of schemas take work. Calls beyond these are looked at by name only. */
+/** Schema checks are slow: of calls after these, only the names are checked. */
 const maxCheckedCalls = 64;
 
 /**
- * Checks the calls of an answer against the tools that the request offers. A bad call is bad whatever follows; whether
- * calls that are not looked at are bad is not known.
+ * Checks the calls of an answer against the tools that the request offers. Returns 1 if a call is invalid, 0 if all
+ * calls were checked and are valid. Null if no tools are offered, or if some calls were not checked and none of the
+ * others is invalid.
  */
 export function checkTools(
   { toolCalls = [], isCut = false }: Answer,
@@ -136,7 +137,7 @@ export function checkTools(
 ): 0 | 1 | null {
   if (tools === undefined) return null;
   const budget = createSchemaBudget();
-  // Of the last call of a cut answer there may be only the start.
+  // The last call of a cut answer may be incomplete.
   const whole = isCut ? toolCalls.slice(0, -1) : toolCalls;
   const isBad = whole
     .slice(0, maxToolCalls)

@@ -7,22 +7,22 @@ import type { TokenLogprob } from "./log-probabilities.ts";
 import { type AnswerParts, readAnswerParts } from "./read-answer-parts.ts";
 
 export interface AnswerCollectorOptions {
-  /** Bytes of text and tool calls that are kept, as UTF-8. What comes after is only counted and hashed. */
+  /** Bytes of text and tool calls to keep, as UTF-8. The rest is only hashed. */
   readonly maxTextBytes: number;
-  /** Whether log probabilities are kept; true when absent. */
+  /** Whether to keep log probabilities; true when absent. */
   readonly keepsLogprobs?: boolean;
 }
 
-/** Most tokens whose log probabilities are kept, and most alternatives of each. */
+/** Largest number of tokens whose log probabilities are kept, and of alternatives for each token. */
 const maxTokens = 1_024;
 const maxAlternatives = 5;
 /** Estimated memory of an alternative or a tool call, in bytes. */
 const entryBytes = 64;
-/** Most memory of log probabilities, in bytes: twice what usual tokens take. */
+/** Memory limit for log probabilities, in bytes: twice what typical tokens need. */
 const maxTokenBytes = 1_048_576;
 const maxFinishLength = 32;
 
-/** Collects one answer as its events arrive. Its memory is bounded, whatever the answer is. */
+/** Collects one answer as its events arrive. Its memory is bounded for any answer. */
 export class AnswerCollector implements AnswerParts {
   readonly #text = new HeldText();
   readonly #calls = new Map<number, Call>();
@@ -30,7 +30,7 @@ export class AnswerCollector implements AnswerParts {
   #heldCallBytes = 0;
   #tokens: TokenLogprob[] = [];
   #tokenBytes = 0;
-  /** A token was left out: those after it would not be at their places. */
+  /** True once a token was left out: later tokens would be at wrong positions. */
   #areTokensCut = false;
   #hasRefusal = false;
   #finishReason: string | undefined = undefined;
@@ -125,7 +125,7 @@ export class AnswerCollector implements AnswerParts {
     this.#heldCallBytes += (call?.[part].heldBytes ?? 0) - before;
   }
 
-  /** Undefined for a call that is not kept. */
+  /** Undefined if the call is not kept. */
   #newCall(index: number): Call | undefined {
     if (this.#calls.size >= maxToolCalls || this.#room.isFull) return undefined;
     const call = { name: new HeldText(), args: new HeldText() };

@@ -3,40 +3,40 @@ import { createHash, type Hash } from "node:crypto";
 const hashedLength = 4_096;
 const encoder = new TextEncoder();
 
-/** The part of an answer that is its text; tool calls have their index, from 0 on. */
+/** Part number of an answer's text. The part number of a tool call is its index, from 0. */
 export const textPart = -1;
 
 /**
- * Room for the texts of one answer. What fits is looked at; what follows is only hashed. Pieces may end anywhere: the
- * same answer is cut at the same place, and has the same rest.
+ * A byte limit for the texts of one answer. Text within the limit is kept; text after it is only hashed. Where pieces
+ * end makes no difference: the same answer is always cut at the same place and has the same hash.
  */
 export class AnswerRoom {
   /** Bytes left, as UTF-8. */
   #left: number;
-  /** Of what does not fit; undefined as long as all does. */
+  /** Hash of the text that does not fit; undefined while everything fits. */
   #rest: Hash | undefined = undefined;
-  /** The end of it, which is hashed in longer pieces: hashing each takes as long as reading it. */
+  /** Text to hash later, in longer pieces: hashing each short piece is as slow as reading it. */
   #unhashed = "";
-  /** The part of which the last piece was. */
+  /** The part that the last piece belongs to. */
   #lastPart = textPart;
-  /** First half of a character of that part, whose second half is in the next piece. */
+  /** First half of a surrogate pair that the next piece of that part completes. */
   #half = "";
 
   constructor(maxBytes: number) {
     this.#left = maxBytes;
   }
 
-  /** True if something did not fit. */
+  /** True if some text did not fit. */
   get isFull(): boolean {
     return this.#rest !== undefined;
   }
 
-  /** A digest of what did not fit; undefined if all did. */
+  /** Digest of the text that did not fit; undefined if everything fitted. */
   get rest(): string | undefined {
     return this.#rest?.copy().update(this.#unhashed).digest("hex");
   }
 
-  /** Takes a piece of a part. Returns what of it must be kept, in whole characters. */
+  /** Takes a piece of a part. Returns the text to keep, in whole characters. */
   take(part: number, piece: string): string {
     const whole = this.#begin(part, piece);
     if (this.#rest !== undefined) {
@@ -54,7 +54,7 @@ export class AnswerRoom {
     return whole.slice(0, read);
   }
 
-  /** Takes a piece of a part that is not kept. */
+  /** Takes a piece of a part that is only hashed. */
   leave(part: number, piece: string): void {
     this.#addToRest(this.#begin(part, piece));
   }

@@ -19,28 +19,28 @@ import { type SketchedText, TextSketch } from "./text-sketch.ts";
 import { comparedArguments, type ToolCall } from "./tool-calls.ts";
 
 export interface AnswerSketchOptions {
-  /** Bytes of text and tool calls that are looked at, as UTF-8. What comes after is only counted and hashed. */
+  /** Bytes of text and tool calls to sketch, as UTF-8. The rest is only hashed. */
   readonly maxTextBytes: number;
-  /** Whether a leading `<think>…</think>` is removed. */
+  /** Whether to remove a leading `<think>…</think>`. */
   readonly stripsReasoning: boolean;
   readonly refusalPhrases: readonly string[];
-  /** Whether runs of characters are kept, by which texts are similar. */
+  /** Whether to keep hashes of character runs, which similarity needs. */
   readonly hasSimilarity: boolean;
-  /** Whether the perplexity is kept; true when absent. */
+  /** Whether to keep the perplexity; true when absent. */
   readonly keepsLogprobs?: boolean;
   /** Key of the hashes, at least 12 bytes. Only sketches with the same key can be compared. */
   readonly key: Uint8Array;
 }
 
-/** What is kept of an answer, instead of its text: numbers, names, and keyed hashes. */
+/** A summary of an answer without its text: numbers, names and keyed hashes. */
 export interface AnswerSketch {
   readonly check: AnswerCheck;
   readonly text: Pick<SketchedText, "chars" | "digest" | "runs" | "prefixes">;
-  /** Hash of what comes after the text that was looked at; undefined if all of it was. */
+  /** Hash of the text after the sketched part; undefined if all of it was sketched. */
   readonly rest: string | undefined;
   /** Names and arguments are hashes. */
   readonly calls: readonly ToolCall[];
-  /** Hash of the JSON that the answer is; undefined without one. */
+  /** Hash of the answer as JSON; undefined if it has none. */
   readonly json: string | undefined;
 }
 
@@ -49,8 +49,8 @@ const maxFinishLength = 32;
 const [callBytes, sketchBytes] = [160, 560];
 
 /**
- * Sketches one answer as its events arrive. While it streams, only what must be read whole is held: the arguments of tool
- * calls, and an answer that must be JSON. From `end` on, no text is left.
+ * Sketches one answer as its events arrive. While it streams, it holds only the first and last characters of the text,
+ * and what must be read whole: arguments of tool calls, and an answer that must be JSON. After `end`, it holds no text.
  */
 export class AnswerSketcher implements AnswerParts {
   readonly #options: AnswerSketchOptions;
@@ -58,7 +58,7 @@ export class AnswerSketcher implements AnswerParts {
   readonly #room: AnswerRoom;
   readonly #sketch: TextSketch;
   readonly #text: StreamedText;
-  /** The text itself, where it must be JSON. */
+  /** The text itself, if it must be JSON. */
   readonly #json: HeldText | undefined;
   readonly #calls = new Map<number, Call>();
   #hasRefusal = false;
@@ -105,7 +105,7 @@ export class AnswerSketcher implements AnswerParts {
     return bytes + this.#calls.size * callBytes;
   }
 
-  /** The answer has ended: drops what is held of its text, and returns what is kept. */
+  /** Ends the answer: drops the text that is held, and returns the sketch. */
   end(): AnswerSketch {
     this.#finished ??= this.#makeSketch();
     this.#drop();
@@ -155,7 +155,7 @@ export class AnswerSketcher implements AnswerParts {
     else call[part].add(this.#room.take(index, piece));
   }
 
-  /** Undefined for a call that is not kept. */
+  /** Undefined if the call is not kept. */
   #newCall(index: number): Call | undefined {
     if (this.#calls.size >= maxToolCalls || this.#room.isFull) return undefined;
     const call = { name: new HeldText(), args: new HeldText() };
@@ -193,7 +193,7 @@ export class AnswerSketcher implements AnswerParts {
     return isRefused || isRefusal(finishReason === undefined ? signs : { ...signs, finishReason });
   }
 
-  /** Undefined if it is no JSON, or is nested too deep. */
+  /** Undefined if the text is not JSON or is nested too deep. */
   #hashOfJson(text: string): string | undefined {
     if (this.#json === undefined) return undefined;
     const read = readJsonAnswer(text);
@@ -201,7 +201,7 @@ export class AnswerSketcher implements AnswerParts {
     return canonical === undefined ? undefined : this.#hash(canonical);
   }
 
-  /** A call whose name and arguments are JSON strings of hashes, so that calls are compared as others are. */
+  /** A call with hashes, as JSON strings, for its name and arguments; it can be compared like any other call. */
   #hashedCall({ name, arguments: args }: ToolCall): ToolCall {
     const hashed = this.#hash(comparedArguments(args));
     return { name: this.#hash(name), arguments: JSON.stringify(hashed) };

@@ -6,16 +6,16 @@ export interface Answer {
   /** Visible text; it may begin with reasoning in `<think>`. */
   readonly text: string;
   readonly toolCalls?: readonly ToolCall[];
-  /** Whether it has a `refusal` of its own that is not empty. */
+  /** Whether the API's `refusal` field is set and not empty. */
   readonly hasRefusal?: boolean;
   /** `finish_reason` of OpenAI's API, `stop_reason` of Anthropic's. */
   readonly finishReason?: string;
   readonly logprobs?: readonly TokenLogprob[];
-  /** True if only the start of the answer is here. */
+  /** True if this is only the start of the answer. */
   readonly isCut?: boolean;
   /**
-   * For a cut answer: a digest of what follows. Both answers must be cut by the same rule; without digests it is unknown
-   * whether answers with the same start are the same.
+   * Digest of the rest of a cut answer. Both answers must be cut by the same rule. Without digests, it is unknown
+   * whether two answers with the same start are equal.
    */
   readonly rest?: string;
 }

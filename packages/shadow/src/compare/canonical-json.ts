@@ -1,17 +1,17 @@
-/** Levels of nesting up to which JSON is compared. What is deeper is not compared. */
+/** Deepest nesting at which JSON is compared. */
 export const maxJsonDepth = 128;
 
 /** A value that `JSON.parse` returned. */
 export type Json = unknown;
 
-/** True for an object that is no array. */
+/** True for an object that is not an array. */
 export function isJsonObject(json: Json): json is Readonly<Record<string, Json>> {
   return typeof json === "object" && json !== null && !Array.isArray(json);
 }
 
 /**
- * RFC 8785: members in the order of their names' UTF-16 units, numbers as ECMAScript writes them. Undefined if it is
- * nested too deep. A number over the range of a double is `Infinity`, so all of them are equal.
+ * Writes JSON in its canonical form (RFC 8785): members sorted by the UTF-16 units of their names, numbers as in
+ * ECMAScript. Undefined if it is nested too deep. All numbers beyond the range of a double become `Infinity`.
  */
 export function canonicalJson(json: Json, depth: number = 0): string | undefined {
   if (typeof json === "number") return Number.isFinite(json) ? JSON.stringify(json) : String(json);
@@ -41,7 +41,7 @@ export function isSameJson(a: Json, b: Json): boolean | null {
   return first === undefined || second === undefined ? null : first === second;
 }
 
-/** A place in JSON, in which of two values it is, and the places in it. Elements of an array share a place. */
+/** A path in JSON, which of the two values have it, and the paths below it. Elements of an array share a path. */
 interface Place {
   readonly members: Map<string, Place>;
   elements?: Place;
@@ -49,8 +49,8 @@ interface Place {
 }
 
 /**
- * Jaccard index of the key paths of two values, 0 to 1: the share of places that both have, where elements of an array
- * are one place. 1 if neither has any, null if one is nested too deep.
+ * Jaccard index of the key paths of two values, 0 to 1: the share of paths that both have. Elements of an array share a
+ * path. 1 if neither value has any, null if one is nested too deep.
  */
 export function sharedKeys(a: Json, b: Json): number | null {
   const root = newPlace();
@@ -69,7 +69,7 @@ interface Walk {
   readonly depth: number;
 }
 
-/** Marks the places of a value. Returns false if it is nested too deep. */
+/** Marks the paths of a value. Returns false if it is nested too deep. */
 function walk(json: Json, at: Place, { side, depth }: Walk): boolean {
   if (typeof json !== "object" || json === null) return true;
   if (depth >= maxJsonDepth) return false;

@@ -8,17 +8,17 @@ import {
 } from "./answer-check.ts";
 import type { ComparedRequest } from "./compared-request.ts";
 
-/** A request of which nothing is known. */
+/** A request about which nothing is known. */
 export const unknownRequest: ComparedRequest = { decode: "sampled", shape: "text" };
 
-/** Two answers to one request: numbers and names, no text. */
+/** The comparison of two answers to one request: numbers and names, no text. */
 export interface AnswerComparison {
   readonly primary: AnswerCheck;
   readonly shadow: AnswerCheck;
   readonly agreement: AnswerAgreement;
 }
 
-/** Checks two answers to a request and compares them. Pure; work is bounded whatever the answers are. */
+/** Checks and compares two answers to a request. Pure; the work is bounded for any answers. */
 export function compareAnswers(
   primary: Answer,
   shadow: Answer,

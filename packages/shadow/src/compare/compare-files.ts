@@ -21,26 +21,26 @@ import { answerLines, requestLines, type UnusedLine } from "./recorded-lines.ts"
 export interface AnswerFiles {
   readonly primary: AsyncIterable<Uint8Array>;
   readonly shadow: AsyncIterable<Uint8Array>;
-  /** Answers of the primary to the same requests, once more. */
+  /** The primary's second answers to the same requests. */
   readonly floor?: AsyncIterable<Uint8Array>;
-  /** The requests. Without them, offered tools, schemas and decoding are unknown. */
+  /** The requests. Without them, the offered tools, schemas and sampling settings are unknown. */
   readonly requests?: AsyncIterable<Uint8Array>;
 }
 
 export interface CompareFilesOptions extends CompareOptions {
-  /** When absent, by id if the first line of each file has an id that the client chose, otherwise by line. */
+  /** Default: by id if the first line of each file has an id that the client chose, otherwise by line number. */
   readonly pairBy?: PairBy;
   /** Called every 1,000 lines with the number of lines read and of pairs compared. */
   readonly onProgress?: (lines: number, pairs: number) => void;
   readonly signal?: AbortSignal;
 }
 
-/** What became of the lines of one file. */
+/** How the lines of one file were used. */
 export interface FileLines {
   readonly role: LineRole;
-  /** Lines that are in no pair, by reason; the first few with their numbers. */
+  /** Unpaired lines by reason, with the numbers of the first few. */
   readonly unpaired: readonly UnpairedCount[];
-  /** Lines that could not be read; the first few with their numbers. */
+  /** Lines that could not be read, with the numbers of the first few. */
   readonly unused: number;
   readonly first_unused: readonly UnusedLine[];
 }
@@ -51,7 +51,7 @@ export interface UnpairedCount {
   readonly first_lines: readonly number[];
 }
 
-/** Two files of answers compared: numbers and names, no text of an answer and no id. */
+/** The comparison of two files of answers: numbers and names, no text of an answer and no id. */
 export interface FilesComparison extends ComparisonSummary {
   readonly schema: "answer-comparison/1";
   readonly paired_by: PairBy;
@@ -59,8 +59,8 @@ export interface FilesComparison extends ComparisonSummary {
 }
 
 /**
- * Compares files of recorded answers line by line. Keeps at most 128 MiB of them, and of each pair four numbers and its
- * id. Aborting throws the signal's reason.
+ * Compares files of recorded answers line by line. Holds at most 128 MiB of lines, and four numbers and an id for each
+ * pair. Throws the signal's reason if it is aborted.
  *
  * @throws PairingError if lines that belong together are too far apart
  */
@@ -169,7 +169,7 @@ function floorOf(
 
 type Tally = ReturnType<typeof createTally>;
 
-/** Lines that are listed by number. */
+/** How many lines are listed by number. */
 const maxListed = 5;
 
 function createTally() {

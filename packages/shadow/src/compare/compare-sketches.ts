@@ -8,8 +8,8 @@ import { compareToolCalls } from "./tool-calls.ts";
 
 /**
  * Compares two answers by their sketches. `sim` is the estimated Jaccard index of their runs of five characters, with a
- * standard error of at most 0.063, `lcp` the largest of 0, 16, 32, 64 and so on code points that both start with.
- * What needs the texts is null: `jsonKeys` and all of log probabilities.
+ * standard error of at most 0.063. `lcp` is the largest of 0, 16, 32, 64 and so on for which both texts start with the
+ * same code points. `jsonKeys` and the log-probability fields are null, because they need the texts.
  */
 export function compareSketches(
   primary: AnswerSketch,

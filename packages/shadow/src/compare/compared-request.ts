@@ -4,7 +4,7 @@ import { headOf, normalizeText } from "./normalized-text.ts";
 import { type Script, scriptOf } from "./script.ts";
 import type { OfferedTool } from "./tool-calls.ts";
 
-/** How tokens are chosen. `greedy`: always the likeliest; `seeded`: at random, repeatably; `sampled`: at random. */
+/** How the model chooses tokens. `greedy`: the likeliest; `seeded`: random but repeatable; `sampled`: random. */
 export const decodings = ["greedy", "seeded", "sampled"] as const;
 
 export type Decoding = (typeof decodings)[number];
@@ -18,16 +18,16 @@ export interface ComparedRequest {
   readonly schema?: Json;
   /** Offered tools by name. */
   readonly tools?: ReadonlyMap<string, OfferedTool>;
-  /** Script of the last message of the user; null if it has few letters. */
+  /** Script of the user's last message; null if it has too few letters. */
   readonly script?: Script | null;
 }
 
-/** Characters of the user's message whose script is looked at. */
+/** Number of characters of the user's message that determine its script. */
 const scriptChars = 4_096;
-/** Most tools that are looked at. Further ones are unknown, so answers that call them can't be judged. */
+/** Largest number of tools that are read. Calls can't be judged if the request offers more. */
 const maxTools = 1_024;
 
-/** Members of a request's body that `readComparedRequest` and `conversationInWords` look at. */
+/** Members of a request's body that `readComparedRequest` and `conversationInWords` read. */
 export const comparedFields: readonly string[] = [
   ...["temperature", "top_k", "seed", "response_format", "guided_json", "text", "tools"],
   ...["messages", "input", "prompt"],
@@ -35,7 +35,7 @@ export const comparedFields: readonly string[] = [
 
 /**
  * Reads the body of a request: OpenAI's chat completions, completions and responses, Anthropic's messages. Undefined if
- * it is no JSON object.
+ * it is not a JSON object.
  */
 export function readComparedRequest(body: Json): ComparedRequest | undefined {
   if (!isJsonObject(body)) return undefined;

@@ -12,7 +12,7 @@ import {
 } from "./paired-difference.ts";
 import { type ToolLevel, toolLevels } from "./tool-calls.ts";
 
-/** A pair, and where there is a second answer of the primary, that answer and how far the primary agrees with itself. */
+/** A pair, and the primary's second answer and its agreement with the first, if there is one. */
 export interface ComparedGroup {
   readonly request: ComparedRequest;
   readonly comparison: AnswerComparison;
@@ -24,7 +24,7 @@ export const answerFlags = ["refusal", "loop", "json", "tool_calls", "script"] a
 
 export type AnswerFlag = (typeof answerFlags)[number];
 
-/** Shares of answers with a flag, 0 to 1, on both sides of the same requests. */
+/** Shares of the primary's and the shadow's answers that have a flag, 0 to 1, over the same requests. */
 export interface FlagRow {
   readonly flag: AnswerFlag;
   readonly n: number;
@@ -34,7 +34,7 @@ export interface FlagRow {
   readonly difference: Estimate;
 }
 
-/** How far answers agree, over requests of one decoding. */
+/** How far answers agree, over requests with the same way of choosing tokens. */
 export interface AgreementRow {
   readonly decode: "all" | Decoding;
   readonly n: number;
@@ -58,12 +58,12 @@ export interface FloorRow {
   readonly sim_lost: Estimate;
 }
 
-/** What two files of answers are like. Numbers and names only. */
+/** Results of comparing two files of answers. Numbers and names only. */
 export interface ComparisonSummary {
   readonly pairs: number;
   /** Pairs with a second answer of the primary. */
   readonly triples: number;
-  /** Pairs of which only the start of an answer was looked at. */
+  /** Pairs in which only the start of an answer was compared. */
   readonly cut: number;
   readonly agreement: readonly AgreementRow[];
   readonly flags: readonly FlagRow[];
@@ -73,7 +73,7 @@ export interface ComparisonSummary {
   readonly tools: readonly (readonly [level: ToolLevel, pairs: number])[];
   readonly tools_floor: readonly (readonly [level: ToolLevel, pairs: number])[];
   readonly json: { readonly n: number; readonly equal: number; readonly keys: number } | null;
-  /** Share of pairs whose texts differ before a number of code points. */
+  /** Share of pairs whose texts differ within the first so many code points. */
   readonly divergence: readonly (readonly [chars: number, share: number])[];
   readonly logprob: LogprobRow | null;
 }
@@ -83,7 +83,7 @@ export interface LogprobRow {
   readonly n: number;
   readonly abs: Estimate | null;
   readonly diff: Estimate | null;
-  /** Pairs that part, and the share of them that part at a near tie. */
+  /** Pairs whose tokens differ, and the share of them in which the first difference is a near tie. */
   readonly parted: number;
   readonly near_tie: number;
 }
@@ -152,7 +152,7 @@ function meanOf(counter: MeanCounter): number {
   return counter.mean()?.estimate ?? 0;
 }
 
-/** Code points at which it is counted how many texts differ before. */
+/** Lengths, in code points, of the starts for which differing texts are counted. */
 const divergenceChars = [16, 64, 256, 1_024, 4_096] as const;
 
 type AgreementCounter = ReturnType<typeof createAgreementCounter>;
@@ -161,7 +161,7 @@ function createAgreementCounter() {
   const [exact, lcpShare, sim] = [createMeanCounter(), createMeanCounter(), createMeanCounter()];
   const [floorExact, floorSim] = [createMeanCounter(), createMeanCounter()];
   const [exactLost, simLost] = [createRateCounter(), createMeanCounter()];
-  /** Of texts that differ. */
+  /** For texts that differ. */
   const partedAt: number[] = [];
   const prefixes: number[] = [];
 
@@ -213,12 +213,12 @@ function createAgreementCounter() {
   };
 }
 
-/** A primary whose answers are in a fence less often than this writes JSON without one. */
+/** If the primary fences less than this share of its JSON, a fence counts as a fault. */
 const rareFence = 0.01;
 
 function createFlagCounter() {
   const counters = new Map<AnswerFlag, RateCounter>();
-  /** Where a fence is as bad as what is not JSON. */
+  /** Counts when a fence is as bad as text that is not JSON. */
   const strictJson = createRateCounter();
   const fenced = createRateCounter();
 
@@ -260,7 +260,7 @@ function flagged(flag: 0 | 1 | null): boolean | null {
   return flag === null ? null : flag === 1;
 }
 
-/** Whether an answer is in another script than the user's message; null if either is not known. */
+/** Whether an answer is in another script than the user's message; null if either script is unknown. */
 function isOther({ script }: AnswerCheck, asked: ComparedRequest["script"]): boolean | null {
   return script === null || asked === null || asked === undefined ? null : script !== asked;
 }

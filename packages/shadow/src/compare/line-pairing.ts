@@ -13,7 +13,7 @@ export interface LineGroup {
   readonly request?: ComparedRequest;
 }
 
-/** How lines are paired: by the request's name in them, or by their number. */
+/** How lines are paired: by the request's id in them, or by their number. */
 export type PairBy = "id" | "line";
 
 /** A line of one file. */
@@ -21,7 +21,7 @@ export type RoleLine =
   | { readonly role: "primary" | "shadow" | "floor"; readonly line: RecordedLine<Answer> }
   | { readonly role: "request"; readonly line: RecordedLine<ComparedRequest> };
 
-/** Why a line is in no pair: another file lacks its partner, it has no name, or its name was there before. */
+/** Why a line is in no pair: its partner is missing in another file, it has no id, or its id is a duplicate. */
 export type UnpairedWhy = "no_partner" | "no_id" | "repeated_id";
 
 export interface UnpairedLine {
@@ -30,7 +30,7 @@ export interface UnpairedLine {
   readonly why: UnpairedWhy;
 }
 
-/** Lines wait for their partners in this much text at most, in units. */
+/** Largest amount of text that may wait for partners, in UTF-16 units. */
 const maxWaitingUnits = 128 * 2 ** 20;
 
 /** The files' lines are too far apart to be paired in bounded memory. */
@@ -47,9 +47,9 @@ interface Waiting {
 
 /** Pairs lines as they are read. */
 export interface LinePairing {
-  /** Adds a line; returns its group if that is complete. Throws `PairingError` if too much text waits. */
+  /** Adds a line; returns its group once that is complete. Throws `PairingError` if too much text waits. */
   add(line: RoleLine): LineGroup | undefined;
-  /** Groups that have both answers and lack the rest, after the last line. */
+  /** Groups that have both answers but lack other lines. Call it after the last line. */
   rest(): Iterable<LineGroup>;
 }
 

@@ -7,21 +7,21 @@ export interface TokenLogprob {
 
 /** How the log probabilities of two answers differ, in nats. */
 export interface LogprobDrift {
-  /** Tokens of the common prefix: there both models see the same context. */
+  /** Number of tokens in the common prefix, where both models see the same context. */
   readonly tokens: number;
   /** Mean of |second - first| on the prefix; null without one. */
   readonly meanAbs: number | null;
   /** Mean of second - first on the prefix; null without one. */
   readonly meanDiff: number | null;
-  /** Index of the token at which they part; null if one is the start of the other. */
+  /** Index of the first token that differs; null if one answer is the start of the other. */
   readonly at: number | null;
   /** Larger of the two gaps between the token chosen and the other's; null if one list lacks the other's token. */
   readonly gap: number | null;
-  /** Whether they part where both tokens were about as likely, by a gap of at most ln 2; null if they do not part. */
+  /** Whether the first different tokens were about equally likely (gap at most ln 2); null if none differ. */
   readonly isNearTie: boolean | null;
 }
 
-/** Compares on the common prefix of tokens, and looks at the place where they part. */
+/** Compares two answers on their common prefix of tokens, and at the first token that differs. */
 export function logprobDrift(
   first: readonly TokenLogprob[],
   second: readonly TokenLogprob[],
@@ -53,7 +53,7 @@ function logprobIn({ top }: TokenLogprob, token: string): number | undefined {
   return top.find((each) => each.token === token)?.logprob;
 }
 
-/** Perplexity of an answer by its own model: exp(-mean log probability). Null without tokens. */
+/** Perplexity of an answer for the model that wrote it: exp(-mean log probability). Null without tokens. */
 export function perplexityOf(tokens: readonly TokenLogprob[]): number | null {
   return perplexity(
     tokens.length,
@@ -61,7 +61,7 @@ export function perplexityOf(tokens: readonly TokenLogprob[]): number | null {
   );
 }
 
-/** Perplexity by the sum of the log probabilities of all tokens. */
+/** Perplexity, from the sum of the log probabilities of all tokens. */
 export function perplexity(tokens: number, sum: number): number | null {
   if (tokens === 0) return null;
   const value = Math.exp(-sum / tokens);

@@ -1,6 +1,6 @@
 /** How an answer's text is prepared for comparison. */
 export interface TextOptions {
-  /** Whether a leading `<think>…</think>` is removed first; true when absent. */
+  /** Whether to remove a leading `<think>…</think>` first; true when absent. */
   readonly stripsReasoning?: boolean;
 }
 

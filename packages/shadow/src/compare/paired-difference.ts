@@ -23,7 +23,7 @@ export interface PairedRates {
   readonly difference: Estimate;
 }
 
-/** Counts what is so on one side and on the other. */
+/** Counts how often something is true on each side. */
 export interface RateCounter {
   add(first: boolean, second: boolean): void;
   /** Undefined without a pair. */

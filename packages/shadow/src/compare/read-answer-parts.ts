@@ -10,12 +10,12 @@ export interface AnswerParts {
   /** A piece of the name of a tool call. `index` tells calls apart, from 0 on. */
   toolName(index: number, piece: string): void;
   toolArguments(index: number, piece: string): void;
-  /** The answer has a refusal of its own. */
+  /** The API's `refusal` field is set. */
   refusal(): void;
-  /** The server's word for why it stopped. */
+  /** The reason the server gives for stopping. */
   finish(reason: string): void;
   logprobs(tokens: readonly TokenLogprob[]): void;
-  /** A part is no text: an image or audio. */
+  /** A part is not text but an image or audio. */
   media(): void;
 }
 
@@ -23,7 +23,7 @@ type Members = Readonly<Record<string, Json>>;
 
 /**
  * Reads an event of a stream or a whole answer: OpenAI's chat completions, completions and responses, Anthropic's
- * messages. The format is detected from its fields; whatever is not known is ignored.
+ * messages. The format is detected from the fields; unknown events are ignored.
  */
 export function readAnswerParts(json: Json, parts: AnswerParts): void {
   if (!isJsonObject(json)) return;
@@ -55,7 +55,7 @@ function isMedia(part: Json): boolean {
   return isJsonObject(part) && isText(part.type) && /image|audio|video/.test(part.type);
 }
 
-/** Of a stream, a call's later events have its index only. */
+/** In a stream, the later events of a call have only its index. */
 function addToolCalls(calls: Json, parts: AnswerParts): void {
   if (!Array.isArray(calls)) return;
   for (const [place, call] of (calls as readonly Json[]).entries()) {

@@ -4,12 +4,12 @@ import { contentText } from "./content-text.ts";
 import type { TokenLogprob } from "./log-probabilities.ts";
 import type { ToolCall } from "./tool-calls.ts";
 
-/** A recorded answer, or why it is not one. The problem never has text of the answer. */
+/** A recorded answer, or the problem with it. The problem never contains text of the answer. */
 export type ReadAnswer =
   | { readonly ok: true; readonly id: AnswerId | undefined; readonly answer: Answer }
   | { readonly ok: false; readonly problem: string };
 
-/** Names the request that was answered. `isOwn`: the client chose it; else the server did, so no two answers share it. */
+/** Id of the answered request. `isOwn`: the client chose it, so other answers may share it. */
 export interface AnswerId {
   readonly text: string;
   readonly isOwn: boolean;
@@ -23,7 +23,7 @@ type Members = Readonly<Record<string, Json>>;
 
 /**
  * Reads a recorded answer: a response of OpenAI's chat completions or completions, a message of Anthropic's API, a line
- * of a batch's output (`custom_id` and `response.body`), or `{ "id": …, "text": … }`. Of several choices the first.
+ * of a batch's output (`custom_id` and `response.body`), or `{ "id": …, "text": … }`. Reads only the first choice.
  */
 export function readAnswer(json: Json): ReadAnswer {
   if (!isJsonObject(json)) return broken("not a JSON object");
@@ -61,7 +61,7 @@ function answerOf(json: Members): Answer | undefined {
   return { text: json.text, ...finishOf(json.finish_reason), ...toolCallsOf(json.tool_calls) };
 }
 
-/** A choice of OpenAI's API; of completions it has a text instead of a message. */
+/** A choice of OpenAI's API. In completions it has a text instead of a message. */
 function choiceAnswer(choice: Json): Answer | undefined {
   if (!isJsonObject(choice)) return undefined;
   const message = isJsonObject(choice.message) ? choice.message : undefined;
@@ -116,7 +116,7 @@ export function argumentsText(json: Json): string {
   return json === null ? "" : jsonText(json);
 }
 
-/** Arguments that are nested too deep to be written are no JSON. */
+/** Arguments that are nested too deep to be written count as invalid JSON. */
 function jsonText(json: Json): string {
   try {
     return JSON.stringify(json) ?? "";
@@ -148,7 +148,7 @@ function likelyOf(json: Json): TokenLogprob["top"][number] | undefined {
   return typeof token === "string" && isLogprob(logprob) ? { token, logprob } : undefined;
 }
 
-/** JSON may have numbers over the range of a double. */
+/** JSON may have numbers beyond the range of a double. */
 function isLogprob(json: Json): json is number {
   return Number.isFinite(json);
 }

@@ -13,7 +13,7 @@ export interface RecordedLine<Value> {
   readonly value: Value;
 }
 
-/** Why a line could not be used. Never has text of the line. */
+/** Why a line could not be used. Never contains text of the line. */
 export interface UnusedLine {
   readonly line: number;
   readonly problem: string;
@@ -26,7 +26,7 @@ type Read<Value> =
   | { readonly ok: true; readonly id: AnswerId | undefined; readonly value: Value }
   | { readonly ok: false; readonly problem: string };
 
-/** Reads a file's lines one by one. Empty lines are left out; unusable ones are given to `onUnused`. */
+/** Reads a file's lines one by one. Skips empty lines; passes unusable ones to `onUnused`. */
 async function* recordedLines<Value>(
   chunks: AsyncIterable<Uint8Array>,
   read: (json: Json) => Read<Value>,
@@ -76,7 +76,7 @@ export function requestLines(
 
 const notRequest = "not a request: it has no messages, tools, temperature or response_format";
 
-/** Fields of which a request has one. A file of something else would silently count as requests without any. */
+/** A request has one of these fields. Without this check, a wrong file would silently count as requests. */
 const requestFields = [
   ...["messages", "prompt", "input", "model", "tools", "response_format", "guided_json"],
   ...["temperature", "top_k", "top_p", "seed", "max_tokens"],

@@ -1,6 +1,6 @@
 import { headOf } from "./normalized-text.ts";
 
-/** Name of the phrases by which refusals are found in English. Another list gets another name. */
+/** Name of the list of English phrases that mark a refusal. A changed list gets another name. */
 export const refusalLexicon = "en-1";
 
 /** Lower case, with a straight apostrophe. */
@@ -27,21 +27,21 @@ const phrases = [
 /** Code points of an answer in which a phrase is looked for. */
 export const refusalChars = 200;
 
-/** What tells whether an answer is a refusal. */
+/** The signs of a refusal in an answer. */
 export interface RefusalSigns {
   /** Normalized text. */
   readonly text: string;
-  /** Whether the answer has a `refusal` of its own that is not empty. */
+  /** Whether the API's `refusal` field is set and not empty. */
   readonly hasRefusal?: boolean;
   /** Why the server stopped, of either API: `content_filter` and `refusal` are refusals. */
   readonly finishReason?: string;
-  /** Phrases besides the lexicon, in any case. */
+  /** Phrases in addition to the built-in list; upper and lower case are equal. */
   readonly phrases?: readonly string[];
 }
 
 /**
- * True if the answer says that it is a refusal, or has a phrase of the lexicon among its first 200 code points. Wrong
- * for some answers, but equally for both lanes, so that a difference of their rates holds.
+ * True if the API marks the answer as a refusal, or if a listed phrase is among its first 200 code points. Wrong for
+ * some answers, but equally often on both lanes, so the difference of their rates is still correct.
  */
 export function isRefusal({
   text,

@@ -7,7 +7,7 @@ export interface EndLoop {
   readonly span: number;
 }
 
-/** Code points at the end of a text in which a loop is looked for. */
+/** Length of the end of a text that is searched for a loop, in code points. */
 export const tailChars = 512;
 const maxPeriod = 128;
 const minSpan = 120;
@@ -15,14 +15,14 @@ const minRepeats = 4;
 
 /**
  * Finds the shortest period, at most 128, with which at least 120 code points and at least four periods repeat at the
- * end of a normalized text, of whose last 512 are looked at. Undefined if there is none.
+ * end of a normalized text. Only the last 512 code points are searched. Undefined if there is none.
  */
 export function endLoop(text: string): EndLoop | undefined {
   // A code point has at most two units.
   return endLoopOf(codePointsOf(text.slice(-2 * tailChars)).slice(-tailChars));
 }
 
-/** The same, of the last code points of a text, at most 512. */
+/** Like `endLoop`, for the last code points of a text, at most 512. */
 export function endLoopOf(points: Uint32Array): EndLoop | undefined {
   const last = points.length - 1;
   for (let period = 1; period <= Math.min(maxPeriod, Math.floor(points.length / 2)); period++) {
@@ -33,7 +33,7 @@ export function endLoopOf(points: Uint32Array): EndLoop | undefined {
   return undefined;
 }
 
-/** Characters that are a word each, since their scripts put no space between words. */
+/** Characters that each count as a word, because their scripts put no spaces between words. */
 const single = "\\p{sc=Han}\\p{sc=Hiragana}\\p{sc=Katakana}\\p{sc=Thai}";
 const wordPattern = new RegExp(`[${single}]|(?:(?![${single}])[\\p{L}\\p{M}\\p{N}])+`, "gu");
 
@@ -65,7 +65,7 @@ export function wordsOf(text: string): readonly string[] {
   return text.toLowerCase().match(wordPattern) ?? [];
 }
 
-/** seq-rep-4 of Welleck et al. (2020): share of the runs of four words that were there before, 0 to 1. */
+/** seq-rep-4 of Welleck et al. (2020): share of four-word runs that repeat an earlier run, 0 to 1. */
 export function repeatedShare(words: readonly string[]): number {
   const runs = words.length - 3;
   if (runs <= 0) return 0;
@@ -76,10 +76,10 @@ export function repeatedShare(words: readonly string[]): number {
   return 1 - seen.size / runs;
 }
 
-/** More than there are words in a string, and its square is still a safe integer. */
+/** Larger than the number of words in any string; its square is still a safe integer. */
 const maxNumber = 2 ** 26;
 
-/** A number for each value; equal ones have the same. */
+/** Gives each value a number; equal values get the same one. */
 function numbered<Value>(values: readonly Value[]): readonly number[] {
   const known = new Map<Value, number>();
   return values.map((value) => {
@@ -97,7 +97,7 @@ export function isLoop(text: string, words: readonly string[] = wordsOf(text)): 
   return endLoop(text) !== undefined || isRepeating(words.length, repeatedShare(words));
 }
 
-/** True if over half of the runs of four words were there before, in a text that is long enough. */
+/** True if a text is long enough and over half of its four-word runs repeat earlier ones. */
 export function isRepeating(words: number, share: number): boolean {
   return words >= minWords && share > maxRepeatedShare;
 }

@@ -9,7 +9,7 @@ export const schemaStates = ["kept", "broken", "unchecked"] as const;
 
 export type SchemaState = (typeof schemaStates)[number];
 
-/** Whether a value keeps a schema. */
+/** Whether a value satisfies a schema. */
 export type SchemaCheck =
   | { readonly state: "kept" | "unchecked" }
   | { readonly state: "broken"; readonly fault: SchemaFault };
@@ -21,10 +21,10 @@ export function broken(fault: SchemaFault): SchemaCheck {
   return { state: "broken", fault };
 }
 
-/** Steps of the checks of one answer: rules looked at, values compared, steps of searches. Some 10 ms. */
+/** Step limit for the checks of one answer: rules, comparisons and search steps. About 10 ms. */
 const maxWork = 50_000;
 
-/** What the checks of one answer share: its tool calls may be many, each with a schema that takes long. */
+/** Budget shared by the checks of one answer: it may have many tool calls, each with a slow schema. */
 export interface SchemaBudget {
   /** Steps left; negative if a check was given up. */
   left: number;
@@ -32,25 +32,25 @@ export interface SchemaBudget {
   readonly patterns: Map<string, SchemaPattern | undefined>;
 }
 
-/** Creates what the checks of one answer may take. */
+/** Creates the budget for the checks of one answer. */
 export function createSchemaBudget(): SchemaBudget {
   return { left: maxWork, patterns: new Map() };
 }
 
 /** One check. */
 export interface Work {
-  /** The whole schema, which references are about. */
+  /** The whole schema, in which references are resolved. */
   readonly root: Json;
   readonly budget: SchemaBudget;
 }
 
-/** Takes steps; false if there are not as many left. */
+/** Takes steps from the budget; false if too few are left. */
 export function spend(work: Work, steps: number): boolean {
   work.budget.left -= steps;
   return work.budget.left >= 0;
 }
 
-/** Joins checks that must all be kept: the first that is broken decides. */
+/** Joins checks that must all be satisfied: the first broken one decides. */
 export function allOf(checks: Iterable<SchemaCheck>): SchemaCheck {
   let worst = kept;
   for (const check of checks) {
@@ -60,13 +60,13 @@ export function allOf(checks: Iterable<SchemaCheck>): SchemaCheck {
   return worst;
 }
 
-/** Joins checks of which one must be kept. */
+/** Joins checks of which at least one must be satisfied. */
 export function anyOf(checks: readonly SchemaCheck[]): SchemaCheck {
   const found = checks.find(({ state }) => state === "kept");
   return found ?? checks.find(({ state }) => state === "unchecked") ?? commonFault(checks);
 }
 
-/** Joins checks of which exactly one must be kept. */
+/** Joins checks of which exactly one must be satisfied. */
 export function oneOf(checks: readonly SchemaCheck[]): SchemaCheck {
   const keeping = checks.filter(({ state }) => state === "kept");
   if (keeping.length > 1) return broken("out_of_range");

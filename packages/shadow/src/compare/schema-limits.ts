@@ -3,7 +3,7 @@ import { codePointsOf } from "./normalized-text.ts";
 import { broken, kept, type SchemaCheck, spend, unchecked, type Work } from "./schema-check.ts";
 import { compilePattern } from "./schema-pattern.ts";
 
-/** A value, and what a keyword says about it. */
+/** A value, and the setting of a keyword for it. */
 export interface Limited {
   readonly value: Json;
   readonly limit: Json;
@@ -12,7 +12,7 @@ export interface Limited {
 
 type CheckLimit = (limited: Limited) => SchemaCheck;
 
-/** Checks a limit; `measure` is undefined for values that the keyword is not about. */
+/** Checks a limit; `measure` returns undefined for values that the keyword does not apply to. */
 function limitCheck(
   measure: (value: Json) => number | undefined,
   isKept: (measured: number, limit: number) => boolean,
@@ -49,7 +49,7 @@ export const limitChecks: ReadonlyMap<string, CheckLimit> = new Map([
 
 /** Compiling one takes up to a millisecond. */
 const compileWork = 2_000;
-/** Steps of a search that take as long as a step of a check. */
+/** Number of search steps that take as long as one check step. */
 const searchStepsPerStep = 20;
 
 function checkPattern({ value, limit: source, work }: Limited): SchemaCheck {

@@ -1,8 +1,8 @@
 import { createRequire } from "node:module";
 
 /**
- * The engine of a schema's `pattern`: RE2, whose time grows with the length of the text only, whatever the pattern. On
- * demand, since most schemas have none.
+ * The engine for a schema's `pattern`: RE2, whose time is linear in the length of the text for any pattern. Loaded on
+ * demand, because most schemas have no pattern.
  */
 function re2(): typeof import("re2js") {
   loaded ??= createRequire(import.meta.url)("re2js") as typeof import("re2js");
@@ -13,7 +13,7 @@ let loaded: typeof import("re2js") | undefined;
 
 /** A pattern that can be searched in a text. */
 export interface SchemaPattern {
-  /** Steps that a search takes for each character, at most about. */
+  /** Approximate upper limit of search steps for each character. */
   readonly stepsPerChar: number;
   readonly isIn: (text: string) => boolean;
 }
@@ -38,7 +38,7 @@ export function compilePattern(pattern: string): SchemaPattern | undefined {
   }
 }
 
-/** Only parses it: an expression that is never run takes no time. */
+/** Only parses the pattern: it is never run, so it takes no time. */
 function isEcmaPattern(pattern: string): boolean {
   try {
     return new RegExp(pattern, "u").source !== "";
@@ -56,7 +56,7 @@ function stepsOf(pattern: string): number {
   return Math.max(1, pattern.length) * product;
 }
 
-/** One part of a pattern in Unicode mode, as far as the two languages share it. */
+/** One part of a pattern in Unicode mode, in the syntax that both languages share. */
 const part = /\\u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|\\(.)|\(\?:|\(\?|[[\].]|[^\\[\].(]+|\(/suy;
 
 /** The white space of ECMAScript, in a class of RE2; without the line ends below. */

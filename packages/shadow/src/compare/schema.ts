@@ -17,8 +17,8 @@ import { limitChecks } from "./schema-limits.ts";
 /**
  * Checks a value against a subset of JSON Schema: type, enum, const, required, properties, additionalProperties, items,
  * allOf, anyOf, oneOf, local $ref, pattern, and limits of numbers, texts, arrays and objects. A value that breaks a rule
- * is `broken`, whatever the other rules are. Any other value is `unchecked` if there is a rule that is not known, a
- * reference that leads out of the schema or to itself, a pattern that RE2 can't search, or too much work.
+ * is `broken`, even if other rules can't be checked. Any other value is `unchecked` if there is an unknown rule,
+ * a reference that leads out of the schema or to itself, a pattern that RE2 can't search, or too much work.
  *
  * @param budget shared by the checks of one answer
  */
@@ -33,11 +33,11 @@ export function checkSchema(
   return budget.left < 0 ? unchecked : checked;
 }
 
-/** Where a check is. */
+/** The current place of a check. */
 interface Place {
   readonly work: Work;
   readonly depth: number;
-  /** References that led to the schema of this very value. */
+  /** References followed so far for this value. */
   readonly references: readonly string[];
 }
 
@@ -50,7 +50,7 @@ function checkAt(value: Json, schema: Json, place: Place): SchemaCheck {
   return isJsonObject(schema) ? allOf(rulesOf(value, schema, place)) : unchecked;
 }
 
-/** Work of one rule on a value, without its elements and members: a schema may have many rules. */
+/** Steps for one rule on a value, without its elements and members. Counted because a schema may have many rules. */
 function sizeOf(value: Json): number {
   if (typeof value === "string") return value.length >>> 6;
   return isJsonObject(value) ? Object.keys(value).length : 0;
@@ -138,7 +138,7 @@ function checkProperties(value: Json, { properties }: Schema, place: Place): Sch
 
 function checkItems(value: Json, { items, prefixItems }: Schema, place: Place): SchemaCheck {
   if (!Array.isArray(value)) return kept;
-  // Both mean that `items` is not about all elements.
+  // With either keyword, `items` does not apply to all elements.
   if (prefixItems !== undefined || Array.isArray(items)) return unchecked;
   return allOf(value.map((element: Json) => checkAt(element, items, inside(place))));
 }

@@ -1,4 +1,4 @@
-/** The scripts that are distinguished. `Japanese` is Han with kana; `Other` is any other script, `mixed` none of 60 %. */
+/** Known scripts. `Japanese`: Han with kana; `Other`: any other script; `mixed`: no script has 60 % of the letters. */
 export const scripts = [
   "Latin",
   "Cyrillic",
@@ -20,7 +20,7 @@ export type Script = (typeof scripts)[number];
 
 const minLetters = 20;
 const minShare = 0.6;
-/** Share of kana from which on Han is Japanese. */
+/** From this share of kana, Han counts as Japanese. */
 const minKana = 0.05;
 
 /**
@@ -50,7 +50,7 @@ export class ScriptLetters {
     this.#counts.set(script, (this.#counts.get(script) ?? 0) + 1);
   }
 
-  /** Script of the letters so far, as of `scriptOf`. */
+  /** Script of the letters so far, as `scriptOf` returns it. */
   script(): Script | null {
     return this.#letters < minLetters ? null : dominant(new Map(this.#counts), this.#letters);
   }
@@ -86,9 +86,9 @@ const patterns: readonly (readonly [RegExp, Script])[] = [
   [/^[\p{sc=Hiragana}\p{sc=Katakana}]/u, "Japanese"],
 ];
 
-/** Scripts of letters outside ASCII, since looking one up is slow. */
+/** Cached scripts of letters outside ASCII, because a lookup is slow. */
 const knownScripts = new Map<number, Script | undefined>();
-/** More than the letters of the scripts in use; so that a text of all characters there are can't fill the memory. */
+/** Largest size of the cache: enough for the scripts in use, and bounded even for a text with every character. */
 const maxKnown = 32_768;
 
 /** Undefined for what is not a letter. */

@@ -1,23 +1,23 @@
 /** Receives a normalized text as it becomes known. */
 export interface TextSink {
   add(piece: string): void;
-  /** What was added is no part of the text. */
+  /** Discards the text added so far: it was reasoning. */
   reset(): void;
 }
 
 const [opening, closing] = ["<think>", "</think>"] as const;
 
-/** Of a text that is read in pieces: brings it into the form of `normalizeText`, and keeps only what the next piece may change. */
+/** Normalizes a text piece by piece, like `normalizeText`. Keeps only what the next piece may change. */
 export class StreamedText {
   readonly #sink: TextSink;
   #state: "start" | "thinking" | "visible";
-  /** The end of what was read: it may be the start of a mark of reasoning. */
+  /** The end of the text so far, if it may be the start of a `<think>` or `</think>`. */
   #mark = "";
   #endsWithReturn = false;
   /** The last letter and its marks, to which the next piece may add one. */
   #letter = "";
   #marks = 0;
-  /** White space that is a part of the text only if something follows. */
+  /** White space that belongs to the text only if more text follows. */
   #space = "";
   #isEmpty = true;
 
@@ -61,7 +61,7 @@ export class StreamedText {
     this.add(text);
   }
 
-  /** Until the reasoning is closed, it is a part of the text. */
+  /** Reasoning counts as text until it is closed. */
   #think(piece: string): void {
     const text = this.#mark + piece;
     const end = text.indexOf(closing);
@@ -83,7 +83,7 @@ export class StreamedText {
     this.#compose(text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text);
   }
 
-  /** Gives on what no later piece can change: all but the last letter with its marks. */
+  /** Passes on what no later piece can change: everything but the last letter with its marks. */
   #compose(text: string): void {
     if (text === "") return;
     if (standAlone.test(text)) {

@@ -6,9 +6,9 @@ import { type Script, ScriptLetters } from "./script.ts";
 import type { TextSink } from "./streamed-text.ts";
 import { WordRuns } from "./word-runs.ts";
 
-/** Runs of characters that are kept of each text, by their hashes. */
+/** Number of hashed character runs that are kept of each text. */
 export const sketchSize = 64;
-/** Characters of a run. */
+/** Length of a run, in characters. */
 const runChars = 5;
 /** Code points after which the start of a text is hashed: 16, 32, and so on. */
 const prefixMarks: readonly number[] = Array.from({ length: 13 }, (_, i) => 16 * 2 ** i);
@@ -18,11 +18,11 @@ export interface TextSketchOptions {
   /** Key of the hashes. */
   readonly key: Uint8Array;
   readonly refusalPhrases: readonly string[];
-  /** Whether runs of characters are kept, by which texts are similar. */
+  /** Whether to keep hashes of character runs, which similarity needs. */
   readonly hasSimilarity: boolean;
 }
 
-/** What is kept of a text, instead of the text. */
+/** A summary of a text without the text. */
 export interface SketchedText {
   /** Code points. */
   readonly chars: number;
@@ -39,7 +39,7 @@ export interface SketchedText {
   readonly script: Script | null;
 }
 
-/** Sketches a normalized text as it streams. Of the text itself it keeps the first 200 and the last 512 characters. */
+/** Sketches a normalized text as it streams. Holds only the first 200 and the last 512 characters of the text. */
 export class TextSketch implements TextSink {
   readonly #options: TextSketchOptions;
   readonly #keys: Uint32Array;
@@ -196,7 +196,7 @@ function wordsOfKey(key: Uint8Array): Uint32Array {
   return words;
 }
 
-/** It was full, but never went round. */
+/** It is full but has not wrapped around. */
 function growTail(state: State): void {
   const grown = new Uint32Array(2 * state.tail.length);
   grown.set(state.tail);
@@ -230,7 +230,7 @@ function withByte(hash: number, byte: number): number {
   return Math.imul(hash ^ byte, fnvPrime);
 }
 
-/** With a byte that continues a character. */
+/** Adds a UTF-8 continuation byte to the hash. */
 function withRest(hash: number, bits: number): number {
   return withByte(hash, 0x80 | (bits & 0x3f));
 }

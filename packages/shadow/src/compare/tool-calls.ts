@@ -29,8 +29,8 @@ export interface ToolAgreement {
 }
 
 /**
- * Compares tool calls as multisets: their order does not matter. Arguments are equal if they are the same JSON; what is
- * no JSON, or is nested too deep, is compared as text.
+ * Compares tool calls as multisets: their order does not matter. Arguments are compared as JSON, or as text if they are
+ * not JSON or are nested too deep.
  */
 export function compareToolCalls(
   first: readonly ToolCall[],
@@ -61,7 +61,7 @@ function callsByName(calls: readonly ToolCall[]): Map<string, Map<string, number
   return byName;
 }
 
-/** The form in which arguments are compared. Text that is no JSON is never equal to the canonical form of JSON. */
+/** The form in which arguments are compared. Text that is not JSON never equals canonical JSON. */
 export function comparedArguments(text: string): string {
   const json = argumentsOf(text);
   return (json === undefined ? undefined : canonicalJson(json)) ?? text;
@@ -77,12 +77,12 @@ function total(counts: ReadonlyMap<string, number>): number {
   return sum;
 }
 
-/** Why a call is bad; `valid` if it is not. */
+/** Why a call is invalid, or `valid`. */
 export type ToolCallState = "valid" | "unknown_tool" | "bad_json" | SchemaFault;
 
 /**
  * Checks a call against the tools that were offered: its tool is one of them, and its arguments are a JSON object that
- * breaks no rule of the tool's schema. Rules that can't be checked count as kept.
+ * breaks no rule of the tool's schema. Rules that can't be checked count as satisfied.
  *
  * @param budget shared by the checks of one answer
  */

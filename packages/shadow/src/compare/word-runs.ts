@@ -1,11 +1,11 @@
 import { BottomHashes } from "./bottom-hashes.ts";
 import { wordKindOf } from "./repetition.ts";
 
-/** Runs of words that are kept, by their hashes. Beyond these their number is estimated, with a standard error of 3 %. */
+/** Number of hashed word runs that are kept. Larger numbers are estimated, with a standard error of 3 %. */
 const keptRuns = 1_024;
 const runWords = 4;
 
-/** Counts how many runs of four words of a text were there before, as it streams. Keeps no word, but the hash of each. */
+/** Counts the four-word runs of a streamed text that repeat an earlier run. Keeps hashes instead of words. */
 export class WordRuns {
   /** Words so far. */
   count = 0;
@@ -31,7 +31,7 @@ export class WordRuns {
     if (kind === "whole") this.#addWord(mixed(1, point));
   }
 
-  /** As `repeatedShare`: 0 to 1. */
+  /** Like `repeatedShare`, 0 to 1. */
   repeatedShare(): number {
     this.#endWord();
     const runs = this.count - runWords + 1;

@@ -1,4 +1,4 @@
-/** Gates about what the answers are. */
+/** Gates about the content of answers. */
 export type OutputGateId =
   | "out.refusal"
   | "out.refusal.fewer"
@@ -38,14 +38,14 @@ export type OutputGateSettings = Readonly<
 
 export const outputGateIds = Object.keys(outputGateDefaults) as readonly OutputGateId[];
 
-/** What is fixed when an evaluation starts, and decides which gates are required. */
+/** Facts that are fixed when an evaluation starts and decide which gates are required. */
 export interface OutputTerms {
   /** The lanes are meant to be the same model. */
   readonly isSameModel: boolean;
-  /** A control lane tells how far the primary agrees with itself. */
+  /** There is a control lane, which shows how far the primary agrees with itself. */
   readonly hasFloor: boolean;
   readonly gates?: OutputGateSettings;
-  /** A judge model is asked, and its gate is required unless this is false. */
+  /** A judge model is used. Its gate is required unless this is false. */
   readonly judge?: { readonly required?: boolean };
 }
 
@@ -55,8 +55,8 @@ export function outputMargin(id: OutputGateId, { gates }: Pick<OutputTerms, "gat
 }
 
 /**
- * Whether a gate is required. Depends on nothing that arrives later: a set of required gates that grew with the pairs
- * would divide the error of a wrong FAIL by another number at each analysis.
+ * Whether a gate is required. The result never changes during an evaluation: the required gates share the error of a
+ * wrong FAIL, so each analysis must divide it by the same number.
  */
 export function isRequiredGate(
   id: OutputGateId,

@@ -31,24 +31,24 @@ export interface OutputContext extends OutputTerms {
   readonly isFinal: boolean;
 }
 
-/** Fewest pairs with which a gate applies at the planned end, and with which it may fail. */
+/** Fewest pairs for a gate to apply at the planned end, and for a FAIL. */
 const minPairsToApply = 50;
 /** Fewest pairs for a PASS. */
 const minPairsToPass = 500;
-/** The same for a gate about agreement, whose requests are a share of the others. */
+/** Fewest requests for a PASS of an agreement gate: only a share of the requests has a control answer. */
 const minTriplesToPass = 200;
-/** Share of the ok pairs that must have been compared: long answers are left out first. */
+/** Share of the ok pairs that must have been compared. It matters because long answers are left out first. */
 const minCoverage = 0.9;
 
 /**
- * Judges what the answers are. What a model says does not wait in a queue, so the unit is the session, whose turns repeat
- * one behaviour, or the request if it has none.
+ * Judges the content of answers. Load does not change what a model says, so requests are independent, except for the
+ * turns of a session, which repeat one behaviour. The unit is therefore the session, or a request without a session.
  *
- * At the planned end the interval decides: below the margin is a PASS, above it a FAIL. A FAIL also needs the stricter
- * bound, at the error that the required gates share, to be above 0: equal lanes then fail in `alpha` of evaluations,
- * however many gates there are. Before the end, a FAIL needs an e-process over units that crosses its limit and the
- * stricter bound over the margin. At 2,000 pairs in sessions of ten, no test that holds at every analysis finds 3 % of
- * broken answers; the look at the end does.
+ * At the planned end the interval decides: a PASS if it is below the margin, a FAIL if it is above. A FAIL also needs a
+ * stricter bound to be above 0; the required gates share the error of that bound. So equal lanes fail in `alpha` of
+ * evaluations, for any number of gates. Before the planned end, a FAIL needs both an e-process over units that crosses
+ * its limit and the stricter bound above the margin. At 2,000 pairs in sessions of ten, a test that is valid at every
+ * analysis can't detect 3 % of broken answers; the analysis at the planned end can.
  */
 export function judgeOutputs(
   outputs: OutputPairs,
@@ -71,8 +71,8 @@ interface Applied {
 }
 
 /**
- * Adds the estimate with a control variate: how often the shadow disagrees is known of every pair, so only how often the
- * primary disagrees with itself is taken from the requests with a control. The bounds stay those of the latter.
+ * Adds an estimate that uses all pairs. How often the shadow disagrees is known for every pair, so only the primary's
+ * disagreement with itself comes from the requests with a control. The bounds still come from those requests alone.
  */
 function withAllPairs(
   judged: GateResult,
@@ -85,7 +85,7 @@ function withAllPairs(
   return { ...judged, estimate_all: finite(mean - judged.primary) };
 }
 
-/** A gate, and the share of the requests that could be of its kind that are. */
+/** A gate, and the share of the possible requests that it applies to. */
 export interface JudgedOutput {
   readonly gate: GateResult;
   readonly share: number;
@@ -102,8 +102,8 @@ function coverageOf({ pairs, ok }: OutputPairs): number {
 }
 
 /**
- * The gates for which there are requests. One that only lacks a floor is among them, without values, and so are those
- * about every answer where too few were compared.
+ * The gates that have requests. Includes, without values, gates that lack only a control answer, and gates about every
+ * answer if too few answers were compared.
  */
 function applicable(outputs: OutputPairs, isSameModel: boolean): readonly Applied[] {
   const { pairs } = outputs;
@@ -167,7 +167,7 @@ function judgeGate(
   return isFinal ? fewLeftOut(found, gate) : found;
 }
 
-/** Leaves out a gate that lacks pairs at the planned end, if its requests may be few. */
+/** Does not judge a gate with too few pairs at the planned end, if its requests may be rare. */
 function fewLeftOut(found: GateResult, { mayBeFew }: OutputGate): GateResult {
   const isLeftOut = mayBeFew && found.reason?.code === "too_few_pairs";
   return isLeftOut ? { ...found, status: "NOT_JUDGED" } : found;
@@ -199,7 +199,7 @@ const noFloor: GateReason = {
   text: "how far the primary agrees with itself is not known: add a control mirror",
 };
 
-/** There are more pairs than that, so the units are sessions. */
+/** The reason speaks of sessions: with this many pairs, so few units can only be sessions. */
 function tooFewSessions(has: number): GateReason {
   const text = `needs ${minBlocks} sessions, has ${has}`;
   return { code: "too_few_blocks", has, needs: minBlocks, text };
@@ -213,7 +213,7 @@ function whyOpen(n: number, needed: number, units: number, isInside: boolean): G
     : tooClose;
 }
 
-/** Without the answers that were left out, a lane may look better than it is. A FAIL stays. */
+/** Prevents a PASS: without the answers that were left out, a lane may look too good. A FAIL stays. */
 function uncovered(gate: GateResult, coverage: number): GateResult {
   if (gate.status === "FAIL" || gate.reason?.code === "no_floor") return gate;
   const text = `texts of only ${Math.floor(100 * coverage)} % of pairs could be compared`;

@@ -10,40 +10,40 @@ import type { Sample, SampleLeg } from "../samples/sample.ts";
 
 type Lengths = readonly [primary: number | null, shadow: number | null];
 
-/** Two answers that were looked at, and how far they agree. */
+/** Two compared answers, and how far they agree. */
 export interface OutputPair {
   /** Dispatch of the primary, in ms since the epoch. */
   readonly atMs: number;
   /** Hash of the session; null if the request has none. */
   readonly session: string | null;
   readonly request: SampleRequest;
-  /** As the picker knows the request; undefined if that was not determined. */
+  /** Kind of the request, as the picker determined it; undefined if it did not. */
   readonly kind: RequestKind | undefined;
   readonly isStream: boolean;
   readonly promptBytes: number | null;
   readonly primary: SampleOutput;
   readonly shadow: SampleOutput;
   readonly agreement: SampleAgreement;
-  /** Agreement of the control's answer with the primary's; undefined if the request has none. */
+  /** Agreement of the control's answer with the primary's; undefined if there is no control answer. */
   readonly floor: SampleAgreement | undefined;
-  /** The control's answer; undefined if there is none, or it was not looked at. */
+  /** The control's answer; undefined if there is none or it was not checked. */
   readonly control: SampleOutput | undefined;
-  /** Its length in code points; null if unknown. */
+  /** Length of the control's answer, in code points; null if unknown. */
   readonly controlChars: number | null;
-  /** Verdict of the judge model on the shadow's answer, and on the control's, next to the primary's. */
+  /** The judge model's verdict on the shadow's answer against the primary's; the next field is for the control's. */
   readonly judged: SampleJudged | undefined;
   readonly controlJudged: SampleJudged | undefined;
   /** Code points of both answers; null if unknown. */
   readonly chars: Lengths;
-  /** Tokens of the prompt as each lane counts them: equal if both make the same text of the messages. */
+  /** Prompt tokens, counted by each lane. They are equal if both lanes build the same text from the messages. */
   readonly promptTokens: Lengths;
 }
 
-/** The pairs whose answers were looked at, and what is missing. */
+/** The compared pairs, and the number of pairs that were not compared. */
 export interface OutputPairs {
   /** In order of dispatch. */
   readonly pairs: readonly OutputPair[];
-  /** Pairs whose legs are both ok, looked at or not. */
+  /** Number of pairs whose legs are both ok, compared or not. */
   readonly ok: number;
   /** Pairs that were not compared, by reason. */
   readonly skipped: Readonly<Partial<Record<SkipReason, number>>>;
@@ -60,7 +60,7 @@ export interface ControlAnswer {
   readonly judged: SampleJudged | undefined;
 }
 
-/** Collects the pairs of which a sample says what the answers are like. */
+/** Collects the pairs whose samples describe the answers. */
 export class OutputBuilder {
   readonly #pairs: OutputPair[] = [];
   readonly #skipped: { readonly atMs: number; readonly why: SkipReason }[] = [];
@@ -86,7 +86,7 @@ export class OutputBuilder {
     });
   }
 
-  /** Pairs from `fromMs` on; undefined if answers were not looked at, or were not to be. */
+  /** Pairs from `fromMs` on; undefined if no answers were compared, or comparing is off. */
   build(fromMs: number): OutputPairs | undefined {
     const skipped: Partial<Record<SkipReason, number>> = {};
     for (const { atMs, why } of this.#skipped) {

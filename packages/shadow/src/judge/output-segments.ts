@@ -14,7 +14,7 @@ import {
 } from "./segment-buckets.ts";
 import type { SegmentKind, SegmentSettings } from "./segment-settings.ts";
 
-/** Gates about latency and errors that segments are compared by. */
+/** Gates about latency and errors on which segments are compared. */
 export type LaneGate = "ttft.typical" | "tpot.typical" | "whole.typical" | "errors";
 
 /** One kind of request under one gate. */
@@ -22,7 +22,7 @@ export interface Measured
   extends Pick<Segment, "by" | "bucket" | "gate" | "kind" | "share" | "n" | "margin" | "estimate"> {
   /** Evidence that the segment is over its margin, valid for one analysis; undefined if there are too few pairs. */
   readonly eValue: number | undefined;
-  /** Nothing bad on any lane: a hypothesis like the others, and not worth a row. */
+  /** True if neither lane has anything bad. It still counts as a hypothesis, but gets no row in the report. */
   readonly isQuiet: boolean;
   readonly boundsAt: (alpha: number) => Bounds;
 }
@@ -30,11 +30,11 @@ export interface Measured
 interface OutputSegments {
   readonly terms: OutputTerms;
   readonly settings: Pick<SegmentSettings, "by">;
-  /** The kinds of requests that latency is compared for. */
+  /** The kinds of requests whose latency is compared. */
   readonly others: readonly Bucket[];
 }
 
-/** Compares what the answers of each kind of request say. */
+/** Compares the content of answers for each kind of request. */
 export function measureOutputs(
   { pairs }: OutputPairs,
   { terms, settings, others }: OutputSegments,

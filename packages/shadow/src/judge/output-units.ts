@@ -12,8 +12,8 @@ export interface OutputValue {
 }
 
 /**
- * The pairs of one session, or of one request without a session. What a model says does not wait in a queue, so units
- * are independent; the turns of a session repeat one behaviour.
+ * The pairs of one session, or the pair of a request without a session. Load does not change what a model says, so
+ * units are independent. The turns of one session are not: they repeat one behaviour.
  */
 export interface Unit {
   /** Sum of the differences, shadow minus primary. */
@@ -36,7 +36,7 @@ export function unitsOf(values: readonly OutputValue[]): readonly Unit[] {
     unit.size++;
     if (shadow > baseline) unit.worse++;
     if (shadow < baseline) unit.better++;
-    // To the end of the order.
+    // Moves the unit to the end of the order.
     units.delete(unit);
     units.add(unit);
   }
@@ -62,7 +62,7 @@ function betsOn(units: readonly Unit[], margin: number): EProcess {
   return over;
 }
 
-/** Neighbouring units are added up, so that the work does not grow with their number. */
+/** Number of groups of neighbouring units. It is limited, so that the work does not grow with the number of units. */
 export function groupCount(units: readonly Unit[]): number {
   return Math.min(720, units.length);
 }
@@ -93,7 +93,7 @@ export function endBounds(input: BoundsInput): Bounds {
   return atLeastTango(longRun, input);
 }
 
-/** Bounds that a FAIL needs besides the e-process. Like that, they take units to be independent. */
+/** Bounds that a FAIL needs in addition to the e-process. Both assume that units are independent. */
 export function independentBounds(input: BoundsInput): Bounds {
   const { units, alpha } = input;
   const count = units.length;
@@ -107,7 +107,7 @@ export function independentBounds(input: BoundsInput): Bounds {
   return atLeastTango({ lower: mean - radius, upper: mean + radius }, input);
 }
 
-/** Rare events are skewed, and none at all would leave no width: Tango's interval is right for both. */
+/** Tango's interval suits rare events: their distribution is skewed, and other intervals have no width at 0 events. */
 function atLeastTango(bounds: Bounds, { units, isBinary, alpha }: BoundsInput): Bounds {
   if (!isBinary) return bounds;
   const { size, worse, better } = totalOf(units);
@@ -132,9 +132,9 @@ function totalOf(units: readonly Unit[]) {
 }
 
 /**
- * How many discordant pairs tell as much as one independent pair: Kish's design effect, from the squares of the units'
- * sums. Few sessions with discordant pairs tell little of it, so it is raised by its own relative standard error; 1
- * without sessions.
+ * Number of discordant pairs that carry as much information as one independent pair (Kish's design effect), from the
+ * squares of the units' sums. It is uncertain if few sessions have discordant pairs, so its own relative standard error
+ * is added. 1 without sessions.
  */
 function designEffect(units: readonly Unit[]): number {
   const { worse, better } = totalOf(units);

@@ -2,29 +2,28 @@ import type { SampleAgreement, SampleOutput } from "../samples/output-fields.ts"
 import type { OutputGateId } from "./output-config.ts";
 import type { OutputPair } from "./output-pairs.ts";
 
-/** How bad a pair is on each lane, 0 to 1; undefined if the gate is not about it. */
+/** How bad a pair is on each lane, 0 to 1; undefined if the gate does not apply to the pair. */
 export type BadnessOf = (
   pair: OutputPair,
 ) => readonly [baseline: number, shadow: number] | undefined;
 
-/** What an output gate judges. */
+/** An output gate: which pairs it judges, and how. */
 export interface OutputGate {
   readonly id: OutputGateId;
-  /** Its requests may be few: then it is left out at the planned end, however large their share. */
+  /** True if its requests may be rare. With too few at the planned end, it is not judged, whatever their share. */
   readonly mayBeFew: boolean;
   /**
-   * For gates that need an answer of the control lane: the pairs that they are about. Undefined for gates that do not
-   * need one.
+   * For gates that need an answer of the control lane: whether the gate applies to a pair. Undefined for other gates.
    */
   readonly needsFloorFor: ((pair: OutputPair) => boolean) | undefined;
-  /** Every answer is good or bad, whatever its request asks for. */
+  /** True if the gate applies to every answer, for any request. */
   readonly isAboutAll: boolean;
-  /** Each lane is bad or it is not; otherwise something in between. */
+  /** True if badness is only 0 or 1; otherwise it may be in between. */
   readonly isBinary: boolean;
   /** Judged only if the lanes are meant to be the same model. */
   readonly isOfSameModel: boolean;
   readonly badness: BadnessOf;
-  /** For gates that need a control: how bad the shadow is, whether or not the request has one. */
+  /** For gates that need a control: how bad the shadow is, also for requests without a control answer. */
   readonly badnessOfShadow?: (pair: OutputPair) => number | undefined;
 }
 
@@ -114,7 +113,7 @@ function offersTools({ request: { shape } }: OutputPair): boolean {
   return shape === "tools";
 }
 
-/** Tokens are chosen in a way that would repeat. */
+/** True if the request's way of choosing tokens is repeatable. */
 function isRepeatable({ request: { decode } }: OutputPair): boolean {
   return decode === "greedy" || decode === "seeded";
 }
@@ -128,7 +127,7 @@ function both(baseline: 0 | 1 | null, shadow: 0 | 1 | null): readonly [number, n
   return baseline === null || shadow === null ? undefined : [baseline, shadow];
 }
 
-/** Whether an answer is not the JSON that was asked for; null if none was. */
+/** Whether an answer is not the requested JSON; null if no JSON was requested. */
 export function isBadJson(
   { json, schema }: SampleOutput,
   { isFenceBad }: { readonly isFenceBad: boolean },
@@ -146,7 +145,7 @@ export function isOther(
   return script === null || asked === null ? null : script === asked ? 0 : 1;
 }
 
-/** A primary whose answers are in a fence less often than this writes JSON without one. */
+/** If the primary fences less than this share of its JSON, a fence counts as a fault. */
 const rareFence = 0.01;
 
 /** True if the primary hardly ever writes a fence around JSON. */
