@@ -35,7 +35,9 @@ describe("umbra compare", () => {
     );
     expect(stdout).toContain("2 pairs by id");
     expect(stdout).toMatch(/all +│ 2 +│ 50\.0 %/);
-    expect(stdout).toMatch(/refusal, by lexicon en-1 +│ 2 +│ 50\.0 % +│ 0\.0 %/);
+    expect(stdout).toMatch(
+      /refusal \(API flag, or English phrase list en-1\) +│ 2 +│ 50\.0 % +│ 0\.0 %/,
+    );
     expect(stdout).toContain("requests with --floor");
   });
 

@@ -57,7 +57,7 @@ function floorCells({ floor }: AgreementRow): readonly string[] {
 }
 
 const flagWords: Readonly<Record<AnswerFlag, string>> = {
-  refusal: `refusal, by lexicon ${refusalLexicon}`,
+  refusal: `refusal (API flag, or English phrase list ${refusalLexicon})`,
   loop: "loop",
   json: "not the JSON that was asked for",
   tool_calls: "invalid tool call",

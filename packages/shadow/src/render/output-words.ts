@@ -17,7 +17,7 @@ export function outputSentences({ outputs, gates }: ShadowReport): readonly stri
     coverageSentence(outputs),
     ...similaritySentences(outputs),
     ...(outputs.judge === undefined ? [] : [sentSentence(outputs.judge)]),
-    "no text of a prompt or an answer was kept; refusals are found by lexicon en-1",
+    "no text of a prompt or an answer was kept; refusals are found by API flags and by English phrases (list en-1)",
   ];
 }
 
