@@ -13,7 +13,10 @@ test("the sidecar gets the flags and the content that umbra up read", async () =
   const handOver = { flags: { traces: true }, fixed: [{ name: "-", text: "kind: Pod" }], earlier };
   const { args, input } = sidecarProcess(handOver);
   // The command line contains no resources and no flag values.
-  expect(args.slice(1)).toEqual(["serve", "--handed-over"]);
+  expect(args).toEqual([
+    ...["--max-semi-space-size=8", expect.stringMatching(/umbra\.js$/)],
+    ...["serve", "--handed-over"],
+  ]);
   const read = await readHandOver({ streamStdin: () => Readable.from([input]) });
   expect(read).toEqual(handOver);
 });
