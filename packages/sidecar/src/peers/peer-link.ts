@@ -29,6 +29,8 @@ export interface PeerLinkOptions {
   readonly onAway: (replica: string) => void;
   /** 0 to 1 */
   readonly random: () => number;
+  /** In ms; by default, that of the process. */
+  readonly now?: () => number;
 }
 
 /** Longest silence of a ready peer, in ms: it speaks every 250 ms. */
@@ -147,7 +149,8 @@ class Link implements PeerLink {
   }
 
   #isTooMuch(bytes: number): boolean {
-    const second = Math.floor(performance.now() / 1_000);
+    const { now = () => performance.now() } = this.#options;
+    const second = Math.floor(now() / 1_000);
     if (second !== this.#second) [this.#second, this.#reports, this.#reportBytes] = [second, 0, 0];
     this.#reports++;
     this.#reportBytes += bytes;
