@@ -56,7 +56,7 @@ export function runsOf(args) {
   if (kind === "unit")
     return [...covered, { ...most, args: [...most.args, "--testPathIgnorePatterns", ...ignored] }];
   // Workers keep the modules of the files that they ran, and collecting that garbage takes ever longer.
-  most.args.push("--workerIdleMemoryLimit=1000MB", "--testPathIgnorePatterns", ...ignored, timed);
+  most.args.push("--workerIdleMemoryLimit=500MB", "--testPathIgnorePatterns", ...ignored, timed);
   return [
     ...covered,
     most,
