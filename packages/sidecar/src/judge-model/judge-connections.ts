@@ -1,6 +1,6 @@
 import { type LookupAddress, lookup as systemLookup } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
-import { isLoopback, ownInterface, unusableAddress } from "@umbra/envoy-config";
+import { isLoopback, ownInterface, socketName, unusableAddress } from "@umbra/envoy-config";
 import { Agent, buildConnector, type Dispatcher } from "undici";
 
 export interface JudgeConnectionsOptions {
@@ -48,7 +48,7 @@ function refusal(
 ): string | undefined {
   const unusable = unusableAddress(ip, port);
   if (unusable !== undefined) return unusable;
-  const address = `${ip.includes(":") ? `[${ip}]` : ip}:${port}`;
+  const address = socketName({ address: ip, port });
   const own = ownInterface(address, interfaces);
   if (own !== undefined) return `${own} is an interface of Envoy or the sidecar`;
   if (isEndpoint(address)) return `${address} is an endpoint of a pool, so it serves a lane`;

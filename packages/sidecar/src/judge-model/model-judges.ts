@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type JudgePolicy, judgeSocket, ownInterface } from "@umbra/envoy-config";
+import { type JudgePolicy, judgeSocket, ownInterface, socketName } from "@umbra/envoy-config";
 import type { SidecarMetrics } from "../metrics/sidecar-metrics.ts";
 import type { MirrorRegistry } from "../mirror/mirror-registry.ts";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
@@ -76,8 +76,8 @@ function interfacesOf({ admin, probes, envoyAdmin, grpc }: Around): readonly str
 
 /** As endpoints of pools are written. */
 function socketOf(url: string): string {
-  const { ip, port } = judgeSocket(url);
-  return `${ip.includes(":") ? `[${ip}]` : ip}:${port}`;
+  const { ip: address, port } = judgeSocket(url);
+  return socketName({ address, port });
 }
 
 /**
