@@ -43,7 +43,7 @@ function readComparison(from: Reader): ComparisonPolicy {
   };
 }
 
-/** What marks a refusal besides the lexicon. */
+/** What marks a refusal in addition to the lexicon. */
 function readRefusal(
   from: Reader,
 ): Pick<ComparisonPolicy, "refusalPhrases"> & { readonly refusalHeader: string | undefined } {
