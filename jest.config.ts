@@ -2,6 +2,8 @@ import { availableParallelism } from "node:os";
 import type { Config } from "jest";
 
 const config: Config = {
+  // Its default place is the folder of temporary files, which is new in each run.
+  cacheDirectory: "<rootDir>/.cache/jest",
   reporters: ["default", "<rootDir>/scripts/jest-tally-reporter.mjs"],
   testMatch: [
     "<rootDir>/packages/*/test/**/*.test.ts",

@@ -7,7 +7,7 @@ import { coverageReport, uncoveredIn } from "./scheduler-coverage.mjs";
 const nothing = { passed: 0, failed: 0, skipped: 0 };
 
 /**
- * Runs Jest once and waits for its end.
+ * Runs Jest once and waits for its end. What the tests leave in the system's folder of temporary files goes with it.
  *
  * @param args Jest's arguments
  * @param options `node`: the program that runs Jest; `jest`: its script; `cwd`: where; `env`: the environment
@@ -15,7 +15,8 @@ const nothing = { passed: 0, failed: 0, skipped: 0 };
  *   test counts as one
  */
 export function runJest(args, { node, jest, cwd, env }) {
-  const folder = mkdtempSync(join(tmpdir(), "umbra-tally-"));
+  // A short name: Unix sockets lie in it, and their paths have a limit of some 100 characters.
+  const folder = mkdtempSync(join(tmpdir(), "umbra-"));
   const tallyFile = join(folder, "tally.json");
   // That of an earlier run would explain this one's failure.
   const report = join(cwd, coverageReport);
@@ -24,10 +25,11 @@ export function runJest(args, { node, jest, cwd, env }) {
   const { status, signal } = spawnSync(node, [...flags, jest, ...args], {
     cwd,
     stdio: "inherit",
-    env: { ...env, TALLY_FILE: tallyFile },
+    env: { ...env, TALLY_FILE: tallyFile, TMPDIR: folder },
   });
   const tally = readIfThere(tallyFile);
-  rmSync(folder, { recursive: true, force: true });
+  // Programs that are being stopped may still write.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   const uncovered = args.includes("--coverage") ? uncoveredIn(readIfThere(report) ?? {}, cwd) : [];
   return outcomeOf({ status, signal, tally, uncovered });
 }

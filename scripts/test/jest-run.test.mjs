@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { outcomeOf, runJest, summaryOf } from "../jest-run.mjs";
@@ -25,7 +25,14 @@ beforeAll(() => {
   );
   write(
     "packages/scheduler/test/sign.test.mjs",
-    'import { sign } from "../src/sign.ts";\ntest("of 1", () => expect(sign(1)).toBe("+"));\n',
+    [
+      'import { mkdtempSync, writeFileSync } from "node:fs";',
+      'import { tmpdir } from "node:os";',
+      'import { join } from "node:path";',
+      'import { sign } from "../src/sign.ts";',
+      'test("of 1", () => expect(sign(1)).toBe("+"));',
+      'writeFileSync("left", mkdtempSync(join(tmpdir(), "left-")));',
+    ].join("\n"),
   );
 });
 
@@ -43,6 +50,13 @@ describe("a run of Jest", () => {
     const { counts, reason } = run(coverageRun("none"));
     expect(counts).toEqual({ passed: 1, failed: 1, skipped: 0 });
     expect(reason).toBe("coverage below 100 %: packages/scheduler/src/sign.ts:1");
+  });
+
+  test("leaves no temporary files", () => {
+    expect(run(["sign"]).counts).toEqual({ passed: 1, failed: 0, skipped: 0 });
+    const folder = readFileSync(join(project, "left"), "utf8");
+    expect(basename(folder)).toMatch(/^left-/);
+    expect(existsSync(folder)).toBe(false);
   });
 
   test("that finds no test failed before its tests", () => {
