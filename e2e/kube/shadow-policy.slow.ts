@@ -23,6 +23,10 @@ function judge(fields: string): string {
   return `{ evaluation: { outputs: { judge: { ${fields} } } } }`;
 }
 
+function refusedBy(header: string): string {
+  return `{ evaluation: { outputs: { refusal: { header: ${header} } } } }`;
+}
+
 const rules: readonly Rule[] = [
   {
     message: "budget.maxRequests ends mirroring before evaluation.minPairs is reached",
@@ -160,6 +164,18 @@ const rules: readonly Rule[] = [
       `{ evaluation: { outputs: { mode: numbers, similarity: chrf, judge: ${soundJudge} } } }`,
       "{ evaluation: { outputs: { similarity: 'off' } } }",
     ],
+  },
+  {
+    message: "a header with credentials can't mark a refusal",
+    refused: ["Set-Cookie", "cookie", "Authorization", "PROXY-AUTHORIZATION", "x-api-key"].map(
+      refusedBy,
+    ),
+    accepted: ["x-guard", "x-cookie", "x-authorization-result"].map(refusedBy),
+  },
+  {
+    message: "a header that frames messages can't mark a refusal",
+    refused: ["Connection", "content_length", "TE", "transfer-encoding"].map(refusedBy),
+    accepted: ["content-type", "x-te"].map(refusedBy),
   },
   {
     message: "warmup must be shorter than horizon",

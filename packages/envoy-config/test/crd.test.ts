@@ -68,6 +68,31 @@ test("`umbra check` knows exactly the fields of the CRD", () => {
   expect(unknown({ ...(spec as object), surprise: 1 })).toHaveLength(1);
 });
 
+test.each([
+  { header: "X-Guard", isAccepted: true },
+  { header: "x-cookie", isAccepted: true },
+  ...[
+    ...["Set-Cookie", "Cookie", "Authorization", "Proxy-Authorization", "X-Api-Key"],
+    ...["Connection", "Content-Length", "content_length", "Expect", "HTTP2-Settings", "TE"],
+    ...["Keep-Alive", "Proxy-Connection", "Trailer", "Transfer-Encoding", "Upgrade"],
+  ].map((header) => ({ header, isAccepted: false })),
+])("the CRD and `umbra check` agree on $header as a mark of refusals", ({ header, isAccepted }) => {
+  const policy = {
+    ...{ apiVersion: "umbra.dev/v1alpha1", kind: "ShadowPolicy", metadata: { name: "p" } },
+    spec: { targetRefs: [{ name: "r" }], evaluation: { outputs: { refusal: { header } } } },
+  };
+  const { diagnostics } = readTopology([{ name: "p.json", text: JSON.stringify(policy) }]);
+  expect(diagnostics.every(({ code }) => code !== "UMB0104")).toBe(isAccepted);
+  // The API server's regular expressions say in themselves that case does not matter.
+  const patterns = [
+    ...read("deploy/crds/shadowpolicies.umbra.dev.yaml").matchAll(
+      /rule: "!self\.matches\('\^\(\?i\)([^']+)'\)"\n +message: .* can't mark a refusal/g,
+    ),
+  ].map(([, pattern]) => new RegExp(`^${pattern}`, "i"));
+  expect(patterns).toHaveLength(2);
+  expect(patterns.some((pattern) => pattern.test(header))).toBe(!isAccepted);
+});
+
 test("docs/shadow-policy.md has the message of every rule of the CRD", () => {
   const messages = messagesIn(definition);
   const page = read("docs/shadow-policy.md");
