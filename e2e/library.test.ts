@@ -308,6 +308,8 @@ describe("the examples", () => {
       expect([after[0], after[1]]).toEqual([(before[0] ?? 0) + 20, before[1]]);
       expect(await (await ask(origin, {}, true)).text()).toMatch(/data: \[DONE\]\s*$/);
       expect((await ask(origin, { "x-region": "mars" })).status).toBe(503);
+      const models = await fetch(`${origin}/v1/models`);
+      expect([models.status, await models.json()]).toMatchObject([200, { object: "list" }]);
       expect(await refused(origin)).toEqual(bothRefusals);
     } finally {
       await running?.stop();

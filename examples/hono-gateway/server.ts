@@ -105,16 +105,25 @@ app.post("/v1/*", async (c) => {
     return refusal(path, error, turn.retryAfterMs);
   }
   const { value: picked } = turn;
-  if (!picked.ok) return refusal(path, { status: 503, code: picked.code, message: picked.code });
-  return ask(picked, c.req.raw, body);
+  return picked.ok ? ask(picked, c.req.raw, body) : notPicked(path, picked.code);
 });
 
-async function ask({ endpoint, lease }: Picked, request: Request, body: Uint8Array<ArrayBuffer>) {
-  const { signal } = request;
+// Any model server can answer this.
+app.get("/v1/models", (c) => {
+  const picked = pool.pick({ model: "" });
+  return picked.ok ? ask(picked, c.req.raw, null) : notPicked(c.req.path, picked.code);
+});
+
+async function ask(
+  { endpoint, lease }: Picked,
+  request: Request,
+  body: Uint8Array<ArrayBuffer> | null,
+): Promise<Response> {
+  const { method, signal } = request;
   const { pathname, search } = new URL(request.url);
   try {
     const answer = await fetch(`http://${endpoint}${pathname}${search}`, {
-      method: "POST",
+      method,
       headers: { "content-type": request.headers.get("content-type") ?? "application/json" },
       body,
       signal,
@@ -128,6 +137,10 @@ async function ask({ endpoint, lease }: Picked, request: Request, body: Uint8Arr
   } finally {
     queue.poke();
   }
+}
+
+function notPicked(path: string, code: string): Response {
+  return refusal(path, { status: 503, code, message: code });
 }
 
 function refusal(path: string, error: ApiError, retryAfterMs?: number): Response {
