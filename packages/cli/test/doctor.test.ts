@@ -476,6 +476,11 @@ describe("running processes", () => {
                 lastFailure: "ECONNRESET",
               },
               { address: "10.0.0.3:8000", metrics: { kind: "missing" } },
+              {
+                address: "10.0.0.4:8000",
+                metrics: { kind: "missing" },
+                lastFailure: "/metrics answered 404: set the metrics path or port",
+              },
             ],
           },
         ],
@@ -483,16 +488,29 @@ describe("running processes", () => {
     });
     const found = await findings("--admin", admin);
     expect(
-      found.filter(({ area }) => area === "sidecar").map(({ code, message }) => [code, message]),
+      found
+        .filter(({ area }) => area === "sidecar")
+        .map(({ code, message, remedy }) => [code, message, remedy]),
     ).toEqual([
-      ["UMB0415", `the sidecar at ${admin} is not ready: /readyz answers 503`],
+      [
+        "UMB0415",
+        `the sidecar at ${admin} is not ready: /readyz answers 503`,
+        "check /readyz of the sidecar and the logs of the sidecar and Envoy",
+      ],
       [
         "UMB0412",
         `the sidecar at ${admin} picks without metrics from 10.0.0.2:8000 (pool default/a): they are 4.2 s old (ECONNRESET)`,
+        "check the load of the model server and the network",
       ],
       [
         "UMB0412",
         `the sidecar at ${admin} picks without metrics from 10.0.0.3:8000 (pool default/a): they are missing`,
+        "check the load of the model server and the network",
+      ],
+      [
+        "UMB0412",
+        `the sidecar at ${admin} picks without metrics from 10.0.0.4:8000 (pool default/a): they are missing (/metrics answered 404)`,
+        "set the metrics path or port",
       ],
     ]);
     expect(found).toContainEqual(

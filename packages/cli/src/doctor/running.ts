@@ -76,9 +76,12 @@ function staleFindings(admin: string, page: PageRead): readonly Finding[] {
       if (kind !== "missing" && kind !== "stale") return [];
       const age =
         typeof metricsAgeMs === "number" ? `${(metricsAgeMs / 1_000).toFixed(1)} s old` : "missing";
-      const why = typeof lastFailure === "string" ? ` (${lastFailure})` : "";
+      // A failure such as "/metrics answered 404: set the metrics path" ends with its own remedy.
+      const [failure, remedy] =
+        typeof lastFailure === "string" ? lastFailure.split(/: (?=[a-z])/) : [];
+      const why = failure === undefined ? "" : ` (${failure})`;
       const message = `the sidecar at ${admin} picks without metrics from ${String(address)} (pool ${String(name)}): they are ${age}${why}`;
-      return [wrong("warning", "UMB0412", message)];
+      return [wrong("warning", "UMB0412", message, remedy)];
     });
   });
 }
