@@ -60,7 +60,7 @@ const meanings = {
   UMB0243: "unusable bootstrap in an EnvoyProxy",
   UMB0244: "EnvoyProxy without a Gateway",
   UMB0245: "memory limits exceeded",
-  UMB0246: "bodies that hold up other picks",
+  UMB0246: "bodies that delay other picks",
   UMB0250: "protection not enforced",
   UMB0251: "ignored resource that affects served resources",
   UMB0252: "unresolved port",

@@ -44,7 +44,7 @@ export function compareCommand(io: Io): Command {
   return commandOf("compare", {
     summary: "compare recorded answers of two models",
     description:
-      "Compares two files of answers to the same requests, one JSON a line: responses of OpenAI's chat completions, Anthropic messages, lines of a batch's output, or {id, text}. Prints numbers only, never text of an answer.",
+      "Compares two files of answers to the same requests, one JSON value on each line: responses of OpenAI's chat completions, Anthropic messages, lines of a batch's output, or {id, text}. Prints numbers only, never text of an answer.",
     examples: [
       "umbra compare primary.jsonl shadow.jsonl",
       "umbra compare primary.jsonl shadow.jsonl --floor primary-again.jsonl --requests batch.jsonl -o json",

@@ -15,7 +15,7 @@ export function configCommand(io: Io): Command {
   return commandOf("config", {
     summary: "show the configuration that a running sidecar serves",
     description:
-      "Shows which configuration a running sidecar serves: what the last change changed, what is refused and why, files that can't be read or parsed, and what each connected Envoy has. " +
+      "Shows which configuration a running sidecar serves: the last change, what is refused and why, files that can't be read or parsed, and what each connected Envoy has. " +
       "Exits with status 1 if something is not served as the files say.",
     examples: ["umbra config", "umbra config -o json --admin 127.0.0.1:9090"],
     flags: [configFlags],

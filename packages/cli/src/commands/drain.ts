@@ -17,7 +17,7 @@ const drainFlags = {
   ),
   announce: flag(
     "--announce <ms>",
-    "how long Envoy says that it is not ready but serves as before, so that load balancers notice",
+    "how long Envoy reports that it is not ready but still serves, so that load balancers notice",
     number(0, maxMs),
     5_000,
   ),
@@ -42,7 +42,7 @@ export function drainCommand(io: Io): Command {
   return commandOf("drain", {
     summary: "let Envoy finish its requests before it is stopped",
     description:
-      "Prepares Envoy for its end: Envoy is no longer ready, closes each connection after its next answer, and finishes what clients have sent. Returns when no request is left; stop Envoy then, and the sidecar last. Exits with status 1 if requests are left after the timeout. Meant for the preStop command of Envoy's container.",
+      "Prepares Envoy for being stopped: Envoy is no longer ready, closes each connection after its next answer, and finishes the requests that clients have sent. Returns when no request is left; then stop Envoy first, and the sidecar after it. Exits with status 1 if requests are left after the timeout. Meant for the preStop command of Envoy's container.",
     examples: ["umbra drain --envoy-admin 127.0.0.1:9901 --announce 10000 --timeout 600000"],
     flags: [drainFlags],
   }).action(async ({ envoyAdmin, announce, timeout, quiet }: DrainFlags) => {

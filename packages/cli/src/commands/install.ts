@@ -51,7 +51,7 @@ export function installCommand(io: Io): Command {
   return commandOf("install", {
     summary: "print the objects that install Umbra on Kubernetes",
     description:
-      "Prints all objects that install Umbra, in the order in which to apply them: Umbra's definitions, the namespace, the GatewayClass, roles, configuration, Services and the Deployment. With --kube, says which of them the cluster has already, tries to apply each without changing anything, and names rights and definitions that are missing; exits with status 1 if one is. The Helm chart in deploy/helm has more settings.",
+      "Prints all objects that install Umbra, in the order in which to apply them: Umbra's CRDs, the namespace, the GatewayClass, roles, configuration, Services and the Deployment. With --kube, prints which of them the cluster has already, and tries to apply each without changing anything. Names missing rights and CRDs, and then exits with status 1. The Helm chart in deploy/helm has more settings.",
     examples: [
       "umbra install --dry-run --image registry.example/umbra-gateway:0.1.0 | kubectl apply --server-side -f -",
       "umbra install --dry-run --kube --watch inference -o table",

@@ -48,7 +48,11 @@ const planFlags = {
     "resources; the first ShadowPolicy gives margins, horizon and budget; repeatable",
     collect,
   ),
-  spread: flag("--spread <sd>", "standard deviation of a pair's log ratio", number(0.01, 5)),
+  spread: flag(
+    "--spread <sd>",
+    "standard deviation of the logarithm of a pair's ratio",
+    number(0.01, 5),
+  ),
   loadMemory: flag("--load-memory <seconds>", "time constant of load swings", number(0, 86_400)),
   e2e: flag("--e2e <seconds>", "mean duration of a request", number(0.001, 86_400)),
   discordance: flag(

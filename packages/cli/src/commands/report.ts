@@ -111,7 +111,7 @@ export function reportCommand(io: Io): Command {
   return commandOf("report", {
     summary: "compare the shadow with the primary and print the verdict",
     description:
-      "Shows the verdict and its evidence for each candidate. The data comes from a running sidecar (--admin), samples files (--samples) or a saved JSON report (--from). --kube alone shows the status of the ShadowPolicies in a Kubernetes cluster; --kube with --samples judges the samples by these ShadowPolicies.",
+      "Shows the verdict and its evidence for each candidate. The data comes from a running sidecar (--admin), samples files (--samples) or a saved JSON report (--from). With --kube alone, shows the status of the ShadowPolicies in a Kubernetes cluster. With --kube and --samples, judges the samples by these ShadowPolicies.",
     examples: [
       "umbra report",
       "umbra report --wait --gate --html report.html",

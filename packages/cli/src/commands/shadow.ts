@@ -31,13 +31,17 @@ export function shadowCommand(io: Io): Command {
   });
   command.addCommand(listCommand(io));
   const simple = [
-    ["pause", "pause mirroring"],
-    ["resume", "resume mirroring"],
-    ["stop", "stop mirroring permanently and end the evaluation"],
+    ["pause", "pause mirroring", "Pauses mirroring; the evaluation keeps its samples."],
+    ["resume", "resume mirroring", "Resumes mirroring after a pause."],
+    [
+      "stop",
+      "stop mirroring permanently and end the evaluation",
+      "Stops mirroring permanently and ends the evaluation.",
+    ],
   ] as const;
-  for (const [name, summary] of simple) {
+  for (const [name, summary, description] of simple) {
     const examples = [`umbra shadow ${name}`];
-    const text = { summary, description: `${summary}.`, examples, flags: [shadowFlags] };
+    const text = { summary, description, examples, flags: [shadowFlags] };
     command.addCommand(
       commandOf(name, text).action((flags: ShadowFlags) => call(name, {}, flags, io)),
     );

@@ -23,7 +23,7 @@ const of = { serve: undefined };
 export const gatewayFlags: FlagTable<GatewayFlags> = {
   pool: {
     flag: "--pool <name>",
-    help: "InferencePool to serve to third-party gateways; required if there are several; with --kube it may come later",
+    help: "InferencePool to serve to third-party gateways; required if there are several; with --kube, it may be created later",
     of,
   },
   fallbacks: {

@@ -21,7 +21,7 @@ const of = {
 export const kubeFlags: FlagTable<KubeFlags> = {
   kube: {
     flag: "--kube",
-    help: "take the resources from a Kubernetes API server, alone or in addition to -f",
+    help: "take the resources from a Kubernetes API server, alone or with those of files",
     of,
   },
   kubeconfig: {
@@ -48,7 +48,7 @@ export const kubeFlags: FlagTable<KubeFlags> = {
   },
   status: {
     flag: "--no-status",
-    help: "write no statuses of objects to the API server",
+    help: "don't write statuses of objects to the API server",
     of: { serve: true },
   },
 };

@@ -38,13 +38,13 @@ export const peersFlags: FlagTable<PeersFlags> = {
   },
   peerSecretFile: {
     flag: "--peer-secret-file <file>",
-    help: "file with the secret that all peers have in common, 32 random bytes or more",
+    help: "file with the shared secret of all peers, at least 32 random bytes",
     read: checked(checkReadable),
     of,
   },
   judge: {
     flag: "--judge",
-    help: "judge the samples of all peers together; only one of them may, and with --kube the holder of the Lease does without this flag",
+    help: "judge the samples of all peers together; give it to one sidecar only (with --kube, the holder of the Lease judges without this flag)",
     of,
   },
 };

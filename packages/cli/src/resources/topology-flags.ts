@@ -67,10 +67,13 @@ export const topologyFlags: FlagTable<TopologyFlags> = {
     "--metrics-path <name=/path>",
     "path of the metrics page of an InferencePool's or Service's endpoints",
   ),
-  metricsPort: list("--metrics-port <name=port>", "port of their metrics page"),
+  metricsPort: list(
+    "--metrics-port <name=port>",
+    "port of the metrics page of an InferencePool's or Service's endpoints",
+  ),
   metricsScheme: list(
     "--metrics-scheme <name=scheme>",
-    "scheme of their metrics page: http or https",
+    "scheme of the metrics page of an InferencePool's or Service's endpoints: http or https",
   ),
   picker: list(
     "--picker <pool=host:port>",
