@@ -1,5 +1,5 @@
 import { type ClientRequest, TooManyNames } from "./client-request.ts";
-import { isWhole, type Kind } from "./kind.ts";
+import { isOneByOne, isWhole, type Kind } from "./kind.ts";
 import { blamed, listedIn } from "./refused-names.ts";
 import { type Resource, versionOf } from "./snapshot.ts";
 import { createSubscription, type Subscription } from "./subscription.ts";
@@ -11,6 +11,14 @@ export interface Batch {
   readonly removed: readonly string[];
   /** Names whose content is new to the client. */
   readonly changed: readonly string[];
+}
+
+/** A batch that is about to go out. */
+interface NextBatch extends Batch {
+  /** True: the client asks for something that it has. */
+  readonly isAsked: boolean;
+  /** True: it holds one name by itself, and others wait for their turn. */
+  readonly isTrial: boolean;
 }
 
 /** A resource that a client has refused. Its last accepted form is offered instead until its content changes. */
@@ -172,16 +180,18 @@ export class Channel {
     return undefined;
   }
 
-  /** What is held back while a name is tried by itself is answered later. */
-  #answerAsked({ resources }: Batch): void {
-    if (this.#trialOf(resources) === undefined) this.#asked.clear();
+  /** What is held back while a name goes out by itself is answered later. */
+  #answerAsked({ resources, isTrial }: NextBatch): void {
+    if (!isTrial) this.#asked.clear();
     else for (const { name } of resources) this.#asked.delete(name);
   }
 
   /** The one name that goes out by itself, so that it is clear what the client's reply is about. */
   #trialOf(changed: readonly Resource[]): Resource | undefined {
+    if (this.#isFull) return undefined;
+    if (isOneByOne(this.#options.kind)) return changed[0];
     const [first] = this.#alone;
-    return this.#isFull ? undefined : changed.find(({ name }) => name === first);
+    return changed.find(({ name }) => name === first);
   }
 
   /** The batch has gone out under this nonce. */
@@ -299,7 +309,7 @@ export class Channel {
     if (!isEarlier || !this.#rejected.has(name)) this.#rejected.set(name, rejection);
   }
 
-  #batchOf(offer: Offer): Batch & { readonly isAsked: boolean } {
+  #batchOf(offer: Offer): NextBatch {
     const wanted = this.#wanted(offer);
     const all = [...wanted.values()];
     const changed = all.filter(
@@ -314,9 +324,11 @@ export class Channel {
     const names = trial === undefined ? changed.map(({ name }) => name) : [trial.name];
     const known = [...this.#asked].filter((name) => wanted.has(name));
     if (this.#isFull) {
-      return { resources: all, removed: gone, changed: names, isAsked: known.length > 0 };
+      const isAsked = known.length > 0;
+      return { resources: all, removed: gone, changed: names, isAsked, isTrial: false };
     }
-    const sent = new Set(trial === undefined ? [...names, ...known] : names);
+    const isTrial = trial !== undefined;
+    const sent = new Set(isTrial ? names : [...names, ...known]);
     const resources = all.filter(({ name }) => sent.has(name));
     // State of the world has no word for "there is none": a cluster's or a listener's own going says it.
     if (this.#options.protocol === "full") {
@@ -324,13 +336,13 @@ export class Channel {
         this.#accepted.delete(name);
         this.#options.earlier.delete(name);
       }
-      return { resources, removed: [], changed: names, isAsked: false };
+      return { resources, removed: [], changed: names, isAsked: false, isTrial };
     }
     const missing = [...this.#asked].filter(
       (name) => isGone(name) || (!wanted.has(name) && !this.#accepted.has(name)),
     );
     const removed = [...new Set([...gone, ...missing])];
-    return { resources, removed, changed: names, isAsked: false };
+    return { resources, removed, changed: names, isAsked: false, isTrial };
   }
 
   /** What the client is to have: its names of the view, refused content replaced by what it accepted last. */

@@ -58,3 +58,11 @@ export function kindOf(typeUrl: string): Kind | undefined {
 export function isWhole(kind: Kind): boolean {
   return kind === "cds" || kind === "lds";
 }
+
+/**
+ * Kinds of which an answer holds one new resource at most. Envoy's error names none of several, and it accepts refused
+ * content silently when the same comes again, so that trying them one by one afterwards would find nothing.
+ */
+export function isOneByOne(kind: Kind): boolean {
+  return kind === "sds" || kind === "ecds";
+}

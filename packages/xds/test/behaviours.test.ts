@@ -245,6 +245,29 @@ describe.each(forms)("ADS, %s", (form) => {
     expect(server.clients[0]?.rejections).toMatchObject([{ name: "other" }]);
   });
 
+  test.each<Kind>(["sds", "ecds"])(
+    "13: each new one of %s goes out alone, and the refused one is known by that",
+    (kind) => {
+      const { client, server, update } = setUp(form, { [kind]: { a: "a bad", b: "b", c: "c" } });
+      const names = ["a", "b", "c"];
+      const next = () => client.taken() as [ReadAnswer];
+      client.say({ kind: "cds", node: "envoy-1" });
+      for (const answer of client.taken()) client.ack(answer);
+      client.say({ kind, names });
+      const [first] = next();
+      client.nack(first, "no certificate is named", names);
+      const [second] = next();
+      client.ack(second, names);
+      const [third] = next();
+      client.ack(third, names);
+      expect([first, second, third].map(({ texts }) => texts)).toEqual([["a bad"], ["b"], ["c"]]);
+      expect(client.taken()).toEqual([]);
+      expect(server.clients[0]?.rejections).toMatchObject([{ kind, name: "a" }]);
+      update({ [kind]: { a: "a good", b: "b", c: "c" } });
+      expect(shown(client.taken())).toEqual([[kind, "a good"]]);
+    },
+  );
+
   test("13: Envoy's own list comes before words of the text", () => {
     const { client, update, server } = setUp(form, { lds: { http: "old", https: "old" } });
     client.say({ kind: "cds", node: "envoy-1" });
