@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { formatDiagnostic, readTopology, renderBootstrap } from "@umbra/envoy-config";
 import { caseNames, resourcesOf } from "./golden-case.ts";
@@ -34,5 +35,57 @@ describe("the content of a Secret", () => {
     const inline = renderBootstrap(topology, { certificates });
     expect(inline.match(/-----BEGIN PRIVATE KEY-----/g)).toHaveLength(3);
     expect(inline).not.toContain("filename");
+  });
+});
+
+describe("a certificate that Envoy would refuse is not given to it", () => {
+  const pairAt = (folder: string) => ({
+    "tls.crt": readFileSync(new URL(`${folder}/tls.crt`, import.meta.url), "utf8"),
+    "tls.key": readFileSync(new URL(`${folder}/tls.key`, import.meta.url), "utf8"),
+  });
+  const good = pairAt("../../../envoy/https/tls/default/chat");
+  const secret = (name: string, stringData: Readonly<Record<string, string>>) =>
+    JSON.stringify({ apiVersion: "v1", kind: "Secret", metadata: { name }, stringData });
+
+  test.each([
+    {
+      what: "an RSA key that is too short",
+      pair: pairAt("refused-certificates/rsa-1024"),
+      words: "has an RSA key of 1024 bits in `tls.key`: Envoy takes 2048 and more",
+    },
+    {
+      what: "a curve that it does not know",
+      pair: pairAt("refused-certificates/secp256k1"),
+      words: "has a key of curve secp256k1 in `tls.key`: Envoy takes P-256, P-384 and P-521",
+    },
+    {
+      what: "a broken certificate after the first one",
+      pair: {
+        ...good,
+        "tls.crt": `${good["tls.crt"]}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`,
+      },
+      words: "has a broken certificate in `tls.crt`: number 2 of 2",
+    },
+  ])("$what", ({ pair, words }) => {
+    const refs = [{ name: "bad" }, { name: "good" }];
+    const listener = {
+      name: "https",
+      port: 443,
+      protocol: "HTTPS",
+      tls: { certificateRefs: refs },
+    };
+    const gateway = {
+      ...{ apiVersion: "gateway.networking.k8s.io/v1", kind: "Gateway", metadata: { name: "gw" } },
+      spec: { gatewayClassName: "umbra", listeners: [listener] },
+    };
+    const texts = [JSON.stringify(gateway), secret("bad", pair), secret("good", good)];
+    const { certificates, diagnostics } = readTopology([
+      { name: "all.yaml", text: texts.join("\n---\n") },
+    ]);
+    expect(diagnostics.map(({ code, message }) => [code, message])).toContainEqual([
+      "UMB0223",
+      `Secret "default/bad" ${words}`,
+    ]);
+    expect([...certificates.keys()]).toEqual(["default/good"]);
   });
 });

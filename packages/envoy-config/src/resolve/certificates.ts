@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import type { Certificate } from "../certificate.ts";
 import { conditionOf } from "../conditions.ts";
 import { byResource } from "../resource-map.ts";
@@ -96,8 +96,19 @@ function invalid(message: string): Problem {
   return { reason: "InvalidCertificateRef", message };
 }
 
+type Pair = Certificate | { readonly problem: string };
+
+/** An unchanged Secret is the same object again. */
+const readPairs = new WeakMap<Secret, Pair>();
+
+function pairIn(secret: Secret): Pair {
+  const pair = readPairs.get(secret) ?? readPair(secret);
+  readPairs.set(secret, pair);
+  return pair;
+}
+
 /** Does not report OpenSSL's error messages: they may quote the certificate or key. */
-function pairIn({ certificate, privateKey }: Secret): Certificate | { readonly problem: string } {
+function readPair({ certificate, privateKey }: Secret): Pair {
   if (certificate === undefined) return { problem: "has no `tls.crt`" };
   if (privateKey === undefined) return { problem: "has no `tls.key`" };
   const leaf = certificateIn(certificate);
@@ -107,7 +118,36 @@ function pairIn({ certificate, privateKey }: Secret): Certificate | { readonly p
   if (!leaf.checkPrivateKey(key)) {
     return { problem: "has a key in `tls.key` that does not belong to its certificate" };
   }
-  return { chain: certificate, privateKey };
+  const problem = refusedKey(key) ?? brokenChain(certificate);
+  return problem === undefined ? { chain: certificate, privateKey } : { problem };
+}
+
+const curvesByName: ReadonlySet<string> = new Set(["prime256v1", "secp384r1", "secp521r1"]);
+
+/** Says what Envoy refuses about a key; undefined if nothing. */
+function refusedKey({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string | undefined {
+  const { modulusLength: bits = 0, namedCurve: curve = "" } = asymmetricKeyDetails ?? {};
+  switch (asymmetricKeyType) {
+    case "rsa":
+      if (bits >= 2_048) return undefined;
+      return `has an RSA key of ${bits} bits in \`tls.key\`: Envoy takes 2048 and more`;
+    case "ec":
+      if (curvesByName.has(curve)) return undefined;
+      return `has a key of curve ${curve} in \`tls.key\`: Envoy takes P-256, P-384 and P-521`;
+    case "ed25519":
+      return undefined;
+    default:
+      return `has a key of type ${asymmetricKeyType} in \`tls.key\`: Envoy takes RSA, EC and Ed25519`;
+  }
+}
+
+/** Says which certificate Envoy can't read; undefined if it can read all. */
+function brokenChain(chain: string): string | undefined {
+  const texts = chain.split(/(?=-----BEGIN CERTIFICATE-----)/);
+  const certificates = texts.filter((text) => text.startsWith("-----BEGIN CERTIFICATE-----"));
+  const broken = certificates.findIndex((text) => certificateIn(text) === undefined);
+  if (broken < 0) return undefined;
+  return `has a broken certificate in \`tls.crt\`: number ${broken + 1} of ${certificates.length}`;
 }
 
 /** Undefined if the text is not a certificate. */
