@@ -1,5 +1,7 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { AdsProtocol, DynamicResources } from "@umbra/envoy-config";
@@ -113,33 +115,44 @@ describe.each<AdsProtocol>(["GRPC", "DELTA_GRPC"])("a real Envoy by %s", (protoc
   }, 120_000);
 });
 
-describe.each<AdsProtocol>(["GRPC", "DELTA_GRPC"])(
-  "25: a changed certificate by %s",
-  (protocol) => {
-    const file = (path: string) =>
-      readFileSync(new URL(`../envoy/https/tls/${path}`, import.meta.url), "utf8");
-    let gateway: AdsGateway;
-    let echo: EchoServer;
+describe.each<AdsProtocol>(["GRPC", "DELTA_GRPC"])("TLS of a real Envoy by %s", (protocol) => {
+  const file = (path: string) =>
+    readFileSync(new URL(`../envoy/https/tls/${path}`, import.meta.url), "utf8");
+  let gateway: AdsGateway;
+  let echo: EchoServer;
+  /** Answers that have begun: they end when the test says so. */
+  const begun: ServerResponse[] = [];
+  const holding = createServer((_, response) => {
+    response.writeHead(200).write("begun");
+    begun.push(response);
+  });
 
-    beforeAll(async () => {
-      echo = await startEchoServer("echo");
-      gateway = await startAdsGateway({ protocol });
-      gateway.apply({ yaml: httpsWorld("default/chat") });
-      await gateway.upToDate();
-    }, 30_000);
+  beforeAll(async () => {
+    echo = await startEchoServer("echo");
+    holding.listen(0, "127.0.0.1");
+    await once(holding, "listening");
+    gateway = await startAdsGateway({ protocol });
+    gateway.apply({ yaml: httpsWorld("default/chat") });
+    await gateway.upToDate();
+  }, 30_000);
 
-    afterAll(async () => {
-      await gateway.stop();
-      await echo.close();
+  afterAll(async () => {
+    await gateway.stop();
+    await echo.close();
+    holding.closeAllConnections();
+    holding.close();
+  });
+
+  function httpsWorld(certificate: string, others: readonly string[] = []): string {
+    const indented = (text: string) => text.replaceAll(/^/gm, "    ");
+    const held = `127.0.0.1:${(holding.address() as AddressInfo).port}`;
+    const own = plainWorld({
+      port: gateway.port,
+      services: { a: [echo.address], held: [held] },
+      routes: { "/": "a", "/held": "held" },
     });
-
-    function httpsWorld(certificate: string): string {
-      const indented = (text: string) => text.replaceAll(/^/gm, "    ");
-      return `${plainWorld({
-        port: gateway.port,
-        services: { a: [echo.address] },
-        routes: { "/": "a" },
-      }).replace("protocol: HTTP}", "protocol: HTTPS, tls: {certificateRefs: [{name: chat}]}}")}---
+    const gateways = others.map((name) => httpsGateway(name, gateway.port)).join("");
+    return `${own.replace("protocol: HTTP}", `protocol: HTTPS, hostname: chat.example.com, ${tls}}`)}${gateways}---
 apiVersion: v1
 kind: Secret
 metadata: {name: chat}
@@ -150,56 +163,88 @@ ${indented(file(`${certificate}/tls.crt`))}
   tls.key: |
 ${indented(file(`${certificate}/tls.key`))}
 `;
-    }
+  }
 
-    async function connected(): Promise<TLSSocket> {
-      const socket = connectTls({
-        host: "127.0.0.1",
-        port: gateway.port,
-        rejectUnauthorized: false,
-      });
-      await once(socket, "secureConnect");
-      return socket;
-    }
+  async function connected(): Promise<TLSSocket> {
+    const at = { host: "127.0.0.1", port: gateway.port, servername: "chat.example.com" };
+    const socket = connectTls({ ...at, rejectUnauthorized: false });
+    await once(socket, "secureConnect");
+    return socket;
+  }
 
-    /** Status line of an answer on an open connection. */
-    async function ask(socket: TLSSocket): Promise<string> {
-      socket.write("GET / HTTP/1.1\r\nhost: chat.example.com\r\n\r\n");
-      const [bytes] = (await once(socket, "data")) as [Buffer];
-      return bytes.toString("latin1").split("\r\n")[0] ?? "";
-    }
+  /** Status line of an answer on an open connection. */
+  async function ask(socket: TLSSocket): Promise<string> {
+    socket.write("GET / HTTP/1.1\r\nhost: chat.example.com\r\n\r\n");
+    const [bytes] = (await once(socket, "data")) as [Buffer];
+    return bytes.toString("latin1").split("\r\n")[0] ?? "";
+  }
 
-    const nameOf = (socket: TLSSocket) => socket.getPeerX509Certificate()?.subjectAltName;
+  const nameOf = (socket: TLSSocket) => socket.getPeerX509Certificate()?.subjectAltName;
 
-    test("serves new connections, and drains none", async () => {
-      await until("it serves", async () => {
-        const socket = await connected();
-        const line = await ask(socket);
-        socket.destroy();
-        return line === "HTTP/1.1 200 OK";
-      });
-      const old = await connected();
-      expect(await ask(old)).toBe("HTTP/1.1 200 OK");
-      const first = nameOf(old);
-      const before = await changesOf(gateway.envoy());
-      gateway.apply({ yaml: httpsWorld("certificates/wildcard") });
-      await gateway.upToDate();
-      await until("new connections have it", async () => {
-        const socket = await connected();
-        const isNew = nameOf(socket) !== first;
-        socket.destroy();
-        return isNew;
-      });
-      expect(await ask(old)).toBe("HTTP/1.1 200 OK");
-      expect(await ask(old)).toBe("HTTP/1.1 200 OK");
-      old.destroy();
-      expect(await changesOf(gateway.envoy())).toEqual(before);
-      expect(await gateway.envoy().stat("listener_manager.total_listeners_draining")).toBe(0);
+  test("25: a changed certificate serves new connections, and drains none", async () => {
+    await until("it serves", async () => {
+      const socket = await connected();
+      const line = await ask(socket);
+      socket.destroy();
+      return line === "HTTP/1.1 200 OK";
     });
-  },
-);
+    const old = await connected();
+    expect(await ask(old)).toBe("HTTP/1.1 200 OK");
+    const first = nameOf(old);
+    const before = await changesOf(gateway.envoy());
+    gateway.apply({ yaml: httpsWorld("certificates/wildcard") });
+    await gateway.upToDate();
+    await until("new connections have it", async () => {
+      const socket = await connected();
+      const isNew = nameOf(socket) !== first;
+      socket.destroy();
+      return isNew;
+    });
+    expect(await ask(old)).toBe("HTTP/1.1 200 OK");
+    expect(await ask(old)).toBe("HTTP/1.1 200 OK");
+    old.destroy();
+    expect(await changesOf(gateway.envoy())).toEqual(before);
+    expect(await gateway.envoy().stat("listener_manager.total_listeners_draining")).toBe(0);
+  });
 
-/** The first listener under another name. */
+  test("14: other Gateways that come and go at its port cut no stream that is running", async () => {
+    const socket = await connected();
+    let text = "";
+    socket.setEncoding("latin1").on("data", (part: string) => {
+      text += part;
+    });
+    socket.write("GET /held HTTP/1.1\r\nhost: chat.example.com\r\n\r\n");
+    await until("the stream has begun", () => text.includes("begun"));
+    const draining = () => gateway.envoy().stat("listener_manager.total_filter_chains_draining");
+    // One older and one newer than the Gateway of the stream.
+    for (const others of [["a-gateway"], [], ["z-gateway"], []]) {
+      gateway.apply({ yaml: httpsWorld("certificates/wildcard", others) });
+      await gateway.upToDate();
+    }
+    await until("Envoy has drained what they left behind", async () => (await draining()) === 0);
+    const updates = await gateway.envoy().stat("listener_manager.listener_in_place_updated");
+    expect(updates).toBe(4);
+    begun[0]?.end("whole");
+    await until("the stream ends", () => text.endsWith("0\r\n\r\n"));
+    expect(text).toMatch(/^HTTP\/1.1 200 OK[^]*begun[^]*whole/);
+    expect(socket.closed).toBe(false);
+    socket.destroy();
+  }, 30_000);
+});
+
+const tls = "tls: {certificateRefs: [{name: chat}]}";
+
+/** A Gateway of another hostname. Without a time of creation, the first by name is the oldest. */
+function httpsGateway(name: string, port: number): string {
+  const listener = `{name: https, port: ${port}, protocol: HTTPS, hostname: other.example.com, ${tls}}`;
+  return `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: ${name}}
+spec: {gatewayClassName: umbra, listeners: [${listener}]}
+`;
+}
+
 /** The only listener, under another name and at another port. */
 function atPort<T>(
   resources: ReadonlyMap<string, T>,
@@ -231,6 +276,7 @@ interface ListenerDump {
   readonly address: { readonly socket_address: { readonly port_value: number } };
 }
 
+/** The first listener under another name. */
 function renamed<T>(resources: ReadonlyMap<string, T>, name: string): ReadonlyMap<string, T> {
   const [first] = resources.keys();
   const copy = edited(resources, first ?? "", (text) =>
