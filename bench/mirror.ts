@@ -1,14 +1,15 @@
 // What mirroring costs clients: latency at the primary with everything mirrored, measured and judged, against nothing
-// mirrored, in turns on one gateway. Open loop at a steady rate. `npm run bench:mirror [-- seconds-per-turn]`
+// mirrored, in turns on one gateway. Open loop at a steady rate. `npm run bench:mirror [-- seconds-per-turn [rounds]]`
 import { startGateway } from "../e2e/harness/gateway.ts";
 import { runUmbra, startUmbra } from "../e2e/harness/processes.ts";
 import { policyScenario } from "../e2e/harness/resources.ts";
 import { until } from "../e2e/harness/until.ts";
-import { median } from "./harness/child.ts";
 import { openLoop, type Turn } from "./harness/open-loop.ts";
+import { quantileRatio } from "./harness/quantile-ratio.ts";
 
 const seconds = Number(process.argv[2] ?? 8);
-const [rounds, perSecond] = [5, 20];
+const roundCount = Number(process.argv[3] ?? 5);
+const perSecond = 20;
 const allowed = 1.1;
 
 const simulate = ["simulate", "--replicas", "2", "--port", "0", "-o", "json", "--", "--model", "m"];
@@ -46,33 +47,40 @@ async function turn(percent: number): Promise<Turn> {
 }
 
 await turn(100);
-const turns: { off: Turn; on: Turn }[] = [];
-for (let round = 0; round < rounds; round++) {
+interface PairedTurns {
+  readonly changed: Turn;
+  readonly base: Turn;
+}
+
+const rounds: PairedTurns[] = [];
+for (let round = 0; round < roundCount; round++) {
   // Each goes first as often as the other.
   const first = round % 2 === 0 ? 0 : 100;
   const [a, b] = [await turn(first), await turn(100 - first)];
-  turns.push(first === 0 ? { off: a, on: b } : { off: b, on: a });
+  rounds.push(first === 0 ? { base: a, changed: b } : { base: b, changed: a });
 }
+await gateway.stop();
+await Promise.all(servers.map((each) => each.stop()));
+
 process.stdout.write(
-  `${perSecond} requests/s, medians of ${rounds} turns of ${seconds} s each; ratio = median of the turns' own ratios\n`,
+  `${perSecond} requests/s, ${roundCount} rounds of two turns of ${seconds} s; ratio of all rounds' quantiles, with its 95 % interval (bootstrap of rounds)\n`,
 );
-process.stdout.write("          unmirrored ms  mirrored ms  ratio\n");
+process.stdout.write("          unmirrored ms  mirrored ms  ratio  interval\n");
 let worst = 0;
 for (const metric of ["ttft", "e2e"] as const) {
-  for (const [place, name] of [
-    [0, "p50"],
-    [1, "p99"],
+  const paired = rounds.map(({ changed, base }) => ({
+    ...{ changed: changed[metric], base: base[metric] },
+  }));
+  for (const [share, name] of [
+    [0.5, "p50"],
+    [0.99, "p99"],
   ] as const) {
-    const ratio = median(turns.map(({ off, on }) => on[metric][place] / off[metric][place]));
+    const { changed, base, ratio, lower, upper } = quantileRatio(paired, share);
     worst = Math.max(worst, ratio);
-    const middle = (lane: "off" | "on") =>
-      median(turns.map((each) => each[lane][metric][place])).toFixed(1);
     process.stdout.write(
-      `${metric} ${name}  ${middle("off").padStart(13)} ${middle("on").padStart(12)} ${ratio.toFixed(3).padStart(6)}\n`,
+      `${metric} ${name}  ${base.toFixed(1).padStart(13)} ${changed.toFixed(1).padStart(12)} ${ratio.toFixed(3).padStart(6)}  ${lower.toFixed(3)} to ${upper.toFixed(3)}\n`,
     );
   }
 }
 process.stdout.write(`worst ratio ${worst.toFixed(3)} (at most ${allowed} is asked for)\n`);
-await gateway.stop();
-await Promise.all(servers.map((each) => each.stop()));
 process.exitCode = worst <= allowed ? 0 : 1;
