@@ -35,7 +35,7 @@ export function quantileRatio(rounds: readonly PairedRound[], share: number): Qu
 }
 
 /** @param share of the values below the quantile, 0 to 1 */
-export function quantile(values: readonly number[], share: number): number {
+function quantile(values: readonly number[], share: number): number {
   const sorted = Float64Array.from(values).sort();
   return sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN;
 }
