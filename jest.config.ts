@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { Config } from "jest";
+import { isLong } from "./testing/test-size.ts";
 
 const config: Config = {
   // Its default place is the folder of temporary files, which is new in each run.
@@ -11,6 +12,8 @@ const config: Config = {
     "<rootDir>/e2e/**/*.test.ts",
     "<rootDir>/sim/test/*.test.ts",
     "<rootDir>/testing/*.test.ts",
+    // What these show is shown more cheaply, or in part, by a test beside them.
+    ...(isLong ? [] : ["!**/*.night.test.ts"]),
   ],
   // Half of the end-to-end tests wait most of their time, so that three more than there are cores keep them all busy.
   maxWorkers: availableParallelism() + 3,

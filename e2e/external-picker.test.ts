@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { selfSigned } from "@umbra/sidecar/internal";
 import { request } from "undici";
+import { casesBySize, testSize } from "../testing/test-size.ts";
 import { chat, postMany } from "./harness/client.ts";
 import { startGateway } from "./harness/gateway.ts";
 import {
@@ -29,6 +30,8 @@ spec:
   targetPorts: [{number: 8000}]
   endpointPickerRef: {name: other-epp, port: {number: 9002}, failureMode: FailOpen}
 `;
+
+const requests = testSize(150, 400);
 
 /** Another sidecar, in a process of its own, as the picker that Envoy is told of. */
 test("a share of a rule and a mirror are picked by third-party endpoint pickers; when one dies, what Umbra picks is served on", async () => {
@@ -68,16 +71,16 @@ ${pool("theirs", addresses(theirs))}${pool("ours", addresses(ours))}${pool("shad
       await body.dump();
       return statusCode === 200;
     });
-    const answers = await postMany(gateway.origin, 400, 8, () =>
+    const answers = await postMany(gateway.origin, requests, 8, () =>
       chat({ maxTokens: 1, promptBytes: 100_000 }),
     );
     expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
-    await until("all copies are served", () => served(shadow) === 400);
-    expect(served(theirs) + served(ours)).toBe(400);
-    // Four standard deviations of a binomial draw are 37.
-    expect(Math.abs(served(theirs) - 280)).toBeLessThan(40);
+    await until("all copies are served", () => served(shadow) === requests);
+    expect(served(theirs) + served(ours)).toBe(requests);
+    const deviation = Math.sqrt(requests * 0.7 * 0.3);
+    expect(Math.abs(served(theirs) - 0.7 * requests)).toBeLessThan(4.5 * deviation);
     expect(await picks(`127.0.0.1:${admin}`, "theirs")).toBe(served(theirs));
-    expect(await picks(`127.0.0.1:${admin}`, "shadow")).toBe(400);
+    expect(await picks(`127.0.0.1:${admin}`, "shadow")).toBe(requests);
     expect(await picks(`127.0.0.1:${admin}`, "ours")).toBe(0);
     expect(await picks(gateway.admin, "ours")).toBe(served(ours));
     expect(await picks(gateway.admin, "theirs")).toBe(0);
@@ -143,11 +146,12 @@ ${pool("theirs", addresses(theirs)).replace("FailOpen", "FailClose")}`;
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test.each([
+  const links = [
     { name: "whose authority is known is asked", ca: "picker.pem", status: 200, picked: 3 },
     { name: "with a stranger's certificate is not", ca: "stranger.pem", status: 503, picked: 0 },
     { name: "is asked unverified without an authority", ca: undefined, status: 200, picked: 3 },
-  ])(
+  ];
+  test.each(casesBySize(links, 2))(
     "$name",
     async ({ ca, status, picked }) => {
       const flags = [

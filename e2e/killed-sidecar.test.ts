@@ -7,7 +7,7 @@ import { scenario } from "./harness/resources.ts";
 import { until } from "./harness/until.ts";
 
 /** Twenty at a time. */
-const streams = testSize(100, 160);
+const streams = testSize(60, 160);
 
 test("a sidecar killed under load: at most two requests fail, no running stream is cut, picks come back", async () => {
   // Slow enough that streams run across the kill: 40 tokens in about two seconds.

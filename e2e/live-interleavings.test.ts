@@ -10,7 +10,7 @@ import { freePorts } from "./harness/ports.ts";
 import { until } from "./harness/until.ts";
 
 /** A hundred, as each night, take some minutes. */
-const runs = Number(process.env.LIVE_RUNS ?? (isLong ? 100 : 10));
+const runs = Number(process.env.LIVE_RUNS ?? (isLong ? 100 : 6));
 const seed = Number(process.env.LIVE_SEED ?? Date.now() % 1_000_000);
 const names = ["a", "b", "c"];
 const echoNames = ["first", "second"];

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Sample, ShadowReport } from "@umbra/shadow";
+import { testSize } from "../testing/test-size.ts";
 import { post } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { runUmbra } from "./harness/processes.ts";
@@ -34,7 +35,7 @@ function substringsOf(text: string): readonly string[] {
     .map((_, i) => points.slice(i, i + substringChars).join(""));
 }
 
-const requests = 60;
+const requests = testSize(30, 60);
 const tools = [
   { type: "function", function: { name: "look", parameters: { type: "object", required: ["x"] } } },
 ];

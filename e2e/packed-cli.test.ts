@@ -9,7 +9,8 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { publint } from "publint";
 import { request } from "undici";
 import { fakeWheel, sha256, startFakeIndex } from "../packages/cli/test/fake-wheel.ts";
-import { isLong } from "../testing/test-size.ts";
+import { nightTest } from "../testing/night-test.ts";
+import { casesBySize, isLong } from "../testing/test-size.ts";
 import {
   installByLinks,
   installByNpm,
@@ -140,7 +141,7 @@ test.each(packages)("@umbra/%s depends on versions, not on the workspace", (name
 describe("the packed CLI in an empty folder", () => {
   const init = ["init", "--yes", "--primary", "127.0.0.1:9", "--shadow", "127.0.0.1:8"];
 
-  test.each([
+  const commands = [
     { args: ["--help"], status: 0, says: /umbra demo/ },
     { args: ["check", "--explain", "UMB0101"], status: 0, says: /^UMB0101\n/ },
     { args: ["docs", "operate"], status: 0, says: /file: .*@umbra\/cli\/docs\/operate\.md/ },
@@ -164,7 +165,8 @@ describe("the packed CLI in an empty folder", () => {
       says: /--admin/,
     },
     { args: ["shadow", "pause", "--admin", "127.0.0.1:1"], status: 1, says: /127.0.0.1:1/ },
-  ])("umbra $args", async ({ args, status, says }) => {
+  ];
+  test.each(casesBySize(commands, 7))("umbra $args", async ({ args, status, says }) => {
     const ran = await runPacked(args);
     expect(ran.stdout + ran.stderr).toMatch(says);
     expect(ran.status).toBe(status);
@@ -213,13 +215,17 @@ describe("the packed CLI in an empty folder", () => {
     });
   });
 
-  test("umbra demo checks all that it claims", async () => {
-    const ran = await runPacked(["demo", "--duration", "2"]);
-    expect(ran.stderr).not.toContain("error:");
-    expect(ran.stdout).toContain("All checks passed.");
-    expect(ran.status).toBe(0);
-    expect(existsSync(join(home, "umbra-demo-report.html"))).toBe(true);
-  }, 120_000);
+  nightTest(
+    "umbra demo checks all that it claims",
+    async () => {
+      const ran = await runPacked(["demo", "--duration", "2"]);
+      expect(ran.stderr).not.toContain("error:");
+      expect(ran.stdout).toContain("All checks passed.");
+      expect(ran.status).toBe(0);
+      expect(existsSync(join(home, "umbra-demo-report.html"))).toBe(true);
+    },
+    120_000,
+  );
 });
 
 test("umbra up of the tarball serves, and every command works with it", async () => {

@@ -44,7 +44,7 @@ test("Envoy takes what is rendered of random resources without a warning, where 
   );
   try {
     await fc.assert(isAccepted, {
-      numRuns: propertyRuns(20, 100),
+      numRuns: propertyRuns(10, 100),
       interruptAfterTimeLimit: 60_000,
     });
   } finally {

@@ -60,7 +60,7 @@ describe("a shadow that sends without end", () => {
       }, 20);
       const answers = await steadyLoad(gateway.origin, 20, () => chat({ isStream: true }), {
         isOver: async () => false,
-        mostMs: testSize(4_000, 8_000),
+        mostMs: testSize(2_000, 8_000),
       });
       clearInterval(watch);
       // Copies went there, and were flooded.

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { request } from "undici";
+import { casesBySize } from "../testing/test-size.ts";
 import { chat, post } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import {
@@ -77,12 +78,7 @@ describe("between a real Envoy and the sidecar", () => {
     );
   }, 60_000);
 
-  test.each([
-    {
-      name: "TLS that nobody verifies",
-      serve: ["--grpc-tls", "self-signed"],
-      render: ["--sidecar-tls"],
-    },
+  const trusted = [
     {
       name: "mutual TLS",
       serve: [...serveTls, "--grpc-client-ca", "envoy.pem"],
@@ -91,7 +87,13 @@ describe("between a real Envoy and the sidecar", () => {
         ...["--sidecar-key", "envoy.key"],
       ],
     },
-  ])(
+    {
+      name: "TLS that nobody verifies",
+      serve: ["--grpc-tls", "self-signed"],
+      render: ["--sidecar-tls"],
+    },
+  ];
+  test.each(casesBySize(trusted, 1))(
     "picks and observes over $name",
     async ({ serve, render }) => {
       gateway = await startGateway({
@@ -107,24 +109,25 @@ describe("between a real Envoy and the sidecar", () => {
     60_000,
   );
 
-  test.each([
+  const refused = [
     {
       name: "Envoy does not trust the sidecar's certificate",
       serve: serveTls,
       render: ["--sidecar-ca", "stranger.pem"],
     },
     {
-      name: "the certificate is for another name",
-      serve: serveTls,
-      render: ["--sidecar-ca", "sidecar.pem", "--sidecar-name", "other.example"],
-    },
-    {
       name: "the sidecar wants a certificate and Envoy shows none",
       serve: [...serveTls, "--grpc-client-ca", "envoy.pem"],
       render: ["--sidecar-ca", "sidecar.pem"],
     },
+    {
+      name: "the certificate is for another name",
+      serve: serveTls,
+      render: ["--sidecar-ca", "sidecar.pem", "--sidecar-name", "other.example"],
+    },
     { name: "Envoy speaks plaintext", serve: serveTls, render: [] },
-  ])(
+  ];
+  test.each(casesBySize(refused, 2))(
     "picks nothing where $name",
     async ({ serve, render }) => {
       gateway = await startGateway({

@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { request } from "undici";
+import { nightTest } from "../testing/night-test.ts";
+import { casesBySize } from "../testing/test-size.ts";
 import { chat, post } from "./harness/client.ts";
 import {
   addresses,
@@ -136,24 +138,28 @@ describe("umbra up", () => {
     await stopModelServers(servers);
   }, 60_000);
 
-  test("a port that is taken ends it, with what Envoy says of it", async () => {
-    const servers = await startModelServers(1);
-    const holder = createServer((socket) => socket.destroy());
-    await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
-    const { port } = holder.address() as AddressInfo;
-    const [grpc, admin, http] = await freePorts(3);
-    const up = startUmbra(
-      ...["up", "--primary", addresses(servers), "--bind", "127.0.0.1"],
-      ...["--listener", `http=${http}`, "--grpc", `127.0.0.1:${grpc}`],
-      ...["--admin", `127.0.0.1:${admin}`, "--envoy-admin", `127.0.0.1:${port}`],
-    );
-    await until("umbra up has ended", () => up.process.exitCode !== null, 40_000);
-    expect(up.process.exitCode).toBe(1);
-    expect(up.output()).toMatch(/Envoy ended \(exit status 1\) soon after its start, 4 times/);
-    expect(up.output()).toMatch(/its last lines:\n[\s\S]*(cannot bind|Address already in use)/i);
-    await new Promise((resolve) => holder.close(resolve));
-    await stopModelServers(servers);
-  }, 60_000);
+  nightTest(
+    "a port that is taken ends it, with what Envoy says of it",
+    async () => {
+      const servers = await startModelServers(1);
+      const holder = createServer((socket) => socket.destroy());
+      await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
+      const { port } = holder.address() as AddressInfo;
+      const [grpc, admin, http] = await freePorts(3);
+      const up = startUmbra(
+        ...["up", "--primary", addresses(servers), "--bind", "127.0.0.1"],
+        ...["--listener", `http=${http}`, "--grpc", `127.0.0.1:${grpc}`],
+        ...["--admin", `127.0.0.1:${admin}`, "--envoy-admin", `127.0.0.1:${port}`],
+      );
+      await until("umbra up has ended", () => up.process.exitCode !== null, 40_000);
+      expect(up.process.exitCode).toBe(1);
+      expect(up.output()).toMatch(/Envoy ended \(exit status 1\) soon after its start, 4 times/);
+      expect(up.output()).toMatch(/its last lines:\n[\s\S]*(cannot bind|Address already in use)/i);
+      await new Promise((resolve) => holder.close(resolve));
+      await stopModelServers(servers);
+    },
+    60_000,
+  );
 
   test("a listener that Envoy refuses ends it, with what Envoy says about it", async () => {
     const servers = await startModelServers(1);
@@ -175,33 +181,42 @@ describe("umbra up", () => {
     await stopModelServers(servers);
   }, 60_000);
 
-  test("with --static Envoy has its whole configuration in a file", async () => {
-    const servers = await startModelServers(1);
-    const { up, origin } = await startUp(addresses(servers), addresses(servers), "--static");
-    expect(bootstrapOf(up)).not.toContain("umbra-ads");
-    expect((await post(origin, chat())).status).toBe(200);
-    await up.stop();
-    await stopModelServers(servers);
-  }, 60_000);
+  nightTest(
+    "with --static Envoy has its whole configuration in a file",
+    async () => {
+      const servers = await startModelServers(1);
+      const { up, origin } = await startUp(addresses(servers), addresses(servers), "--static");
+      expect(bootstrapOf(up)).not.toContain("umbra-ads");
+      expect((await post(origin, chat())).status).toBe(200);
+      await up.stop();
+      await stopModelServers(servers);
+    },
+    60_000,
+  );
 
-  test("ends at once on SIGTERM while it waits to start Envoy again", async () => {
-    const servers = await startModelServers(1);
-    const { up } = await startUp(addresses(servers), addresses(servers));
-    for (const wait of ["0.2", "0.4", "0.8"]) {
-      await until("an Envoy runs", () => envoysOf(up).length === 1);
-      for (const pid of envoysOf(up)) process.kill(pid, "SIGKILL");
-      await until("it waits", () => up.output().includes(`restarting it in ${wait} s`));
-    }
-    await up.stop("SIGTERM");
-    expect(up.process.exitCode).toBe(0);
-    expect(up.output().slice(up.output().indexOf("again in 0.8 s"))).not.toContain("error");
-    await stopModelServers(servers);
-  }, 60_000);
+  nightTest(
+    "ends at once on SIGTERM while it waits to start Envoy again",
+    async () => {
+      const servers = await startModelServers(1);
+      const { up } = await startUp(addresses(servers), addresses(servers));
+      for (const wait of ["0.2", "0.4", "0.8"]) {
+        await until("an Envoy runs", () => envoysOf(up).length === 1);
+        for (const pid of envoysOf(up)) process.kill(pid, "SIGKILL");
+        await until("it waits", () => up.output().includes(`restarting it in ${wait} s`));
+      }
+      await up.stop("SIGTERM");
+      expect(up.process.exitCode).toBe(0);
+      expect(up.output().slice(up.output().indexOf("again in 0.8 s"))).not.toContain("error");
+      await stopModelServers(servers);
+    },
+    60_000,
+  );
 
-  test.each([
-    { name: "Envoy", pattern: /--disable-hot-restart/, words: "Envoy ended (signal SIGKILL)" },
+  const ends = [
     { name: "the sidecar", pattern: / serve /, words: "the sidecar ended (signal SIGKILL)" },
-  ])(
+    { name: "Envoy", pattern: /--disable-hot-restart/, words: "Envoy ended (signal SIGKILL)" },
+  ];
+  test.each(casesBySize(ends, 1))(
     "with --no-restart ends when $name dies, and shows how",
     async ({ pattern, words }) => {
       const servers = await startModelServers(1);

@@ -8,7 +8,7 @@ import { addresses, startModelServers, stopModelServers } from "./harness/model-
 import { gatewayAndRoute } from "./harness/resources.ts";
 import { until } from "./harness/until.ts";
 
-const requests = testSize(400, 1_000);
+const requests = testSize(250, 1_000);
 
 const pool = (name: string, endpoints: string) => `---
 apiVersion: inference.networking.k8s.io/v1

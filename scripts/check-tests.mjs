@@ -40,7 +40,7 @@ export function checkTests(file, text) {
   return faults;
 }
 
-const testNames = new Set(["test", "it"]);
+const testNames = new Set(["test", "it", "nightTest"]);
 
 /** The body of `test("…", body)`, `test.each(…)("…", body)`, `test.only(…)`. */
 function testCallback(node) {

@@ -4,6 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { coverageReport, uncoveredIn } from "./scheduler-coverage.mjs";
 
+/** Node's flags for Jest, which gives them to its workers. */
+const nodeFlags = [
+  "--experimental-vm-modules",
+  "--disable-warning=ExperimentalWarning",
+  // More workers than cores run: threads that help one of them to collect garbage only wait for each other.
+  "--single-threaded-gc",
+  "--max-semi-space-size=32",
+];
+
 const nothing = { passed: 0, failed: 0, skipped: 0 };
 
 /**
@@ -21,8 +30,7 @@ export function runJest(args, { node, jest, cwd, env }) {
   // That of an earlier run would explain this one's failure.
   const report = join(cwd, coverageReport);
   rmSync(report, { force: true });
-  const flags = ["--experimental-vm-modules", "--disable-warning=ExperimentalWarning"];
-  const { status, signal } = spawnSync(node, [...flags, jest, ...args], {
+  const { status, signal } = spawnSync(node, [...nodeFlags, jest, ...args], {
     cwd,
     stdio: "inherit",
     env: { ...env, TALLY_FILE: tallyFile, TMPDIR: folder },

@@ -5,3 +5,8 @@ export const isLong: boolean = process.env.UMBRA_LONG_TESTS !== undefined;
 export function testSize(day: number, nightly: number): number {
   return isLong ? nightly : day;
 }
+
+/** All cases each night; in `npm test` only the first of them, in which each kind is. */
+export function casesBySize<T>(cases: readonly T[], day: number): readonly T[] {
+  return isLong ? cases : cases.slice(0, day);
+}

@@ -158,7 +158,7 @@ const routes: readonly Resource[] = [
 ];
 
 /** Requests whose shares are counted. */
-const draws = testSize(200, 500);
+const draws = testSize(120, 500);
 
 let gateway: EchoGateway;
 beforeAll(async () => {

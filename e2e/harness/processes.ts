@@ -1,11 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import type { Readable } from "node:stream";
+import { umbraProcess } from "../../testing/umbra-command.ts";
 
-const bundled = fileURLToPath(new URL("../../.cache/bundle/cli/bin/umbra.js", import.meta.url));
-/** The command under test: the built one in a few large files, which start fast; `UMBRA_COMMAND` names another. */
-export const umbra: string = resolve(process.env.UMBRA_COMMAND ?? bundled);
+export { umbra } from "../../testing/umbra-command.ts";
+
+const stdio: ["ignore", "pipe", "pipe"] = ["ignore", "pipe", "pipe"];
 
 /** A process under test, with what it wrote. */
 export interface Running {
@@ -14,13 +14,17 @@ export interface Running {
   readonly stop: (signal?: NodeJS.Signals) => Promise<void>;
 }
 
-/** Starts `umbra` as a user does. */
+/** Starts `umbra` as a user does, or as `umbra up` starts `umbra serve`. */
 export function startUmbra(...args: readonly string[]): Running {
-  return startProcess(process.execPath, umbra, ...args);
+  const own = umbraProcess(args);
+  return follow(spawn(process.execPath, own.args, { stdio, env: own.env }));
 }
 
 export function startProcess(command: string, ...args: readonly string[]): Running {
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+  return follow(spawn(command, args, { stdio }));
+}
+
+function follow(child: ChildProcessByStdio<null, Readable, Readable>): Running {
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => {
@@ -47,7 +51,8 @@ export function startProcess(command: string, ...args: readonly string[]): Runni
 export async function runUmbra(
   ...args: readonly string[]
 ): Promise<{ readonly status: number | null; readonly stdout: string; readonly stderr: string }> {
-  const child = spawn(process.execPath, [umbra, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const own = umbraProcess(args);
+  const child = spawn(process.execPath, own.args, { stdio, env: own.env });
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {

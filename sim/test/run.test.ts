@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
+import { nightTest } from "../../testing/night-test.ts";
 import { testSize } from "../../testing/test-size.ts";
 import { barsOf } from "../evaluation/bars.ts";
 import { cellsOf } from "../evaluation/cells.ts";
@@ -34,12 +35,15 @@ describe("runs", () => {
   }, 120_000);
 });
 
-/** The one-minute form, by day with half of its runs: few cells, whose bars are far from what is found. */
-test("the verdicts keep their bars", async () => {
-  const { cells } = forms.minute;
-  const runs = testSize(forms.minute.runs / 2, forms.minute.runs);
-  const tallies = await runCells({ wanted: cellsOf(cells), runs, seed, jobs: 2 });
-  const bars = tallies.flatMap(barsOf);
-  expect(bars.length).toBeGreaterThanOrEqual(8);
-  expect(bars.filter(({ status }) => status === "missed")).toEqual([]);
-}, 600_000);
+/** The one-minute form: few cells, whose bars are far from what is found. */
+nightTest(
+  "the verdicts keep their bars",
+  async () => {
+    const { cells, runs } = forms.minute;
+    const tallies = await runCells({ wanted: cellsOf(cells), runs, seed, jobs: 2 });
+    const bars = tallies.flatMap(barsOf);
+    expect(bars.length).toBeGreaterThanOrEqual(8);
+    expect(bars.filter(({ status }) => status === "missed")).toEqual([]);
+  },
+  600_000,
+);

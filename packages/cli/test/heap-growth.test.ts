@@ -1,9 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "@jest/globals";
+import { umbra as bin } from "../../../testing/umbra-command.ts";
 import { ownCommand } from "../src/process/own-command.ts";
 
-const bin = fileURLToPath(new URL("../bin/umbra.js", import.meta.url));
 const report =
   "process.stderr.write(JSON.stringify([process.pid, process.execArgv, process.env.MALLOC_MMAP_THRESHOLD_ ?? null]) + '\\n')";
 

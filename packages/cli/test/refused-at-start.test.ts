@@ -235,7 +235,7 @@ describe.each<Form>(["full", "delta"])(
           const none = held.filter((each) => each.includes("and it has no earlier form to serve"));
           expect(held).toEqual(none);
         }),
-        { numRuns: propertyRuns(8, 300) },
+        { numRuns: propertyRuns(4, 300) },
       );
     });
 
@@ -265,7 +265,7 @@ describe.each<Form>(["full", "delta"])(
           expect(envoy.violations.filter(isAvoidable)).toEqual([]);
           expectSettled(world, sidecar, envoy);
         }),
-        { numRuns: propertyRuns(8, 300) },
+        { numRuns: propertyRuns(4, 300) },
       );
     });
   },

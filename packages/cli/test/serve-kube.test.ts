@@ -3,11 +3,11 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { parse } from "yaml";
 import { ScriptedApiServer } from "../../../testing/api-server/scripted-api-server.ts";
 import type { StoredKind, StoredObject } from "../../../testing/api-server/scripted-store.ts";
+import { umbraProcess } from "../../../testing/umbra-command.ts";
 import type { Io } from "../src/io.ts";
 import { followedKinds } from "../src/kube/followed-kinds.ts";
 import { freePorts } from "../src/process/free-port.ts";
@@ -17,7 +17,6 @@ import { openConfiguration } from "../src/serve/configuration-input.ts";
 
 jest.setTimeout(90_000);
 
-const umbra = fileURLToPath(new URL("../bin/umbra.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "umbra-serve-kube-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -76,11 +75,9 @@ describe("umbra serve --kube", () => {
   async function start(args: readonly string[] = []) {
     const [grpc, admin] = (await freePorts(2)) as [number, number];
     const addresses = ["--grpc", `127.0.0.1:${grpc}`, "--admin", `127.0.0.1:${admin}`];
-    const child = spawn(
-      process.execPath,
-      [umbra, "serve", "--kube", "--kubeconfig", kubeconfig, ...addresses, ...args],
-      { stdio: ["ignore", "ignore", "pipe"] },
-    );
+    const own = ["serve", "--kube", "--kubeconfig", kubeconfig, ...addresses, ...args];
+    const { args: all, env } = umbraProcess(own);
+    const child = spawn(process.execPath, all, { env, stdio: ["ignore", "ignore", "pipe"] });
     const exited = once(child, "exit");
     let text = "";
     child.stderr.setEncoding("utf8").on("data", (chunk: string) => {

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, describe, expect, jest, test } from "@jest/globals";
+import { umbraProcess } from "../../../testing/umbra-command.ts";
 import { freePorts } from "../src/process/free-port.ts";
 import { sidecarProcess } from "../src/process/hand-over.ts";
 import { runCommand } from "./run-command.ts";
@@ -12,7 +12,6 @@ import { runCommand } from "./run-command.ts";
 // Each test starts processes of its own, which takes long on a busy machine.
 jest.setTimeout(90_000);
 
-const umbra = fileURLToPath(new URL("../bin/umbra.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "umbra-serve-live-"));
 const ending: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -55,9 +54,8 @@ async function startServe(
     input === undefined
       ? ["--grpc", `127.0.0.1:${grpc}`, "--admin", `127.0.0.1:${admin}`, ...args]
       : args;
-  const child = spawn(process.execPath, [umbra, "serve", ...own], {
-    stdio: ["pipe", "ignore", "pipe"],
-  });
+  const { args: all, env } = umbraProcess(["serve", ...own]);
+  const child = spawn(process.execPath, all, { env, stdio: ["pipe", "ignore", "pipe"] });
   const exited = once(child, "exit");
   ending.push(() => {
     child.kill("SIGKILL");

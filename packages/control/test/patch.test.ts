@@ -25,7 +25,7 @@ test("what a patch was made of comes out again, whatever both were", () => {
     fc.property(plain, plain, (before, after) => {
       expect(patched(sent(before), sent(patchOf(before, after)))).toStrictEqual(after);
     }),
-    { numRuns: propertyRuns(500, 2_000) },
+    { numRuns: propertyRuns(250, 2_000) },
   );
 });
 

@@ -277,7 +277,7 @@ test("rendering never throws and never changes a prototype or the topology, what
       expect(({} as Record<string, unknown>).polluted).toBeUndefined();
       expect(JSON.stringify(topology)).toBe(before);
     }),
-    { numRuns: propertyRuns(60, 200) },
+    { numRuns: propertyRuns(25, 200) },
   );
 });
 

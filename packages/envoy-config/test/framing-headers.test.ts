@@ -98,7 +98,7 @@ test.each(Object.keys(places))("%s: a header that frames messages is an error", 
       const written = renderBootstrap(topology).match(changes)?.join("\n").toLowerCase() ?? "";
       expect(written).not.toMatch(new RegExp(`(?:key: |- )${header.toLowerCase()}$`, "m"));
     }),
-    { numRuns: propertyRuns(12, 100) },
+    { numRuns: propertyRuns(6, 100) },
   );
 });
 

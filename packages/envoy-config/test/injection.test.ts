@@ -311,7 +311,7 @@ describe("a text in the resources", () => {
           expect(text.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\u2028\u2029\u202e]/u);
         },
       ),
-      { numRuns: propertyRuns(45, 300) },
+      { numRuns: propertyRuns(20, 300) },
     );
     // About one in five renders, so the property is tested on enough cases.
     expect(rendering).toBeGreaterThan(0);

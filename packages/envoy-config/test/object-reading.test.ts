@@ -154,7 +154,7 @@ describe("objects of an API server", () => {
           expect(store.resolve().topology).toEqual(fromFiles(sorted).topology);
         },
       ),
-      { numRuns: propertyRuns(15, 100) },
+      { numRuns: propertyRuns(8, 100) },
     );
   }, 120_000);
 
@@ -187,7 +187,7 @@ describe("objects of an API server", () => {
           expect(dataOf(store.resolve())).toEqual(dataOf(fresh.resolve()));
         }
       }),
-      { numRuns: propertyRuns(20, 150) },
+      { numRuns: propertyRuns(10, 150) },
     );
   }, 120_000);
 });

@@ -21,7 +21,7 @@ test("the rendered routes choose as the Gateway API requires, for every request"
         }
       },
     ),
-    { numRuns: propertyRuns(15, 100) },
+    { numRuns: propertyRuns(8, 100) },
   );
 });
 

@@ -73,7 +73,7 @@ describe("the path that the endpoint gets", () => {
         const rendered = pathRewrite(rewrite.path as PathRewrite, of.match);
         expect(pathRewriterOf(of)?.(path)).toBe(byEnvoy(rendered, bare === "" ? "/" : bare, path));
       }),
-      { numRuns: propertyRuns(500, 3_000) },
+      { numRuns: propertyRuns(200, 3_000) },
     );
   });
 });

@@ -98,7 +98,7 @@ test("any way to the same files means the same, with the same places", () => {
       expect(dataOf(changed.resolve())).toEqual(dataOf(fresh.resolve()));
       expect(dataOf(changed.resolve())).toEqual(dataOf(fresh.resolve()));
     }),
-    { numRuns: propertyRuns(15, 100) },
+    { numRuns: propertyRuns(8, 100) },
   );
 }, 120_000);
 
@@ -118,6 +118,6 @@ test("a text in segments means what the parser of whole texts finds", () => {
       const asWhole = readTopology([{ name: "x", text: `${text}---\n...\n` }]);
       expect(readTopology([{ name: "x", text: `${text}---\n#\n` }])).toEqual(asWhole);
     }),
-    { numRuns: propertyRuns(20, 150) },
+    { numRuns: propertyRuns(10, 150) },
   );
 }, 120_000);

@@ -30,7 +30,7 @@ test("round-trips any text", () => {
     fc.property(object, (given) => {
       expect(parse(yamlText(given as never))).toEqual(given);
     }),
-    { numRuns: propertyRuns(150, 500) },
+    { numRuns: propertyRuns(75, 500) },
   );
 });
 
@@ -41,7 +41,7 @@ test("writes the same text as the library", () => {
       const given = { list, map, nested: [[map, list], { map: { map, list } }] };
       expect(yamlText(given)).toBe(stringify(given, yamlFormat));
     }),
-    { numRuns: propertyRuns(150, 500) },
+    { numRuns: propertyRuns(75, 500) },
   );
 });
 

@@ -162,7 +162,7 @@ describe("any order of events and faults", () => {
         expect(run.held).toEqual(run.server.content());
         expect(run.faults).toEqual([]);
       }),
-      { numRuns: propertyRuns(600, 3_000) },
+      { numRuns: propertyRuns(250, 3_000) },
     );
   });
 
@@ -175,7 +175,7 @@ describe("any order of events and faults", () => {
         const gaps = run.lists.slice(1).map((atMs, index) => atMs - (run.lists[index] ?? 0));
         expect(gaps.filter((gap) => gap < 10_000)).toEqual([]);
       }),
-      { numRuns: propertyRuns(600, 3_000) },
+      { numRuns: propertyRuns(250, 3_000) },
     );
   });
 });

@@ -80,7 +80,7 @@ describe("what to do with a lease", () => {
         const most = steps.map((each) => world.take(each));
         expect(Math.max(0, ...most)).toBeLessThanOrEqual(1);
       }),
-      { numRuns: propertyRuns(600, 3_000) },
+      { numRuns: propertyRuns(250, 3_000) },
     );
   });
 

@@ -6,6 +6,7 @@ import {
   readAnswer,
 } from "@umbra/shadow/compare";
 import fc from "fast-check";
+import { casesBySize } from "../../../testing/test-size.ts";
 
 async function* bytesOf(
   text: string | Uint8Array,
@@ -319,7 +320,7 @@ describe("files that are made to be hard", () => {
     );
   });
 
-  test.each(["id", "line"] as const)(
+  test.each(casesBySize(["id", "line"] as const, 1))(
     "a file that continues after the other ended, by %s",
     async (pairBy) => {
       async function* many(): AsyncGenerator<Uint8Array> {

@@ -247,7 +247,7 @@ const keptPool: [World, Action[]] = [
 describe.each<Form>(["full", "delta"])(
   "%s: any interleaving of changes, refusals and kills of either side",
   (form) => {
-    const runs = { numRuns: propertyRuns(300, 1_000) };
+    const runs = { numRuns: propertyRuns(120, 1_000) };
 
     test("ends with the last good configuration in Envoy, and all of it served by the sidecar", () => {
       fc.assert(

@@ -112,7 +112,7 @@ describe.each<Form>(["full", "delta"])("%s", (form) => {
         }
         expect(play.server.clients).toMatchObject([{ isUpToDate: true }]);
       }),
-      { numRuns: propertyRuns(300, 1_000) },
+      { numRuns: propertyRuns(120, 1_000) },
     );
   });
 
@@ -140,7 +140,7 @@ describe.each<Form>(["full", "delta"])("%s", (form) => {
           expect(lost).toEqual([[], [], []]);
         },
       ),
-      { numRuns: propertyRuns(300, 1_000), examples: [refusedTogetherAfterReconnection] },
+      { numRuns: propertyRuns(120, 1_000), examples: [refusedTogetherAfterReconnection] },
     );
   });
 
@@ -155,7 +155,7 @@ describe.each<Form>(["full", "delta"])("%s", (form) => {
         play.settle();
         expect(play.envoy.violations).toEqual([]);
       }),
-      { numRuns: propertyRuns(300, 1_000) },
+      { numRuns: propertyRuns(120, 1_000) },
     );
   });
 });

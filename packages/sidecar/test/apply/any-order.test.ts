@@ -115,7 +115,7 @@ test("after any changes, the served state is that of a sidecar started with the 
         expect(seriesOf(served).filter(isOfGone)).toEqual([]);
       },
     ),
-    { numRuns: propertyRuns(60, 500) },
+    { numRuns: propertyRuns(30, 500) },
   );
 });
 
@@ -169,7 +169,7 @@ test("a pool that stays keeps its requests in flight and its prefix index throug
         expect(heldBy(served)).toEqual({ ...before, inFlight: 0 });
       },
     ),
-    { numRuns: propertyRuns(60, 500) },
+    { numRuns: propertyRuns(30, 500) },
   );
 });
 

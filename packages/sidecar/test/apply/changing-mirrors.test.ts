@@ -210,7 +210,7 @@ describe("after any changes", () => {
         }
         expect(shown(registry)).toEqual(shown(registryOf(...(steps.at(-1) ?? [])).registry));
       }),
-      { numRuns: propertyRuns(100, 500) },
+      { numRuns: propertyRuns(50, 500) },
     );
   });
 });
