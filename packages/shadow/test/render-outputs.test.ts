@@ -35,7 +35,7 @@ describe.each(renderings)("%s", (_, render) => {
     }
     expect(page).toContain("the judge prefers the shadow in 17 % of 205 pairs");
     expect(page).toContain("both answers of 205 pairs were sent to the judge model");
-    expect(page).toContain("+13.10 pp with the other pairs as a control variate");
+    expect(page).toContain("+13.10 pp if the other pairs are used too");
   });
 
   test("leaves out what there is not: a judge and a control", () => {

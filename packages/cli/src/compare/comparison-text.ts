@@ -59,7 +59,7 @@ function floorCells({ floor }: AgreementRow): readonly string[] {
 const flagWords: Readonly<Record<AnswerFlag, string>> = {
   refusal: `refusal (API flag, or English phrase list ${refusalLexicon})`,
   loop: "loop",
-  json: "not the JSON that was asked for",
+  json: "not the requested JSON",
   tool_calls: "invalid tool call",
   script: "another script than the user's",
 };
@@ -92,7 +92,8 @@ function driftLines({ logprob }: FilesComparison): readonly string[] {
   if (logprob === null) return [];
   const { n, abs, diff, parted, near_tie: nearTie } = logprob;
   const nats = (mean: Estimate | null) => (mean === null ? "unknown" : decimals(mean));
-  const ties = parted === 0 ? "" : `; ${percent(nearTie)} of ${parted} part at a near tie`;
+  const ties =
+    parted === 0 ? "" : `; ${percent(nearTie)} of ${parted} first differences are near ties`;
   return [
     `Log probabilities of ${pairsOf(n)}, in nats: ${nats(abs)} apart, difference ${nats(diff)}${ties}`,
   ];

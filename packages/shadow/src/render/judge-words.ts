@@ -22,7 +22,7 @@ function trustSentence(judge: ReportJudge): string {
     `the judge gives the same verdict in both orders in ${percent(consistency, 0)}`,
     `names the first answer in ${percent(first_place, 0)}`,
     `win rate among answers of the same length ${percent(mu_same_length, 1)}`,
-    `of the control over the primary ${percent(control_mu, 1)}`,
+    `win rate of the control over the primary ${percent(control_mu, 1)}`,
   ].join(", ");
 }
 

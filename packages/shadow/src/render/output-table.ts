@@ -13,7 +13,7 @@ export interface OutputTable {
 const flags: readonly (readonly [field: keyof LaneOutputs, gate: string, what: string])[] = [
   ["refusal", "out.refusal", "refusals"],
   ["loop", "out.loop", "loops"],
-  ["json_bad", "out.json", "not the JSON that was asked for"],
+  ["json_bad", "out.json", "not the requested JSON"],
   ["tool_bad", "out.toolBad", "invalid tool calls"],
   ["script_bad", "out.script", "another script than the user's"],
 ];

@@ -52,7 +52,8 @@ function logprobSentence({
   floor,
 }: NonNullable<ReportOutputs["logprob"]>): string {
   const nats = (value: number | null) => (value === null ? unknown : value.toFixed(3));
-  const ties = near_tie === null ? "" : `, ${percent(near_tie, 0)} part at a near tie`;
+  const ties =
+    near_tie === null ? "" : `, ${percent(near_tie, 0)} of the first differences are near ties`;
   return `log probabilities of ${count(n)} pairs: ${nats(abs)} nats apart, difference ${nats(diff)}${ties}${
     floor === undefined
       ? ""
@@ -71,7 +72,7 @@ function perplexitySentence({ shadow, ratio }: NonNullable<ReportOutputs["perple
 function coverageSentence({ compared, coverage, skipped, cut }: ReportOutputs): string {
   const reasons = Object.entries(skipped).map(([why, pairs]) => `${count(pairs)} ${why}`);
   const left = reasons.length === 0 ? "" : `; not compared: ${reasons.join(", ")}`;
-  const long = cut === 0 ? "" : `; only the start of ${count(cut)}`;
+  const long = cut === 0 ? "" : `; of ${count(cut)} only the start`;
   return `${count(compared)} pairs compared, ${percent(coverage, 0)} of those that are ok${long}${left}`;
 }
 
@@ -98,13 +99,13 @@ function decimals(value: number): string {
   return value.toFixed(3);
 }
 
-/** `out.exact: +13.75 pp over 300 requests with a control, +12.10 pp with the other pairs as a control variate` */
+/** `out.exact: +13.75 pp over 300 requests with a control, +12.10 pp if the other pairs are used too` */
 function allPairsSentence({ id, n, estimate, estimate_all: all }: GateResult): readonly string[] {
   if (all === undefined || all === null || estimate === null) return [];
   const [own, wider] = changesApart([estimate, all], [], "rate");
   if (own === wider) return [];
   return [
-    `${id}: ${own} over ${count(n)} requests with a control, ${wider} with the other pairs as a control variate`,
+    `${id}: ${own} over ${count(n)} requests with a control, ${wider} if the other pairs are used too`,
   ];
 }
 

@@ -71,7 +71,7 @@ function curveCard({ divergence, divergence_floor: floor }: ReportOutputs): stri
     floor === undefined
       ? "the shadow with the primary"
       : "the shadow and the control with the primary";
-  return `<div class="card"><h3>Where texts part: ${lanes}</h3>${drawn}</div>`;
+  return `<div class="card"><h3>Where texts begin to differ: ${lanes}</h3>${drawn}</div>`;
 }
 
 function divergenceTable({ divergence, divergence_floor: floor }: ReportOutputs): string {
