@@ -43,7 +43,8 @@ export function createModelJudges(
       interfaces: interfacesOf(options),
       isEndpoint: (address) => hasEndpoint(address, pools),
     }),
-    onRefused: (policy, reason) => log.warn({ policy, reason }, "no answer is judged by a model"),
+    onRefused: (policy, reason) =>
+      log.warn({ policy, reason }, "the judge model of a policy is not used"),
   });
 }
 
