@@ -10,8 +10,7 @@ import {
 } from "@umbra/kubernetes";
 import { writeSelfSigned } from "../harness/self-signed.ts";
 import { until } from "../harness/until.ts";
-import { nodeAddress } from "./pod-network.ts";
-import { RunningPod, type RunningPodOptions } from "./running-pod.ts";
+import type { PodNetwork } from "./pod-network.ts";
 import type { Deployment, Pod } from "./workloads.ts";
 
 const kubeletPort = 10_250;
@@ -22,20 +21,36 @@ const kinds: readonly WatchedKind[] = [
   { group: "", version: "v1", plural: "pods", kind: "Pod", isNamespaced: true },
 ];
 
-export interface NodeStandInOptions extends RunningPodOptions {
+/** What runs for a pod. */
+export interface NodePod {
+  readonly uid: string;
+  /** Starts its programs; resolves with its address when it is ready. */
+  start(): Promise<string>;
+  /** Resolves when its programs have ended by themselves: true if all succeeded. Absent for pods that serve. */
+  readonly ended?: Promise<boolean>;
+  stop(): void;
+  /** What a container has written. */
+  log(container: string): string;
+}
+
+export interface NodeStandInOptions {
+  readonly client: ApiClient;
+  readonly network: PodNetwork;
+  readonly folder: string;
+  readonly podFor: (pod: Pod) => NodePod;
   readonly onProblem: (text: string) => void;
 }
 
 /**
- * Stands in for the Deployment controller, the scheduler and the kubelet of one node: makes the pods of Deployments, runs
- * known programs for their containers, each pod in a network namespace of its own, says that they are ready, and serves
- * their logs. It has no containers, no probes but "listens", no restarts and no rollouts.
+ * Stands in for the Deployment controller, the scheduler and the kubelet of one node: makes the pods of Deployments, has
+ * programs run for their containers, says that they are ready or have ended, and serves their logs. It has no containers,
+ * no restarts and no rollouts.
  */
 export class NodeStandIn {
   readonly #options: NodeStandInOptions;
   readonly #deployments = new Map<string, Deployment>();
   readonly #pods = new Map<string, Pod>();
-  readonly #running = new Map<string, RunningPod>();
+  readonly #running = new Map<string, NodePod>();
   readonly #logs: Server;
   #source: KubernetesSource | undefined;
   #isDirty = false;
@@ -47,8 +62,8 @@ export class NodeStandIn {
   }
 
   static async start(options: NodeStandInOptions): Promise<NodeStandIn> {
-    const { client, folder } = options;
-    await createNode(client);
+    const { client, folder, network } = options;
+    await createNode(client, network.nodeAddress);
     await writeSelfSigned(folder, ["kubelet"]);
     const [cert, key] = ["pem", "key"].map((end) => readFileSync(join(folder, `kubelet.${end}`)));
     const logs = createServer({ cert, key });
@@ -56,7 +71,7 @@ export class NodeStandIn {
     logs.on("request", (request, response) => {
       response.end(node.#logOf(request.url ?? ""));
     });
-    await new Promise<void>((resolve) => logs.listen(kubeletPort, nodeAddress, resolve));
+    await new Promise<void>((resolve) => logs.listen(kubeletPort, network.nodeAddress, resolve));
     const source = startKubernetes({
       ...{ client, kinds, isAlone: true },
       onChange: (changes) => {
@@ -117,6 +132,7 @@ export class NodeStandIn {
       ...[...this.#pods.values()].map((pod) =>
         isGoing(pod, owners) ? this.#delete(pod) : this.#run(pod),
       ),
+      ...[...this.#deployments.values()].map((deployment) => this.#count(deployment)),
     ];
     for (const [key, pod] of this.#running) {
       if (this.#pods.get(key)?.metadata.uid !== pod.uid) this.#stop(key);
@@ -152,24 +168,59 @@ export class NodeStandIn {
 
   async #run(pod: Pod): Promise<void> {
     const key = keyOf(pod);
+    if (pod.spec.nodeName === undefined) return this.#bind(pod);
     if (pod.spec.nodeName !== nodeName || this.#running.has(key)) return;
-    const running = new RunningPod(pod, this.#options);
+    const running = this.#options.podFor(pod);
     this.#running.set(key, running);
     // A pod that is slow to listen holds up no other.
     void this.#reported(this.#sayReady(pod, running));
   }
 
-  async #sayReady(pod: Pod, running: RunningPod): Promise<void> {
+  /** What the scheduler does with a pod of no Deployment. */
+  async #bind(pod: Pod): Promise<void> {
+    const { name, namespace } = pod.metadata;
+    const body = {
+      ...{ apiVersion: "v1", kind: "Binding", metadata: { name, namespace } },
+      target: { apiVersion: "v1", kind: "Node", name: nodeName },
+    };
+    await this.#options.client.request({ method: "POST", path: `${pathOf(pod)}/binding`, body });
+  }
+
+  /** Says how many of a Deployment's pods are ready. */
+  async #count(deployment: Deployment): Promise<void> {
+    const { metadata, status: held } = deployment;
+    const ofIt = [...this.#pods.values()].filter(
+      (pod) => pod.metadata.ownerReferences?.[0]?.uid === metadata.uid,
+    );
+    const ready = ofIt.filter(({ status }) => status?.phase === "Running").length;
+    if (held?.observedGeneration === metadata.generation && held?.readyReplicas === ready) return;
+    const { length: replicas } = ofIt;
+    const status = {
+      ...{ observedGeneration: metadata.generation, replicas, updatedReplicas: replicas },
+      ...{ readyReplicas: ready, availableReplicas: ready },
+    };
+    const path = `/apis/apps/v1/namespaces/${metadata.namespace}/deployments/${metadata.name}/status`;
+    await this.#patch(path, status);
+  }
+
+  async #sayReady(pod: Pod, running: NodePod): Promise<void> {
     const address = await running.start();
-    const status = readyStatus(pod, address);
+    const { nodeAddress } = this.#options.network;
+    const path = `${pathOf(pod)}/status`;
+    await this.#patch(path, readyStatus(pod, { address, nodeAddress }));
+    if (running.ended === undefined) return;
+    await this.#patch(path, { phase: (await running.ended) ? "Succeeded" : "Failed" });
+  }
+
+  async #patch(path: string, status: object): Promise<void> {
     await this.#options.client.request({
-      ...{ method: "PATCH", path: `${pathOf(pod)}/status`, body: { status } },
+      ...{ method: "PATCH", path, body: { status } },
       contentType: "application/merge-patch+json",
     });
   }
 }
 
-async function createNode(client: ApiClient): Promise<void> {
+async function createNode(client: ApiClient, nodeAddress: string): Promise<void> {
   const body = { apiVersion: "v1", kind: "Node", metadata: { name: nodeName } };
   await client.request({ method: "POST", path: "/api/v1/nodes", body });
   const status = {
@@ -212,7 +263,12 @@ function podsOf(deployment: Deployment): readonly Pod[] {
   }));
 }
 
-function readyStatus({ spec }: Pod, address: string): object {
+interface PodAddresses {
+  readonly address: string;
+  readonly nodeAddress: string;
+}
+
+function readyStatus({ spec }: Pod, { address, nodeAddress }: PodAddresses): object {
   const types = ["PodScheduled", "Initialized", "ContainersReady", "Ready"];
   const startedAt = new Date().toISOString();
   return {

@@ -22,7 +22,7 @@ export function podPrograms(folder: string, picker: PickerName): readonly PodPro
     {
       image: "echo-basic",
       commands: () => [[program("echo-basic")]],
-      port: ({ readinessProbe }) => readinessProbe?.httpGet?.port ?? 3_000,
+      port: ({ readinessProbe }) => Number(readinessProbe?.httpGet?.port ?? 3_000),
     },
     {
       image: "lwepp",

@@ -8,8 +8,9 @@ import { until } from "../harness/until.ts";
 import { installDefinitions } from "../kube/definitions.ts";
 import { KubeServer } from "../kube/kube-server.ts";
 import { NodeStandIn } from "./node-stand-in.ts";
-import { nodeAddress, PodNetwork } from "./pod-network.ts";
+import { PodNetwork } from "./pod-network.ts";
 import { type PickerName, podPrograms } from "./pod-programs.ts";
+import { RunningPod, type RunningPodOptions } from "./running-pod.ts";
 import { reportLines, runSuite, type SuiteRun, type TestResult } from "./suite.ts";
 import { TestedGateway } from "./tested-gateway.ts";
 import { gatewayClass, type SuiteName, singleTest, testedSuites } from "./tested-suites.ts";
@@ -55,7 +56,7 @@ async function untilAccepted(client: ApiClient): Promise<void> {
 }
 
 /** Writes a kubeconfig for programs in pods, which reach the API server at the node's address. */
-function writePodKubeconfig(kube: KubeServer): string {
+function writePodKubeconfig(kube: KubeServer, nodeAddress: string): string {
   const config = JSON.parse(readFileSync(kube.kubeconfig("admin"), "utf8"));
   for (const { cluster } of config.clusters) {
     cluster.server = cluster.server.replace("127.0.0.1", nodeAddress);
@@ -100,15 +101,21 @@ async function main(): Promise<number> {
   const client = kube.client();
   await installDefinitions(client, definitions);
   await createClass(client);
-  const node = await NodeStandIn.start({
-    ...{ client, network, folder: kube.folder, kubeconfig: writePodKubeconfig(kube) },
+  const podOptions: RunningPodOptions = {
+    ...{ client, network, folder: kube.folder },
+    kubeconfig: writePodKubeconfig(kube, network.nodeAddress),
     programs: podPrograms(programs, values.picker as PickerName),
+  };
+  const node = await NodeStandIn.start({
+    ...{ client, network, folder: kube.folder },
+    podFor: (pod) => new RunningPod(pod, podOptions),
     onProblem: (text) => print(`node stand-in: ${text}`),
   });
   await suite.prepare(client);
   const kubeconfig = kube.kubeconfig("admin");
   const gateway = await TestedGateway.start({
     ...{ folder: kube.folder, kubeconfig, logs: output, flags: suite.flags },
+    gatewayAddresses: network.gatewayAddresses,
   });
   await untilAccepted(client);
   print(`running ${suiteName}`);

@@ -4,7 +4,8 @@ import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import type { ApiClient } from "@umbra/kubernetes";
 import { until } from "../harness/until.ts";
-import { nodeAddress, type PodNamespace, type PodNetwork } from "./pod-network.ts";
+import type { NodePod } from "./node-stand-in.ts";
+import type { PodNamespace, PodNetwork } from "./pod-network.ts";
 import type { Container, EnvVar, Pod, SecretVolume } from "./workloads.ts";
 
 /** What runs for a container, in place of its image. */
@@ -29,7 +30,7 @@ export interface RunningPodOptions {
 const maxLogChars = 1_000_000;
 
 /** One pod's programs in one network namespace. */
-export class RunningPod {
+export class RunningPod implements NodePod {
   readonly uid: string;
   readonly #pod: Pod;
   readonly #options: RunningPodOptions;
@@ -50,7 +51,7 @@ export class RunningPod {
       const program = this.#options.programs.find(({ image }) => container.image.includes(image));
       return program === undefined ? [] : [{ container, program }];
     });
-    if (known.length === 0) return nodeAddress;
+    if (known.length === 0) return this.#options.network.nodeAddress;
     const namespace = await this.#options.network.open();
     this.#namespace = namespace;
     const { address } = namespace;

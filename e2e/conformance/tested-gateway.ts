@@ -6,13 +6,14 @@ import { type AdminEnvoy, adsBootstrap, startEnvoy } from "../harness/ads.ts";
 import { freePorts } from "../harness/ports.ts";
 import { type Running, startUmbra } from "../harness/processes.ts";
 import { until } from "../harness/until.ts";
-import { gatewayAddresses } from "./pod-network.ts";
 
 export interface TestedGatewayOptions {
   readonly folder: string;
   readonly kubeconfig: string;
   /** Where the logs of both processes go. */
   readonly logs: string;
+  /** Network of the Gateways' addresses. */
+  readonly gatewayAddresses: string;
   readonly flags?: readonly string[];
 }
 
@@ -27,7 +28,7 @@ export class TestedGateway {
   }
 
   static async start(options: TestedGatewayOptions): Promise<TestedGateway> {
-    const { folder, kubeconfig, logs, flags = [] } = options;
+    const { folder, kubeconfig, logs, gatewayAddresses, flags = [] } = options;
     const socket = join(folder, "ads.sock");
     const [grpc, adminPort, envoyAdmin] = await freePorts(3);
     const admin = `127.0.0.1:${adminPort}`;

@@ -3,6 +3,7 @@ export interface Metadata {
   readonly name: string;
   readonly namespace: string;
   readonly uid: string;
+  readonly generation?: number;
   readonly deletionTimestamp?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
@@ -15,28 +16,62 @@ export interface EnvVar {
   readonly valueFrom?: { readonly fieldRef?: { readonly fieldPath: string } };
 }
 
+export interface Probe {
+  readonly httpGet?: { readonly path?: string; readonly port: number | string };
+}
+
 export interface Container {
   readonly name: string;
   readonly image: string;
+  /** Of an init container: "Always" makes it a sidecar. */
+  readonly restartPolicy?: string;
+  readonly command?: readonly string[];
   readonly args?: readonly string[];
   readonly env?: readonly EnvVar[];
-  readonly readinessProbe?: {
-    readonly httpGet?: { readonly port: number };
-    readonly grpc?: { readonly port: number };
-  };
+  readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[];
+  readonly startupProbe?: Probe;
+  readonly readinessProbe?: Probe;
   readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
 }
 
 export interface SecretVolume {
   readonly secretName: string;
-  readonly items?: readonly { readonly key: string; readonly path: string }[];
+  readonly items?: readonly KeyPath[];
+}
+
+export interface KeyPath {
+  readonly key: string;
+  readonly path: string;
+}
+
+/** Where the files of a volume come from. */
+export interface Volume {
+  readonly name: string;
+  readonly secret?: SecretVolume;
+  readonly configMap?: { readonly name: string };
+  readonly emptyDir?: object;
+  readonly projected?: { readonly sources: readonly ProjectedSource[] };
+}
+
+export interface ProjectedSource {
+  readonly serviceAccountToken?: { readonly path: string };
+  readonly configMap?: { readonly name: string; readonly items?: readonly KeyPath[] };
+  readonly downwardAPI?: {
+    readonly items: readonly {
+      readonly path: string;
+      readonly fieldRef: { readonly fieldPath: string };
+    }[];
+  };
 }
 
 export interface PodSpec {
   readonly nodeName?: string;
+  readonly restartPolicy?: string;
+  readonly serviceAccountName?: string;
   readonly terminationGracePeriodSeconds?: number;
+  readonly initContainers?: readonly Container[];
   readonly containers: readonly Container[];
-  readonly volumes?: readonly { readonly name: string; readonly secret?: SecretVolume }[];
+  readonly volumes?: readonly Volume[];
 }
 
 export interface Pod {
@@ -44,6 +79,7 @@ export interface Pod {
   readonly kind: string;
   readonly metadata: Metadata;
   readonly spec: PodSpec;
+  readonly status?: { readonly phase?: string };
 }
 
 export interface Deployment {
@@ -56,4 +92,5 @@ export interface Deployment {
       readonly spec: PodSpec;
     };
   };
+  readonly status?: { readonly observedGeneration?: number; readonly readyReplicas?: number };
 }

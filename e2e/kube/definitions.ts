@@ -29,7 +29,8 @@ export function monitoringFolder(): string {
   return join(moduleFolder(module), "example/prometheus-operator-crd");
 }
 
-function moduleFolder(module: string): string {
+/** The folder of a Go module, which is downloaded if it is not there. Throws when it can't be had. */
+export function moduleFolder(module: string): string {
   const { status, stdout, stderr } = spawnSync("go", ["mod", "download", "-json", module], {
     encoding: "utf8",
     env: { ...process.env, GOFLAGS: "-mod=mod" },
