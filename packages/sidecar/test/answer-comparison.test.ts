@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
+import { skippedAgreement } from "@umbra/shadow";
 import { testSize } from "../../../testing/test-size.ts";
 import { recordKind } from "../src/answers/byte-ring.ts";
 import { ComparisonLink } from "../src/answers/comparison-link.ts";
@@ -228,6 +229,18 @@ describe("texts of a comparison whose end is never reported", () => {
     expect(is.desk.comparisons).toBe(0);
   });
 
+  test("are not told to be dropped when they are done", () => {
+    const kinds: number[] = [];
+    const link = new ComparisonLink((_, kind) => kinds.push(kind) > 0, new TextPlaces(0));
+    const body = () => ({ json: Buffer.from("{}"), ruleBytes: 0 });
+    const comparison = link.begin({ body, mirrors: ["mirror-0", "mirror-1"], settings: numbers });
+    const result = JSON.stringify({ agreement: skippedAgreement("media") });
+    for (const twin of [0, 1]) link.take([{ comparison: 1, twin, result }]);
+    expect(comparison.outcomeOf("mirror-1")?.agreement.why).toBe("media");
+    comparison.close();
+    expect(kinds).not.toContain(recordKind.drop);
+  });
+
   test("are dropped as soon as there is room to tell it again", () => {
     const written: (readonly [number: number, kind: number])[] = [];
     let hasRoom = true;
@@ -236,7 +249,7 @@ describe("texts of a comparison whose end is never reported", () => {
       return hasRoom;
     };
     const link = new ComparisonLink(write, new TextPlaces(0));
-    const body = { json: Buffer.from("{}"), ruleBytes: 0 };
+    const body = () => ({ json: Buffer.from("{}"), ruleBytes: 0 });
     const comparison = link.begin({ body, mirrors: ["mirror-0"], settings: numbers });
     hasRoom = false;
     comparison.close();
@@ -251,7 +264,7 @@ describe("texts of a comparison whose end is never reported", () => {
 describe("a comparison whose thread has ended", () => {
   test("says that there was no time, not that an encoding is unknown", () => {
     const link = new ComparisonLink(() => true, new TextPlaces(0));
-    const body = { json: Buffer.from("{}"), ruleBytes: 0 };
+    const body = () => ({ json: Buffer.from("{}"), ruleBytes: 0 });
     const comparison = link.begin({ body, mirrors: ["mirror-0"], settings: numbers });
     link.lose();
     expect(comparison.outcomeOf("mirror-0")?.agreement.why).toBe("time");

@@ -97,23 +97,49 @@ describe("the thread that reads answers", () => {
   ])("finds a refusal by the header that the policy names: $header", async (row) => {
     const { thread } = setup();
     const request = Buffer.from('{"messages":[]}');
-    const { comparison, readerOf, takeHeaders } = thread.compare({
-      ...{ body: { json: request, ruleBytes: 0 }, mirrors: ["m"] },
+    const compared = thread.compare({
+      ...{ body: () => ({ json: request, ruleBytes: 0 }), mirrors: ["m"] },
       settings: { ...numbers, refusalHeader: "x-guard" },
     });
     const answer = async (mirror: string | undefined, headers: ReadonlyMap<string, string>) => {
-      takeHeaders(mirror, headers);
-      const reading = readerOf(mirror)(sse, mirror === undefined ? "primary" : "shadow");
+      compared.takeHeaders(mirror, headers);
+      const reading = compared.readerOf(mirror)(sse, mirror === undefined ? "primary" : "shadow");
       reading.push(event("a"), 5);
       await new Promise((resolve) => reading.end(resolve));
     };
     const { header, refusal } = row;
     await answer(undefined, new Map());
     await answer("m", new Map(header === undefined ? [] : [["x-guard", header]]));
-    expect(comparison.outcomeOf("m")).toMatchObject({
+    expect(compared.comparison.outcomeOf("m")).toMatchObject({
       primary: { refusal: 0 },
       shadow: { refusal },
     });
+  });
+
+  test("copies a request for its comparison after the work that the pick is part of", async () => {
+    const { thread } = setup();
+    let copies = 0;
+    const body = () => {
+      copies++;
+      return { json: Buffer.from("{}"), ruleBytes: 0 };
+    };
+    const reading = thread.compare({ body, mirrors: ["m"], settings: numbers });
+    expect(copies).toBe(0);
+    await new Promise(setImmediate);
+    expect(copies).toBe(1);
+    reading.comparison.close();
+    expect(copies).toBe(1);
+  });
+
+  test("reports an error in a request's copy, and compares nothing of it", () => {
+    const { thread, faults } = setup();
+    const cause = new Error("of the copy");
+    const body = () => {
+      throw cause;
+    };
+    const reading = thread.compare({ body, mirrors: ["m"], settings: numbers });
+    expect(reading.comparison.outcomeOf("m")?.agreement.why).toBe("other");
+    expect(faults).toEqual([cause]);
   });
 
   test("reports an answer without bytes without using the thread", () => {

@@ -116,7 +116,12 @@ export function comparing(
       const read = readRequest(body);
       if (!read.ok) throw new Error(read.code);
       const mirrors = Array.from({ length: twins }, (_, i) => `mirror-${i}`);
-      return link.begin({ body: comparedBody(body, read.fields), mirrors, settings, ...more });
+      return link.begin({
+        body: () => comparedBody(body, read.fields),
+        mirrors,
+        settings,
+        ...more,
+      });
     },
     open(comparison, mirror, more) {
       const leg = comparison.legOf(mirror);

@@ -59,7 +59,8 @@ export class AnswerLink {
     this.comparisons = new ComparisonLink((number, kind, value, bytes) => {
       const writer = this.#writers.primary;
       const hasRoom = this.isOpen && writer.write(number, kind, value, bytes);
-      this.#wakeFor(writer);
+      // A comparison can wait for its first answer, whose bytes wake the thread.
+      if (kind === recordKind.drop || writer.isFilling) this.#wakeFor(writer);
       return hasRoom;
     }, options.places);
     worker.on("message", (read: AnswersRead) => this.#take(read));

@@ -1,5 +1,6 @@
 import type { ReadAnswer } from "@umbra/shadow";
-import type { AnswerThread, ComparedReading } from "./answer-thread.ts";
+import type { AnswerThread } from "./answer-thread.ts";
+import type { ComparedReading } from "./compared-reading.ts";
 import type { RequestToCompare } from "./comparison-link.ts";
 
 /** Reads measured answers: in its own thread from the first mirror on. */

@@ -3,6 +3,7 @@ import type { AnswerForm } from "@umbra/openai/answers";
 import type { AnswerReading, Lane, ReadAnswer } from "@umbra/shadow";
 import { AnswerFeed } from "./answer-feed.ts";
 import { AnswerLink } from "./answer-link.ts";
+import { type ComparedReading, LaterReading } from "./compared-reading.ts";
 import type { RequestToCompare } from "./comparison-link.ts";
 import { createInbox, type Inbox } from "./inbox.ts";
 import { type AnswerComparison, notCompared } from "./request-comparison.ts";
@@ -11,23 +12,11 @@ import { TextPlaces } from "./text-places.ts";
 /** The thread that reads observed answers, as seen from the picking thread. */
 export interface AnswerThread {
   readonly read: ReadAnswer;
-  /** Begins to compare the answers of a request. */
+  /** Begins to compare the answers of a request, once the current work of this thread is done. */
   compare(request: RequestToCompare): ComparedReading;
   /** Waits up to a second for results, then ends the thread. */
   close(): Promise<void>;
 }
-
-/** Reads the answers of one request, and compares them. */
-export interface ComparedReading {
-  readonly comparison: AnswerComparison;
-  /** How to read the answer of the primary, or of the mirror's twin. */
-  readerOf(mirror: string | undefined): ReadAnswer;
-  /** Takes the headers of such an answer, before it is read. */
-  takeHeaders(mirror: string | undefined, headers: AnswerHeaders): void;
-}
-
-/** Headers of an answer, by their lower-case names. */
-export type AnswerHeaders = Pick<ReadonlyMap<string, string>, "get">;
 
 export interface AnswerThreadOptions {
   /** Called once for each answer that is not read to its end: the thread is behind, ended, or gave it up. */
@@ -80,9 +69,12 @@ class ReadingThread implements AnswerThread {
     new AnswerFeed(form, lane, { link: this.#link, onUnread: this.#options.onUnread });
 
   compare(request: RequestToCompare): ComparedReading {
+    return new LaterReading(() => this.#begin(request));
+  }
+
+  #begin(request: RequestToCompare): ComparedReading {
     const link = this.#link;
-    const comparison =
-      link === undefined ? notCompared(request.mirrors, "time") : link.comparisons.begin(request);
+    const comparison = this.#comparisonOn(link, request);
     const { onUnread } = this.#options;
     const { refusalHeader } = request.settings;
     const refused = new Set<string | undefined>();
@@ -98,6 +90,16 @@ class ReadingThread implements AnswerThread {
         return new AnswerFeed(form, lane, { link: this.#link, compared, onUnread });
       },
     };
+  }
+
+  /** An error in one request's comparison must not end the process. */
+  #comparisonOn(link: AnswerLink | undefined, request: RequestToCompare): AnswerComparison {
+    try {
+      return link?.comparisons.begin(request) ?? notCompared(request.mirrors, "time");
+    } catch (cause) {
+      this.#options.onFault(cause);
+      return notCompared(request.mirrors, "other");
+    }
   }
 
   async close(): Promise<void> {

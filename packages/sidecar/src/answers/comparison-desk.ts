@@ -158,7 +158,10 @@ export class ComparisonDesk {
     const result = contained<SampleComparison>(() => comparison.compare(twin), skipped);
     const drawn = contained(() => comparison.drawFor(twin, result, places), undefined);
     rates.spent(now() - startedMs);
-    onCompared({ comparison: comparison.number, twin, result, ...(drawn && { drawn }) });
+    onCompared({
+      ...{ comparison: comparison.number, twin, result: JSON.stringify(result) },
+      ...(drawn && { drawn }),
+    });
     comparison.clearTwin(twin);
     this.#held.update(comparison);
   }

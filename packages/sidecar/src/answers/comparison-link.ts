@@ -19,8 +19,8 @@ export type WriteRecord = (
 
 /** A request whose answers must be compared. */
 export interface RequestToCompare {
-  /** Undefined if what is needed of the body is too long. */
-  readonly body: ComparedBody | undefined;
+  /** Copies what is needed of the body; undefined if that is too long. */
+  readonly body: () => ComparedBody | undefined;
   /** Mirrors whose twins are compared. */
   readonly mirrors: readonly string[];
   readonly settings: ComparisonSettings;
@@ -51,7 +51,9 @@ export class ComparisonLink {
     this.#places = places;
   }
 
-  begin({ body, mirrors, settings, optsOut, isUnasked }: RequestToCompare): AnswerComparison {
+  begin(request: RequestToCompare): AnswerComparison {
+    const { mirrors, settings, optsOut, isUnasked } = request;
+    const body = request.body();
     if (body === undefined) return notCompared(mirrors, "memory");
     const which = this.#settingsNumber(settings);
     if (which === undefined) return notCompared(mirrors, "time");
@@ -68,7 +70,10 @@ export class ComparisonLink {
       this.#tellDrop(number);
       return notCompared(mirrors, "time");
     }
-    const comparison = new RequestComparison(number, mirrors, (each) => this.#drop(each));
+    const comparison = new RequestComparison(mirrors, {
+      number,
+      onClose: ({ isDone }) => this.#drop(number, isDone),
+    });
     this.#running.set(number, comparison);
     return comparison;
   }
@@ -106,8 +111,9 @@ export class ComparisonLink {
     return true;
   }
 
-  #drop(number: number): void {
-    if (this.#running.delete(number)) this.#tellDrop(number);
+  /** Of a comparison that is done, the thread holds nothing any more. */
+  #drop(number: number, isDone: boolean): void {
+    if (this.#running.delete(number) && !isDone) this.#tellDrop(number);
   }
 
   /** The thread removes it after some minutes in any case. */

@@ -1,4 +1,3 @@
-import type { SampleComparison } from "@umbra/shadow";
 import type { JudgedShares } from "@umbra/shadow/judge-model";
 
 /** Most settings that the reading thread keeps: the newest ones. */
@@ -54,7 +53,8 @@ export interface ComparedLeg {
 export interface ComparedTwin {
   readonly comparison: number;
   readonly twin: number;
-  readonly result: SampleComparison;
+  /** A `SampleComparison` as JSON: the picking thread reads it in half the time that it takes to clone an object. */
+  readonly result: string;
   readonly drawn?: DrawnPair;
 }
 

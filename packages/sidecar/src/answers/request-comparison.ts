@@ -18,25 +18,31 @@ export interface AnswerComparison {
   close(): void;
 }
 
+export interface RequestComparisonOptions {
+  /** Its number on the link. */
+  readonly number: number;
+  /** Nothing more is expected of it. `isDone`: all its results have arrived. */
+  readonly onClose: (end: { readonly isDone: boolean }) => void;
+}
+
 /** A comparison that the reading thread makes. */
 export class RequestComparison implements AnswerComparison {
   readonly mirrors: readonly string[];
-  readonly #number: number;
-  readonly #drop: (number: number) => void;
-  readonly #results = new Map<number, SampleComparison>();
+  readonly #options: RequestComparisonOptions;
+  /** By the twin's index, as JSON or read from it. */
+  readonly #results = new Map<number, SampleComparison | string>();
   readonly #drawn = new Map<number, TakenPair>();
   /** Twins whose answers are read, and the primary as -1. */
   readonly #read = new Set<number>();
   #isLost = false;
 
-  constructor(number: number, mirrors: readonly string[], drop: (number: number) => void) {
-    this.#number = number;
+  constructor(mirrors: readonly string[], options: RequestComparisonOptions) {
     this.mirrors = mirrors;
-    this.#drop = drop;
+    this.#options = options;
   }
 
   legOf(mirror: string | undefined): ComparedLeg | undefined {
-    const comparison = this.#number;
+    const comparison = this.#options.number;
     if (mirror === undefined) {
       this.#read.add(-1);
       return { comparison };
@@ -47,7 +53,8 @@ export class RequestComparison implements AnswerComparison {
     return { comparison, twin };
   }
 
-  settle(twin: number, result: SampleComparison, drawn?: TakenPair): void {
+  /** @param result of the twin, as JSON */
+  settle(twin: number, result: string, drawn?: TakenPair): void {
     this.#results.set(twin, result);
     this.#drawn.get(twin)?.release();
     if (drawn !== undefined) this.#drawn.set(twin, drawn);
@@ -64,7 +71,7 @@ export class RequestComparison implements AnswerComparison {
     const twin = this.mirrors.indexOf(mirror);
     if (twin < 0) return undefined;
     const isRead = this.#read.has(-1) && this.#read.has(twin);
-    return this.#results.get(twin) ?? (isRead || this.#isLost ? late : undecoded);
+    return this.#resultOf(twin) ?? (isRead || this.#isLost ? late : undecoded);
   }
 
   /** No more results come: the thread has ended. */
@@ -75,12 +82,27 @@ export class RequestComparison implements AnswerComparison {
   close(): void {
     for (const drawn of this.#drawn.values()) drawn.release();
     this.#drawn.clear();
-    this.#drop(this.#number);
+    this.#options.onClose({ isDone: this.#results.size === this.mirrors.length });
+  }
+
+  #resultOf(twin: number): SampleComparison | undefined {
+    const result = this.#results.get(twin);
+    if (typeof result !== "string") return result;
+    // The reading thread has encoded it.
+    const read = JSON.parse(result) as SampleComparison;
+    this.#results.set(twin, read);
+    return read;
   }
 }
 
-/** A request whose answers should be compared, but the reading thread has no room, or its body is too large. */
-export function notCompared(mirrors: readonly string[], why: "time" | "memory"): AnswerComparison {
+/**
+ * A request whose answers should be compared, but the reading thread has no room, its body is too large, or an error
+ * occurred.
+ */
+export function notCompared(
+  mirrors: readonly string[],
+  why: "time" | "memory" | "other",
+): AnswerComparison {
   const outcome: SampleComparison = { agreement: skippedAgreement(why) };
   return {
     mirrors,

@@ -6,7 +6,7 @@ import type {
   SampleComparison,
   UnmirroredFor,
 } from "@umbra/shadow";
-import type { ComparedReading } from "../answers/answer-thread.ts";
+import type { ComparedReading } from "../answers/compared-reading.ts";
 import type { TakenPair } from "../answers/text-places.ts";
 import type { Texts } from "../capture/captures.ts";
 import type { RequestAccount } from "../decision/request-account.ts";

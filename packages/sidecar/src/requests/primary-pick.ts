@@ -1,8 +1,8 @@
 import type { HeaderEntry } from "@umbra/envoy-config";
 import type { Decision, Headers, PendingDecision } from "@umbra/ext-proc";
 import type { FlowQueue } from "@umbra/scheduler/flow";
-import type { ComparedReading } from "../answers/answer-thread.ts";
 import { comparedBody } from "../answers/compared-body.ts";
+import type { ComparedReading } from "../answers/compared-reading.ts";
 import { unknownModel } from "../decision/refusals.ts";
 import { wantsNoJudge } from "../judge-model/no-judge.ts";
 import type { RequestView } from "../mirror/request-view.ts";
@@ -107,7 +107,8 @@ export class PrimaryPick extends Picking {
     const optsOut = settings.judged !== undefined && wantsNoJudge(headers);
     const isUnasked = settings.judged !== undefined && !isJudged;
     return this.options.compare({
-      ...{ body: comparedBody(body, read.fields), mirrors, settings, optsOut, isUnasked },
+      ...{ mirrors, settings, optsOut, isUnasked },
+      body: () => comparedBody(body, read.fields),
     });
   }
 
