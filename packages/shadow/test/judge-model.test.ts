@@ -239,6 +239,16 @@ describe("the judge's budget", () => {
     expect(budget.take(2, "candidate")).toBe("budget");
   });
 
+  test("has calls again that were not made, but not in the same minute", () => {
+    let nowMs = 0;
+    const budget = createJudgeBudget({ maxCalls: 2, perMinute: 2 }, () => nowMs);
+    expect(budget.take(2, "candidate")).toBe("ok");
+    budget.giveBack(2, "candidate");
+    expect([budget.calls, budget.take(2, "candidate")]).toEqual([0, "rate"]);
+    nowMs = 60_000;
+    expect([budget.take(2, "candidate"), budget.take(2, "candidate")]).toEqual(["ok", "budget"]);
+  });
+
   test("waits for the next minute at its rate", () => {
     let nowMs = 0;
     const budget = createJudgeBudget({ maxCalls: 1_000, perMinute: 3 }, () => nowMs);

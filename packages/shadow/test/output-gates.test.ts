@@ -611,6 +611,19 @@ describe("log probabilities", () => {
     expect(renderReportText(found, { color: false })).toContain(says);
   });
 
+  test.each([1e308, Number.POSITIVE_INFINITY, 5e-324, 0, -1, Number.NaN])(
+    "that make a perplexity of %p are left out",
+    (ppl) => {
+      const hostile = [
+        ...surprised(300, { primary: 2, shadow: 3 }),
+        ...surprised(300, { primary: 2, shadow: ppl }),
+      ];
+      expect(report(hostile).outputs?.perplexity).toMatchObject({
+        ...{ n: 300, shadow: 3, ratio: { n: 300, value: expect.closeTo(1.5) } },
+      });
+    },
+  );
+
   test("of no lane make no perplexity", () => {
     expect(report(surprised(600, {})).outputs).not.toHaveProperty("perplexity");
   });

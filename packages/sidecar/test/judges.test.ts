@@ -180,6 +180,16 @@ describe("the budget", () => {
     );
   });
 
+  test("is kept by calls that were not made, because the judge's address is refused", async () => {
+    let isLane = true;
+    const connections = createJudgeConnections({ interfaces: [], isEndpoint: () => isLane });
+    const is = await asking(() => verdict("tie"), { maxCalls: 2 }, { connections });
+    for (let i = 0; i < 3; i++) expect(await is.ask()).toMatchObject({ why: "other" });
+    expect([is.judge.seen.length, is.refused.length]).toEqual([0, 1]);
+    isLane = false;
+    expect([await is.ask(), await is.ask()]).toMatchObject([{ why: null }, { why: "budget" }]);
+  });
+
   test("belongs to the policy: no new evaluation renews it before its time is over", async () => {
     let nowMs = 0;
     const is = await asking(() => verdict("tie"), { maxCalls: 2 }, { now: () => nowMs });

@@ -53,7 +53,7 @@ function logprobIn({ top }: TokenLogprob, token: string): number | undefined {
   return top.find((each) => each.token === token)?.logprob;
 }
 
-/** Perplexity of an answer for the model that wrote it: exp(-mean log probability). Null without tokens. */
+/** Perplexity of an answer for the model that wrote it: exp(-mean log probability). Null without tokens, or if it can't be one. */
 export function perplexityOf(tokens: readonly TokenLogprob[]): number | null {
   return perplexity(
     tokens.length,
@@ -61,9 +61,17 @@ export function perplexityOf(tokens: readonly TokenLogprob[]): number | null {
   );
 }
 
-/** Perplexity, from the sum of the log probabilities of all tokens. */
+/** Perplexity, from the sum of the log probabilities of all tokens. Null without tokens, or if it can't be one. */
 export function perplexity(tokens: number, sum: number): number | null {
   if (tokens === 0) return null;
   const value = Math.exp(-sum / tokens);
-  return Number.isFinite(value) ? value : null;
+  return isPerplexity(value) ? value : null;
+}
+
+/** A vocabulary has far fewer tokens: a server that reports more has not computed them. */
+const maxPerplexity = 1e9;
+
+/** False for a value that no log probabilities lead to, so that means and ratios of others are finite. */
+export function isPerplexity(value: number): boolean {
+  return value >= 1 / maxPerplexity && value <= maxPerplexity;
 }

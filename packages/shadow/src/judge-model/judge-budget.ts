@@ -21,6 +21,8 @@ export interface JudgeBudget {
   check(calls: number, lane: "candidate" | "control"): "ok" | "budget" | "rate";
   /** Takes calls out of the budget, all or none. */
   take(calls: number, lane: "candidate" | "control"): "ok" | "budget" | "rate";
+  /** Returns calls that were taken and not made. They still count for their minute. */
+  giveBack(calls: number, lane: "candidate" | "control"): void;
   /** Notes the tokens of a call, at the prices of this moment. */
   spend(tokens: { readonly prompt: number; readonly completion: number }): void;
   readonly calls: number;
@@ -72,6 +74,9 @@ export function createJudgeBudget(
       callsOfMinute += calls;
       ofLane[lane] += calls;
       return state;
+    },
+    giveBack(calls, lane) {
+      ofLane[lane] -= calls;
     },
     spend({ prompt, completion }) {
       tokens += prompt + completion;

@@ -47,7 +47,7 @@ export interface JudgesOptions {
   /** Used for all calls, and destroyed at the end. */
   readonly connections: Dispatcher;
   readonly onCall: (call: JudgeCall, costUsd: number) => void;
-  /** Called once for each policy whose judge is not asked. */
+  /** Called for a policy whose judge is not asked: once, and again after a new evaluation of it has begun. */
   readonly onRefused: (policy: string, reason: string) => void;
   /** Timeout of a call that begins now, in ms; 30,000 when absent. */
   readonly timeoutMs?: () => number;
@@ -109,7 +109,8 @@ class QueuedJudges implements Judges {
     const taken = state.budget[given === undefined ? "check" : "take"](callsPerPair, role);
     if (taken !== "ok") return unjudged(pi, taken);
     if (given === undefined) return unjudged(pi, "rate");
-    return this.#enqueue(given, { judge, pi, state, policy: policy.name });
+    const { name } = policy;
+    return this.#enqueue(given, { judge, pi, state, policy: name, role, made: { calls: 0 } });
   }
 
   asks({ evaluation, policy, role }: Mirror): boolean {
@@ -155,6 +156,8 @@ class QueuedJudges implements Judges {
     void judged.then(() => {
       clearTimeout(timer);
       this.#pairs.delete(pair);
+      const { state, role, made } = asked;
+      state.budget.giveBack(callsPerPair - made.calls, role);
     });
     this.#waiting.push(waiting);
     this.#runNext();
@@ -217,7 +220,7 @@ class QueuedJudges implements Judges {
 
   async #call(
     question: Parameters<typeof judgeRequest>[0],
-    { judge, state, policy, ending }: Asked,
+    { judge, state, policy, ending, made }: Asked,
     address: JudgeAddress,
   ): Promise<JudgeCall> {
     const { model, rubric, maxPromptTokens } = judge;
@@ -235,6 +238,7 @@ class QueuedJudges implements Judges {
       this.#refuse(state, policy, `the judge is not asked: ${call.refused}`);
       return call;
     }
+    made.calls++;
     budget.spend(call.tokens);
     onCall(call, (budget.costUsd ?? 0) - before);
     return call;
@@ -247,6 +251,9 @@ interface Asked {
   /** Name of the policy. */
   readonly policy: string;
   readonly pi: number;
+  readonly role: Mirror["role"];
+  /** Calls that the judge got. The others go back to the budget. */
+  readonly made: { calls: number };
   /** Aborted when the pair must have its result, with a `WhyEnded`. */
   readonly ending: AbortSignal;
 }
