@@ -12,7 +12,7 @@ const config: Config = {
     "<rootDir>/e2e/**/*.test.ts",
     "<rootDir>/sim/test/*.test.ts",
     "<rootDir>/testing/*.test.ts",
-    // What these show is shown more cheaply, or in part, by a test beside them.
+    // What these show is shown more cheaply, or in part, by another test.
     ...(isLong ? [] : ["!**/*.night.test.ts"]),
   ],
   // Half of the end-to-end tests wait most of their time, so that three more than there are cores keep them all busy.

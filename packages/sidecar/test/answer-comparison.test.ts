@@ -229,7 +229,7 @@ describe("texts of a comparison whose end is never reported", () => {
     expect(is.desk.comparisons).toBe(0);
   });
 
-  test("are not told to be dropped when they are done", () => {
+  test("are not dropped by a message when they are done", () => {
     const kinds: number[] = [];
     const link = new ComparisonLink((_, kind) => kinds.push(kind) > 0, new TextPlaces(0));
     const body = () => ({ json: Buffer.from("{}"), ruleBytes: 0 });

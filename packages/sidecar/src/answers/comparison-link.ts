@@ -72,7 +72,7 @@ export class ComparisonLink {
     }
     const comparison = new RequestComparison(mirrors, {
       number,
-      onClose: ({ isDone }) => this.#drop(number, isDone),
+      onClose: (end) => this.#close(number, end),
     });
     this.#running.set(number, comparison);
     return comparison;
@@ -112,7 +112,7 @@ export class ComparisonLink {
   }
 
   /** Of a comparison that is done, the thread holds nothing any more. */
-  #drop(number: number, isDone: boolean): void {
+  #close(number: number, { isDone }: { readonly isDone: boolean }): void {
     if (this.#running.delete(number) && !isDone) this.#tellDrop(number);
   }
 
