@@ -1,3 +1,4 @@
+import { socketName } from "@umbra/envoy-config";
 import { type JsonObject, type ObjectChange, startKubernetes } from "@umbra/kubernetes";
 import type { KubeChoice } from "../resources/kube-flags.ts";
 import type { PeersService } from "../resources/peers-flags.ts";
@@ -68,16 +69,17 @@ function nameOf({ metadata }: JsonObject): string {
 
 /** Addresses of the ready endpoints, in order. A peer that ends is not ready, and needs no share any more. */
 export function addressesIn(slices: readonly JsonObject[]): readonly string[] {
-  const found = slices.flatMap(({ addressType, endpoints, ports }) => {
+  const found = slices.flatMap(({ endpoints, ports }) => {
     const listed = arrayOf(ports);
-    const port =
+    const peers =
       listed.find(({ name }) => name === portName) ?? (listed.length === 1 ? listed[0] : undefined);
-    if (typeof port?.port !== "number") return [];
+    const port = peers?.port;
+    if (typeof port !== "number") return [];
     return arrayOf(endpoints).flatMap(({ addresses, conditions }) => {
       const { ready = true, terminating = false } = recordOf(conditions);
       const [address] = Array.isArray(addresses) ? (addresses as readonly unknown[]) : [];
       if (ready === false || terminating === true || typeof address !== "string") return [];
-      return [addressType === "IPv6" ? `[${address}]:${port.port}` : `${address}:${port.port}`];
+      return [socketName({ address, port })];
     });
   });
   return [...new Set(found)].toSorted();

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { type EndpointList, parseEndpointList } from "../endpoint-list.ts";
+import { socketName } from "../names.ts";
 import { groupByResource } from "../resource-map.ts";
 import { flagOf } from "../resource-ref.ts";
 import { endpointsAnnotation } from "../resources/annotations.ts";
@@ -64,7 +65,7 @@ export function createEndpointFinder(sources: EndpointSources): EndpointFinder {
   const podByIp = new Map(
     serving
       .toSorted((a, b) => Number(a.isReady) - Number(b.isReady))
-      .map((pod) => [address(pod.ip ?? "", 0).slice(0, -1), pod]),
+      .map((pod) => [socketName({ address: pod.ip ?? "", port: 0 }).slice(0, -1), pod]),
   );
 
   /** Returns the endpoints that the user lists; undefined if none are listed. */
@@ -120,7 +121,7 @@ interface Address {
 }
 
 function addressOf({ ip, isReady }: Pod, port: number): Address {
-  return { address: address(ip ?? "", port), isReady };
+  return { address: socketName({ address: ip ?? "", port }), isReady };
 }
 
 /** Removes addresses that can't be model servers, and separates those that are leaving. */
@@ -170,7 +171,7 @@ function sliceEndpoints(
     if (target !== undefined) {
       const firsts = slice.endpoints.filter((each) => !isSecondAddress(each));
       return firsts.map((each) => ({
-        address: address(each.address, target.port),
+        address: socketName({ address: each.address, port: target.port }),
         isReady: each.isReady,
       }));
     }
@@ -195,8 +196,4 @@ function secondAddresses(
     slices.flatMap(({ endpoints }) => endpoints.filter(isFirst).flatMap(({ pod }) => pod ?? [])),
   );
   return (each) => !isFirst(each) && each.pod !== undefined && pods.has(each.pod);
-}
-
-function address(ip: string, port: number): string {
-  return isIP(ip) === 6 ? `[${ip}]:${port}` : `${ip}:${port}`;
 }

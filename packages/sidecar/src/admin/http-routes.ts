@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { socketName } from "@umbra/envoy-config";
 import { isRebound } from "./access.ts";
 
 export interface HttpServer {
@@ -52,9 +53,8 @@ export async function serveRoutes(
     server.once("error", reject);
     server.listen(at.port, at.host, resolve);
   });
-  const { address, port, family } = server.address() as AddressInfo;
   return {
-    address: family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`,
+    address: socketName(server.address() as AddressInfo),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

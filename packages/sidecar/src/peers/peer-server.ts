@@ -5,6 +5,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
+import { socketName } from "@umbra/envoy-config";
 import type { PeerKeys } from "./peer-keys.ts";
 import { peerServerTls } from "./peer-tls.ts";
 
@@ -79,9 +80,8 @@ export async function startPeerServer(options: PeerServerOptions): Promise<PeerS
 
   await bind(server, listen);
   server.on("error", () => undefined);
-  const { address, port, family } = server.address() as AddressInfo;
   return {
-    address: family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`,
+    address: socketName(server.address() as AddressInfo),
     get hasListeners() {
       return listeners.size > 0;
     },
