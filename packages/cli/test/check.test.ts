@@ -80,7 +80,7 @@ describe("-o", () => {
 
   test("-o json prints the topology, or the findings if there are errors", async () => {
     expect(JSON.parse((await check(sound, "-o", "json")).stdout)).toMatchObject({
-      version: 2,
+      version: 3,
       listeners: [{ port: 8080 }],
     });
     const { stdout } = await check(mistakes, "-o", "json");

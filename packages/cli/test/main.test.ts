@@ -114,7 +114,7 @@ describe("umbra", () => {
   test("check prints the topology", async () => {
     const { stdout } = await run("check", "-f", examples, "-o", "json");
     expect(JSON.parse(stdout)).toMatchObject({
-      version: 2,
+      version: 3,
       modelServers: [{ replicas: 3 }, { replicas: 3 }],
     });
   });

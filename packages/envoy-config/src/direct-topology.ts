@@ -31,7 +31,7 @@ export function directTopology({
   const route = routeTo(primaryPool, mirrors);
   const virtualHosts = [{ name: "http/*", domains: ["*"], routes: [route] }];
   return {
-    version: 2,
+    version: 3,
     listeners: [{ name: "http", serves: [], address: bindAddress, port, virtualHosts }],
     pools: [primaryPool, ...(isMirrored ? [shadowPool] : [])],
     mirrors,

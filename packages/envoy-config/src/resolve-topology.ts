@@ -86,7 +86,7 @@ export function resolveTopology(
     report(options.isLive ? "warning" : "error", "UMB0201", start, message);
   }
   const topology: Topology = {
-    version: 2,
+    version: 3,
     ...withPickModes({ listeners, pools, mirrors }, poolPlaces(resources), report),
     modelServers: modelServers(resources),
     envoy: envoy.configuration,

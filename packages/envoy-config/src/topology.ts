@@ -8,7 +8,7 @@ import type { ResourceRef } from "./resource-ref.ts";
  */
 export interface Topology {
   /** Version of this format; incremented when a field changes its meaning. */
-  readonly version: 2;
+  readonly version: 3;
   /** Sorted by name. */
   readonly listeners: readonly Listener[];
   /** Every pool that a route or a mirror uses, and unused InferencePools. Sorted by name. */
