@@ -340,7 +340,7 @@ describe("a gateway that another controller has configured", () => {
     }
   }, 60_000);
 
-  test("a gateway that walks on tells which endpoint has served", async () => {
+  test("a gateway that retries on the next endpoint reports which endpoint has served", async () => {
     const [alive = ""] = addresses();
     const walking = await startForeignGateway({
       pools: `${poolOf("llama", [dead, alive])}---\n${poolOf("other", ["127.0.0.1:1"])}`,

@@ -161,7 +161,7 @@ describe("what clients can do to a real Envoy", () => {
     expect(Object.keys(seen.headers).filter((name) => name.startsWith("x-envoy"))).toEqual([]);
   });
 
-  test("HTTP/2 clients are told how many streams they may have", async () => {
+  test("HTTP/2 clients get a limit of concurrent streams", async () => {
     const session = connectHttp2(gateway.origin);
     await once(session, "remoteSettings");
     expect(session.remoteSettings.maxConcurrentStreams).toBe(7);

@@ -276,7 +276,7 @@ describe.each(modes)("picked %s", (mode) => {
     expect(recorder.received[before]?.body === body.replace("food", "food-v1")).toBe(true);
   });
 
-  test("a client that leaves frees its place, and nobody else notices", async () => {
+  test("a client that leaves frees its place, and other clients are not affected", async () => {
     for (const { server } of servers) server.setFaults({ delayMs: 3_000 });
     const leaving = Array.from({ length: 5 }, () => new AbortController());
     const left = leaving.map(({ signal }) => post(gateway.origin, chat(), { host, signal }));

@@ -139,7 +139,7 @@ describe("umbra up", () => {
   }, 60_000);
 
   nightTest(
-    "a port that is taken ends it, with what Envoy says of it",
+    "a port that is in use ends it, with Envoy's message",
     async () => {
       const servers = await startModelServers(1);
       const holder = createServer((socket) => socket.destroy());

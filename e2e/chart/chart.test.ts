@@ -212,7 +212,7 @@ test.each(chartCases.filter(({ name }) => name !== "picker-small"))(
   },
 );
 
-test("each Secret of a judge is where umbra looks for it", () => {
+test("each Secret of a judge is mounted where umbra reads it", () => {
   const { pod, containers } = podOf(objectsOf(caseNamed("gateway-all")));
   const { args = [], volumeMounts = [] } = containers.find(({ name }) => name === "umbra") ?? {};
   const folder = args.flatMap((each) => /^--judge-keys=(.*)/.exec(each)?.[1] ?? [])[0] ?? "none";

@@ -113,7 +113,7 @@ describe("umbra compare", () => {
     expect(await runCommand(["compare", ...args])).toMatchObject({ ...want, stdout: "" });
   });
 
-  test("tells that the floor has no line for any pair", async () => {
+  test("reports that no pair has a line in the floor", async () => {
     const empty = fileOf("no-floor.jsonl", []);
     const { stdout } = await runCommand(["compare", primary, shadow, "--floor", empty]);
     expect(stdout).toContain("is not known: no pair has a line in the file given as --floor");

@@ -125,7 +125,7 @@ describe("umbra report --kube", () => {
     expect((await run("report", "--gate")).status).toBe(want);
   });
 
-  test("says that there is no policy, and where to look", async () => {
+  test("says that there is no policy, and where it searched", async () => {
     const { status, stderr } = await run("report");
     expect({ status, stderr }).toEqual({
       status: 1,

@@ -92,7 +92,7 @@ describe("a configuration from files", () => {
     expect(update.objects).toBe(3);
   });
 
-  test("a folder that is gone keeps its last state, and says so", async () => {
+  test("a folder that was removed keeps its last state, and is reported", async () => {
     const folder = join(newFolder(), "resources");
     replaceFile(join(folder, "gateway.yaml"), gateway);
     writeResources(folder);

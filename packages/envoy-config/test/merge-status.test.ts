@@ -103,7 +103,7 @@ describe("a shared list", () => {
     });
   });
 
-  test("tells entries of one Gateway apart by listener and port", () => {
+  test("distinguishes entries of one Gateway by listener and port", () => {
     const named = (section: string, status: string) => ({
       ...entry("a", status),
       parentRef: ref("a", { sectionName: section }),
@@ -122,7 +122,7 @@ describe("a shared list", () => {
     });
   });
 
-  test("has no more entries than the API server takes", () => {
+  test("has at most as many entries as the API server accepts", () => {
     const many = Array.from({ length: 30 }, (_, i) => theirs(`x${i}`));
     const merged = mergeStatus({ parents: many }, route(entry("a"), entry("b"), entry("c")), now);
     expect(merged).toMatchObject({

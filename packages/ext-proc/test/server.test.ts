@@ -303,7 +303,7 @@ describe("the ext_proc server", () => {
     expect(await health()).toBe(Serving.SERVING);
   });
 
-  test("tells tools of its services", async () => {
+  test("describes its services to tools", async () => {
     const same = (bytes: Buffer) => bytes;
     const path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
     const stream = client.makeBidiStreamRequest(path, same, same, new Metadata());

@@ -82,7 +82,7 @@ describe("health", () => {
     expect(await healthOf("other")).toBe(status.NOT_FOUND);
   });
 
-  test("Watch tells changes, and ends when the service closes", async () => {
+  test("Watch reports changes, and ends when the service closes", async () => {
     const call = watched("");
     const seen: number[] = [];
     const ended = new Promise((resolve) => call.once("end", resolve));
@@ -178,7 +178,7 @@ describe("reflection", () => {
     expect(await ended(later)).toBe(status.OK);
   });
 
-  test("answers a hundred questions of a call, and no more", async () => {
+  test("answers at most a hundred questions of one call", async () => {
     const path = `/grpc.reflection.v1.${method}`;
     const stream = client.makeBidiStreamRequest(path, same, same, new Metadata());
     let answers = 0;

@@ -153,7 +153,7 @@ class Run {
 }
 
 describe("any order of events and faults", () => {
-  test("ends with what a fresh list has, and tells each change once", () => {
+  test("ends with what a new list contains, and reports each change once", () => {
     fc.assert(
       fc.property(steps, (taken) => {
         const run = new Run();

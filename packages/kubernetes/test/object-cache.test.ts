@@ -12,7 +12,7 @@ function held(name: string, resourceVersion: number, uid = `uid-${name}`): HeldO
 }
 
 describe("ObjectCache", () => {
-  test("tells a put once for each version", () => {
+  test("reports a changed object once for each version", () => {
     const cache = new ObjectCache();
     expect(shortly(cache.put(held("x", 1)))).toEqual(["put x"]);
     expect(cache.put(held("x", 1))).toEqual([]);
@@ -29,7 +29,7 @@ describe("ObjectCache", () => {
     expect(cache.size).toBe(0);
   });
 
-  test("a list tells what went, what came and what changed", () => {
+  test("a list reports which objects were deleted, added and changed", () => {
     const cache = new ObjectCache();
     cache.replace([held("a", 1), held("b", 2), held("c", 3)]);
     expect(shortly(cache.replace([held("b", 2), held("c", 5), held("d", 4)]))).toEqual([

@@ -84,7 +84,7 @@ describe("patchStatus", () => {
     expect(server.seenOf("patch")).toHaveLength(0);
   });
 
-  test("an object that is gone is no error", async () => {
+  test("an object that was deleted is not an error", async () => {
     expect(await patch()).toBe("gone");
   });
 

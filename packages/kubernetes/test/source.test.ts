@@ -113,7 +113,7 @@ describe("following a scripted API server", () => {
     expect(server.seenOf("watch")[1]?.query.resourceVersion).toBe("101");
   });
 
-  test("lists again after 410, and tells what changed meanwhile", async () => {
+  test("lists again after 410, and reports what changed meanwhile", async () => {
     server.resource(pods).put(object("stays"));
     server.resource(pods).put(object("goes"));
     const followed = started(server);

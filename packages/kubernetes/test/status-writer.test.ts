@@ -229,7 +229,7 @@ describe("createStatusWriter", () => {
     expect([outcomes, server.seenOf("patch")]).toEqual([["not-holder"], []]);
   });
 
-  test("names a status that the API server does not take until it is taken, although others are", async () => {
+  test("names a status that the API server refuses until it is accepted, although others are accepted", async () => {
     await writer.close();
     start({ pace: { everyMs: 100, refusedMs: 3_000 } });
     for (const name of ["r", "s"]) resource.put(object(name));
@@ -244,7 +244,7 @@ describe("createStatusWriter", () => {
     expect([outcomes[2], problems.length, writer.problems]).toEqual(["written", 1, []]);
   });
 
-  test("has nothing to do for an object that is gone", async () => {
+  test("does nothing for an object that was deleted", async () => {
     writer.add(target("r"));
     await until("it was looked at", () => outcomes.length === 1);
     expect([outcomes, problems, writer.pending]).toEqual([["gone"], [], 0]);

@@ -112,7 +112,7 @@ describe("an error", () => {
 });
 
 describe("a list of models", () => {
-  test("tells adapters from base models", () => {
+  test("distinguishes adapters from base models", () => {
     const list = readModelList(
       '{"data":[{"id":"m"},{"id":"ad","parent":"m"},{"id":"m"},{"id":7}]}',
     );

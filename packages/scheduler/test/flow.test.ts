@@ -429,7 +429,7 @@ describe("a flow queue", () => {
     ).rejects.toThrow("broken");
   });
 
-  test("tells when to come back by how fast it goes, within a minute", async () => {
+  test("computes when to retry from the rate of served requests, at most a minute", async () => {
     const { ask, free, pass } = setup({ maxRequests: 100, ttlMs: 1e9, pollMs: 1e9 });
     for (let i = 0; i < 100; i++) ask(`r${i}`);
     for (let i = 0; i < 40; i++) {

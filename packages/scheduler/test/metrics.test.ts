@@ -302,7 +302,7 @@ describe("parsePrometheusText", () => {
     expect(parsePrometheusText(bytes, m)[0]?.labels.get("a")).toBe("é");
   });
 
-  test("tells names of one hash apart, and the same name twice from twice the name", () => {
+  test("distinguishes names with the same hash, and one name from the same name twice", () => {
     const wanted = wantedNames(["m", "m", "vllm:m"]);
     expect([...wanted.names]).toEqual(["m", "vllm:m"]);
     const forged = {
@@ -383,7 +383,7 @@ describe("a page before a first request", () => {
     });
   });
 
-  test("tells when the process began and how large its cache is", () => {
+  test("reports when the process started and how large its cache is", () => {
     const page = `process_start_time_seconds 1.75e9
 vllm:cache_config_info{block_size="16",num_gpu_blocks="100"} 1
 `;

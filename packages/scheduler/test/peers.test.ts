@@ -40,7 +40,7 @@ describe("a pool with peers", () => {
     expect(at(own, b)).toMatchObject({ inFlight: 1, peersInFlight: 1 });
   });
 
-  test("drops the load of a peer that has gone", () => {
+  test("drops the load of a peer that has ended", () => {
     const own = pool();
     own.recordReport("other", report(load(a, 5, 4_000, 100)));
     own.recordReport("third", report(load(a, 1)));

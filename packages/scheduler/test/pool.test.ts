@@ -391,7 +391,7 @@ describe("a pool refuses", () => {
 describe("profiles", () => {
   const named = (name: string) => createProfile({ name, picker: maxScorePicker });
 
-  test("the first whose rule says yes is taken, the default one where none does", () => {
+  test("the first profile whose rule matches is used, and otherwise the default one", () => {
     const { pool, events } = setup({
       profiles: [
         { profile: named("critical"), when: ({ criticality }) => criticality === "Critical" },
@@ -570,7 +570,7 @@ describe("a lease", () => {
     expect(events.filter(({ type }) => type === "ejected")).toMatchObject([{ endpoint: next }]);
   });
 
-  test("tells the time to first token from its start, as a moving average", () => {
+  test("reports the time to first token as a moving average", () => {
     const { pool, clock } = setup();
     pool.setEndpoints([first]);
     const one = picked(pool, { model: "base", promptTokens: 100 });
@@ -957,7 +957,7 @@ describe("a pool that is to time its picks", () => {
     expect(events[1]).toMatchObject({ type: "picked", tookMs: 11, promptTokens: 0 });
   });
 
-  test("tells nothing of a request that no profile has seen", () => {
+  test("reports nothing for a request that no profile has handled", () => {
     const { pool, events } = setup({ timeEvery: 1 });
     pool.setEndpoints([]);
     pool.pick(base);

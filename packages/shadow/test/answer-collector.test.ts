@@ -244,7 +244,7 @@ describe("a collector", () => {
     );
   });
 
-  test("tells that an answer is not only text", () => {
+  test("reports that an answer has more than text", () => {
     expect(collected([delta({ audio: { data: "UklG" } })]).hasMedia).toBe(true);
     expect(collected([delta({ content: "a" })]).hasMedia).toBe(false);
   });

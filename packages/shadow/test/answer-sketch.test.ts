@@ -185,7 +185,7 @@ describe("a sketch", () => {
     );
   });
 
-  test("of two answers tells whether they are the same, and from where on they differ", () => {
+  test("of two answers shows whether they are the same, and where they begin to differ", () => {
     fc.assert(
       fc.property(
         answer,

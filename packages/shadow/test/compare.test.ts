@@ -254,7 +254,7 @@ describe("an answer checked on its own", () => {
     expect(compareAnswers(second, first).agreement.exact).toBe(want);
   });
 
-  test("tells what only the ends of long answers differ in", () => {
+  test("reports differences that are only at the ends of long answers", () => {
     const long = "ab ".repeat(40_000);
     const { agreement, primary } = compareAnswers({ text: `${long}x` }, { text: `${long}y` });
     expect(agreement).toMatchObject({ exact: 0, sim: 1, lcpShare: 1 });
@@ -271,7 +271,7 @@ describe("an answer checked on its own", () => {
     expect(primary).toMatchObject({ cut: false, chars: 2, loop: 0 });
   });
 
-  test("tells what only the calls beyond the first thousand differ in", () => {
+  test("reports differences that are only in calls after the first thousand", () => {
     const calls = (last: string): Answer => ({
       text: "",
       toolCalls: Array.from({ length: 1_001 }, (_, i) => ({

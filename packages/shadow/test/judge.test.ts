@@ -92,7 +92,7 @@ describe("verdict", () => {
     expect(run(traffic({ seed: 5, ...usual, ratio: 1.4 }), early).verdict.status).toBe("FAIL");
   });
 
-  test("half of the twins gone is invalid, whatever the gates say", () => {
+  test("with half of the twins lost the verdict is INVALID, whatever the gates say", () => {
     const samples = traffic({ seed: 6, ...usual }).map((each, index) =>
       index % 2 === 0 ? { ...each, shadow: null } : each,
     );

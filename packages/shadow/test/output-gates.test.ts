@@ -269,7 +269,7 @@ describe("gates about one answer each", () => {
     expect(gate(report(samples), "out.prompt")).toBeUndefined();
   });
 
-  test("with few sessions nothing is decided, and it tells why", () => {
+  test("with few sessions nothing is decided, and the reason is given", () => {
     const found = report(pairs(1_200, (i) => ({ session: `s${i % 12}` })));
     expect(gate(found, "out.loop")).toMatchObject({
       ...{ status: "INCONCLUSIVE", blocks: 12 },
@@ -299,7 +299,7 @@ describe("gates about one answer each", () => {
     expect(report(pairs(400, () => ({}))).outputs?.agreement[0]?.sim_n).toBeUndefined();
   });
 
-  test("a report tells that answers were compared by sketches", () => {
+  test("a report states that answers were compared by sketches", () => {
     const samples = pairs(400, () => ({}));
     expect(report(samples, { outputs: { mode: "sketch" } }).outputs?.mode).toBe("sketch");
     expect(report(samples).outputs?.mode).toBeUndefined();

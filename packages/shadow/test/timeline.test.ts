@@ -22,7 +22,7 @@ const config = evaluationConfig({ warmupMs: 0 });
 const at = (samples: readonly Sample[], ms: number) =>
   judge({ samples, config, facts: { startedAtMs, nowMs: startedAtMs + ms } });
 
-test("the band is what a look at that time would have shown", () => {
+test("the band is the interval that an analysis at that time would have shown", () => {
   const samples = swinging(1);
   const early = at(
     samples.filter(({ t0 }) => t0 < startedAtMs + 900_000),

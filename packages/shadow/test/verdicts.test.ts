@@ -341,7 +341,7 @@ describe("the first analysis at the planned end", () => {
   });
 });
 
-test("bounds of looks that exclude each other never cross: the new ones are shown", () => {
+test("if the bounds of two interim analyses exclude each other, the newer ones are shown", () => {
   const bounds = (lower: number, upper: number) => ({ lower, upper, level: 0.95 });
   const open = gate(run(traffic({ seed: 46, pairs: 40, perSecond: 4 })), "ttft.typical");
   if (open === undefined) throw new Error("no gate");

@@ -304,7 +304,7 @@ describe("time for comparing", () => {
     expect(similar).toBeGreaterThan(0);
   });
 
-  test("leaves out the similarity of some pairs, and tells so by null", () => {
+  test("leaves out the similarity of some pairs, and marks them by null", () => {
     const is = comparing({
       of: () => ({ isCompared: true, hasSimilarity: false }),
       spent: () => undefined,
@@ -320,7 +320,7 @@ describe("time for comparing", () => {
     });
   });
 
-  test("leaves out whole pairs, and tells so", () => {
+  test("leaves out whole pairs, and reports it", () => {
     const is = comparing({
       of: () => ({ isCompared: false, hasSimilarity: false }),
       spent: () => undefined,

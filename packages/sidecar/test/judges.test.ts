@@ -373,7 +373,7 @@ describe("an interface of Envoy or the sidecar, at whatever port", () => {
     await expect(asked).rejects.toThrow(`${is} is an interface of Envoy or the sidecar`);
   });
 
-  test("does not stand for what else is on this machine, or elsewhere", async () => {
+  test("allows a judge at other ports of this machine, and on other machines", async () => {
     for (const endpoint of ["http://127.0.0.1:8000/", "https://10.0.0.1:19901/"]) {
       expect(await judgeAddress({ endpoint }, around)).toEqual({ endpoint, apiKey: undefined });
     }

@@ -238,7 +238,7 @@ describe("budget", () => {
     expect(taken).toEqual([4, 3, 3]);
   });
 
-  test("a process without a part of a limit takes nothing, and all of it once the peers have gone", () => {
+  test("a process without a part of a limit uses none of it, and all of it once the peers have ended", () => {
     const budget = createBudget({ maxInFlight: 1, maxTokens: 1 }, () => 0);
     budget.setShare({ of: 2, at: 1 });
     expect(budget.take(1)).toBe("tokens");

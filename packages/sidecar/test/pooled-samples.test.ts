@@ -150,7 +150,7 @@ describe("samples of several processes", () => {
     expect(funnel?.paired).toBe(paired);
   });
 
-  test("that a peer drops after the judge has taken them are left out once", () => {
+  test("that a peer drops after the judge has received them are left out once", () => {
     const [judge, other] = [judgingOf(), judgingOf({ capacity: 4_096 })];
     const all = traffic(3, 12_000);
     add(judge, all.slice(0, 2_000));
@@ -164,7 +164,7 @@ describe("samples of several processes", () => {
     expect(judge.analyze(true)[0]?.funnel.paired).toBe(paired);
   });
 
-  test("the highest rate is that of peers that are there: one that has gone sends nothing more", () => {
+  test("the highest rate is that of running peers: one that has ended sends nothing more", () => {
     const pooled = createPooledSamples({ route: "default/r", candidate: "default/b" }, 4_096);
     const funnel = { eligible: 0, sampled: 0, dispatched: 0, dropped: {} };
     const requests = { primary: 0, shadow: 0 };
@@ -207,7 +207,7 @@ describe("samples of several processes", () => {
     expect(judge.analyze(true)[0]?.limits_hit).toEqual(["samples of 2 peers are missing"]);
   });
 
-  test("end with the budget of those that are there: a peer that has gone has no part of it", () => {
+  test("end with the budget of the peers that run: a peer that has ended has no part of it", () => {
     const [judge, stays, goes] = [judgingOf(), judgingOf(), judgingOf()];
     const all = traffic(2, 900);
     const lane = { pool: "default/b" };

@@ -106,7 +106,7 @@ describe("an endpoint in several pools", () => {
   });
 });
 
-test("the governor gives the part of an endpoint that is gone to the others", () => {
+test("the governor gives the part of a removed endpoint to the others", () => {
   const governor = createGovernor({ wantedMs: 100, longestMs: 600, maxShare: 0.2 });
   const shares = Array.from({ length: 1_000 }, () => governor.add());
   const spend = () => {
