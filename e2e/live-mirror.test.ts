@@ -60,7 +60,7 @@ describe.each(numbersOfChanges)(
       const changing = change(() => isOver);
       answers = await steadyLoad(
         `http://127.0.0.1:${port}`,
-        20,
+        40,
         () => chat({ isStream: true, maxTokens: 1 }),
         {
           async isOver() {
