@@ -268,6 +268,23 @@ ${value}`;
 const withoutHttp10 = patched("remove", "http_protocol_options/accept_http_10");
 
 describe("where an EnvoyProxy takes HTTP/1.0 away", () => {
+  let echo: EchoServer;
+  let gateway: Gateway;
+
+  beforeAll(async () => {
+    echo = await startEchoServer("good");
+    const route =
+      "spec: {parentRefs: [{name: gateway}], rules: [{backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: good}]}]}\n";
+    gateway = await startGateway({
+      resources: gatewayAndRoute + route + pool("good", echo.address) + withoutHttp10,
+    });
+  }, 60_000);
+
+  afterAll(async () => {
+    await gateway?.stop();
+    await echo?.close();
+  });
+
   test.each([
     {
       path: "/v1/chat/completions",
@@ -287,23 +304,12 @@ describe("where an EnvoyProxy takes HTTP/1.0 away", () => {
   ])(
     "$path is answered 426",
     async ({ path, want }) => {
-      const echo = await startEchoServer("good");
-      const route =
-        "spec: {parentRefs: [{name: gateway}], rules: [{backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: good}]}]}\n";
-      const gateway = await startGateway({
-        resources: gatewayAndRoute + route + pool("good", echo.address) + withoutHttp10,
-      });
-      try {
-        const { status, body } = await raw(
-          gateway.origin,
-          `POST ${path} HTTP/1.0\r\nHost: good.example\r\nContent-Length: 0\r\n\r\n`,
-        );
-        expect(status).toBe(426);
-        expect(JSON.parse(body)).toEqual(want);
-      } finally {
-        await gateway.stop();
-        await echo.close();
-      }
+      const { status, body } = await raw(
+        gateway.origin,
+        `POST ${path} HTTP/1.0\r\nHost: good.example\r\nContent-Length: 0\r\n\r\n`,
+      );
+      expect(status).toBe(426);
+      expect(JSON.parse(body)).toEqual(want);
     },
     30_000,
   );

@@ -291,7 +291,7 @@ describe.each(modes)("picked %s", (mode) => {
   });
 
   // `npm run test:endurance` sends 30,000 in each mode.
-  const each = testSize(25, 60);
+  const each = testSize(15, 60);
   test(`${8 * each} requests: every one is answered and picked, and no stream fails`, async () => {
     const before = await picks(`default/${mode}-bytes`);
     const failed = await gateway.stat(/ext_proc\.pick_primary\.streams_failed$/);

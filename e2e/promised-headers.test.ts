@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { casesBySize } from "../testing/test-size.ts";
 import { chat, post, type Seen } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import {
@@ -133,16 +134,7 @@ test("a pool without endpoints, on both lanes: 503 with its reason, and Envoy lo
 }, 60_000);
 
 describe("Envoy's own refusals have them too", () => {
-  test.each([
-    {
-      name: "the sidecar is dead, and the pool fails closed",
-      mode: "FailClose" as const,
-      signal: "SIGKILL" as const,
-      endpoints: "127.0.0.1:1",
-      status: 503,
-      code: "picker_unavailable",
-      headers: { "retry-after": "1" },
-    },
+  const refusals = [
     {
       name: "the sidecar hangs, and the pool fails closed",
       mode: "FailClose" as const,
@@ -164,7 +156,17 @@ describe("Envoy's own refusals have them too", () => {
         "x-llm-d-request-dropped-reason": "rejected-no-endpoints",
       },
     },
-  ])(
+    {
+      name: "the sidecar is dead, and the pool fails closed",
+      mode: "FailClose" as const,
+      signal: "SIGKILL" as const,
+      endpoints: "127.0.0.1:1",
+      status: 503,
+      code: "picker_unavailable",
+      headers: { "retry-after": "1" },
+    },
+  ];
+  test.each(casesBySize(refusals, 2))(
     "$name: $status",
     async ({ mode, signal, endpoints, status, code, headers }) => {
       const text = gatewayAndRoute + route + pool("pool", endpoints) + model;

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { casesBySize } from "../testing/test-size.ts";
 import { chat, post } from "./harness/client.ts";
 import { type ModelServer, startModelServers, stopModelServers } from "./harness/model-servers.ts";
 import { freePorts } from "./harness/ports.ts";
@@ -87,11 +88,12 @@ describe("umbra check reads what can be read only once", () => {
 });
 
 describe("umbra up reads what can be read only once", () => {
-  test.each([
+  const lines = [
+    { line: "UP -f - -f <(cat F/service.yaml) < F/gateway.txt" },
     { line: "UP -f - < <(sleep 0.3; cat F/gateway.txt; sleep 0.3; echo ---; cat F/service.yaml)" },
     { line: "UP -f <(cat F/gateway.txt) -f <(cat F/service.yaml)" },
-    { line: "UP -f - -f <(cat F/service.yaml) < F/gateway.txt" },
-  ])(
+  ];
+  test.each(casesBySize(lines, 1))(
     "$line",
     async ({ line }) => {
       const { running, origin } = await startLine(line);

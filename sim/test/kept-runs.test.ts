@@ -2,6 +2,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { nightTest } from "../../testing/night-test.ts";
 import { cellsOf } from "../evaluation/cells.ts";
 import { codeHash } from "../evaluation/code-hash.ts";
 import { openKeptRuns } from "../evaluation/kept-runs.ts";
@@ -34,23 +35,27 @@ describe("kept runs", () => {
     expect(done).toHaveLength(4);
   }, 120_000);
 
-  test("a job that ended early is simulated again, and each of its runs counts once", async () => {
-    const path = join(folder, "runs.ndjson");
-    const options = { wanted, seed, jobs: 1, runs: 1 };
-    const [fresh] = await runCells({ ...options, kept: openKeptRuns(path, origin) });
-    const name = wanted[0]?.name ?? "";
-    const all = [...openKeptRuns(path, origin).runsOf(name).values()];
-    const shorter = join(folder, "shorter.ndjson");
-    openKeptRuns(shorter, origin).add(name, 0, all.slice(0, 2));
-    const kept = openKeptRuns(shorter, origin);
-    expect([kept.has(name, 0, 2), kept.has(name, 0, 4), kept.has(name, 1, 3)]).toEqual([
-      ...[true, false, false],
-    ]);
-    const [resumed] = await runCells({ ...options, kept });
-    expect(resumed?.runs).toBe(4);
-    expect(resumed?.verdicts).toEqual(fresh?.verdicts);
-    expect([...openKeptRuns(shorter, origin).runsOf(name).values()]).toEqual(all);
-  }, 120_000);
+  nightTest(
+    "a job that ended early is simulated again, and each of its runs counts once",
+    async () => {
+      const path = join(folder, "runs.ndjson");
+      const options = { wanted, seed, jobs: 1, runs: 1 };
+      const [fresh] = await runCells({ ...options, kept: openKeptRuns(path, origin) });
+      const name = wanted[0]?.name ?? "";
+      const all = [...openKeptRuns(path, origin).runsOf(name).values()];
+      const shorter = join(folder, "shorter.ndjson");
+      openKeptRuns(shorter, origin).add(name, 0, all.slice(0, 2));
+      const kept = openKeptRuns(shorter, origin);
+      expect([kept.has(name, 0, 2), kept.has(name, 0, 4), kept.has(name, 1, 3)]).toEqual([
+        ...[true, false, false],
+      ]);
+      const [resumed] = await runCells({ ...options, kept });
+      expect(resumed?.runs).toBe(4);
+      expect(resumed?.verdicts).toEqual(fresh?.verdicts);
+      expect([...openKeptRuns(shorter, origin).runsOf(name).values()]).toEqual(all);
+    },
+    120_000,
+  );
 
   test("a line that was half written is cut off", () => {
     const path = join(folder, "runs.ndjson");

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
+import { casesBySize } from "../../testing/test-size.ts";
 import {
   arrivalCounts,
   loadMoments,
@@ -11,7 +12,7 @@ import {
 } from "./measures/traffic.ts";
 
 describe("load", () => {
-  test.each([5, 20, 60, 120])("has variance 1 and a memory of %d s", (memoryS) => {
+  test.each(casesBySize([5, 120, 20, 60], 2))("has variance 1 and a memory of %d s", (memoryS) => {
     const { sd, one, two, ten } = loadMoments(memoryS);
     expect(sd).toBeCloseTo(1, 1);
     expect(one).toBeCloseTo(Math.exp(-1), 1);
@@ -59,17 +60,21 @@ describe("truths", () => {
     expect(p90).toBeCloseTo(1.1, 1);
   });
 
-  test.each([
+  const tails = [
     { of: "ttft", at: 0.9, from: 0.8, factor: 1.15 },
+    { of: "whole", at: 0.99, from: 0.97, factor: 1.2 },
     { of: "ttft", at: 0.99, from: 0.97, factor: 1.2 },
     { of: "tpot", at: 0.99, from: 0.97, factor: 1.15 },
     { of: "whole", at: 0.9, from: 0.8, factor: 1.15 },
-    { of: "whole", at: 0.99, from: 0.97, factor: 1.2 },
-  ] as const)("a stretched tail of $of is at its margin at $at", ({ at, ...tail }) => {
-    const ratios = stretchedTail(tail, at);
-    expect(Math.abs(ratios.at - tail.factor)).toBeLessThan(0.02);
-    expect(ratios.median).toBeCloseTo(1, 2);
-  });
+  ] as const;
+  test.each(casesBySize(tails, 2))(
+    "a stretched tail of $of is at its margin at $at",
+    ({ at, ...tail }) => {
+      const ratios = stretchedTail(tail, at);
+      expect(Math.abs(ratios.at - tail.factor)).toBeLessThan(0.02);
+      expect(ratios.median).toBeCloseTo(1, 2);
+    },
+  );
 
   test("whole answers are slower, streams are not", () => {
     const { streamed, whole, streams } = wholeAnswers(0.35, 3);
