@@ -14,6 +14,7 @@ import { exchangeOf, type Mode } from "./harness/exchange.ts";
 import { closedLoop, postRequest } from "./harness/http1-load.ts";
 import { connectHttp2, type Http2Connection } from "./harness/http2-connection.ts";
 import { callgrind, thousandsPerRequest } from "./harness/instructions.ts";
+import { medianWithInterval } from "./harness/median-interval.ts";
 import { cpuMsOf } from "./harness/usage.ts";
 
 const help = `npm run bench:versus -- [options] CHECKOUT…
@@ -121,7 +122,7 @@ async function compare(contenders: readonly Contender[], mode: string): Promise<
   }
   const kind = flags.pick ? "pick" : "path";
   process.stdout.write(
-    `\n${kind}, ${mode}, ${body} bytes, ${connections} at once: medians of ${flags.rounds} rounds; CPU us for each request\n${"checkout".padEnd(40)} requests/s ratio      Envoy ratio    sidecar ratio       both ratio\n`,
+    `\n${kind}, ${mode}, ${body} bytes, ${connections} at once: medians of ${flags.rounds} rounds; CPU us for each request\n${"checkout".padEnd(40)} requests/s ratio      Envoy ratio    sidecar ratio       both ratio   ratios of requests/s and both, 95 %\n`,
   );
   const base = turns.get(contenders[0] as Contender) ?? [];
   for (const [{ name }, all] of turns) process.stdout.write(`${row(name, all, base)}\n`);
@@ -134,11 +135,17 @@ function row(name: string, all: readonly Turn[], base: readonly Turn[]): string 
     (turn: Turn) => turn.sidecarUs,
     (turn: Turn) => turn.envoyUs + turn.sidecarUs,
   ];
-  const shown = columns.map((of) => {
-    const ratio = median(all.map((turn, i) => of(turn) / of(base[i] as Turn)));
-    return `${median(all.map(of)).toFixed(1).padStart(10)} ${ratio.toFixed(3)}`;
-  });
-  return `${name.padEnd(40)} ${shown.join(" ")}`;
+  const ratios = columns.map((of) =>
+    medianWithInterval(all.map((turn, i) => of(turn) / of(base[i] as Turn))),
+  );
+  const shown = columns.map(
+    (of, i) =>
+      `${median(all.map(of)).toFixed(1).padStart(10)} ${ratios[i]?.median.toFixed(3).padStart(5)}`,
+  );
+  const intervals = [ratios[0], ratios.at(-1)].map(
+    (each) => `${each?.low.toFixed(3)} to ${each?.high.toFixed(3)}`,
+  );
+  return `${name.padEnd(40)} ${shown.join(" ")}   ${intervals.join(", ")}`;
 }
 
 function mean(a: Turn, b: Turn): Turn {

@@ -10,7 +10,7 @@ import type { Testbed } from "./testbed.ts";
 
 const [routes, perSecond] = [500, 400];
 /** Short windows, so that what else runs on the machine meets both kinds equally. */
-const [pairs, windowSeconds] = [17, 4];
+const [pairs, windowSeconds] = [35, 2];
 /** The p99.9 of the loop's delay needs one long window. */
 const delaySeconds = 30;
 
