@@ -79,7 +79,8 @@ export async function startAdsGateway(options: AdsGatewayOptions): Promise<AdsGa
     client: () => ads.ads.clients[0],
     upToDate: () => until("Envoy has taken it all", () => gateway.client()?.isUpToDate === true),
     async get(path = "/") {
-      const { statusCode, body } = await request(`${origin}${path}`);
+      // A connection of its own: Envoy ends the kept ones of a replaced listener when its drain time is over.
+      const { statusCode, body } = await request(`${origin}${path}`, { reset: true });
       return [statusCode, await body.text()];
     },
     async stop() {
