@@ -139,8 +139,9 @@ describe.each<AdsProtocol>(["GRPC", "DELTA_GRPC"])("TLS of a real Envoy by %s", 
   afterAll(async () => {
     await gateway.stop();
     await echo.close();
-    holding.closeAllConnections();
     holding.close();
+    holding.closeAllConnections();
+    await once(holding, "close");
   });
 
   function httpsWorld(certificate: string, others: readonly string[] = []): string {
