@@ -55,7 +55,8 @@ export interface PeersParts {
 const maxAddresses = 64;
 /**
  * Shortest time between two reports, in ms: a prompt of a few hundred tokens is computed in some 40 ms. At 10 ms, four
- * sidecars and one slow server have a p99 that is 2 % higher (`npm run bench:replicas -- --every 10 --only slow`).
+ * sidecars and one slow server have a p99 that is 2 % higher (`npm run bench:replicas -- --every 10 --only slow`, on
+ * the seeds 1 to 5).
  */
 const reportEveryMs = 5;
 /** Largest share of a core that reports may take: large pools report less often. */
