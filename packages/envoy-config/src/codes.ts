@@ -40,6 +40,7 @@ const meanings = {
   UMB0216: "invalid annotation for the metrics page",
   UMB0217: "agreement of answers that can't be judged",
   UMB0218: "log probabilities of different models",
+  UMB0219: "judge model that serves a pool",
   UMB0220: "filter not supported here",
   UMB0221: "conflicting filters",
   UMB0222: "contradicting timeouts",
@@ -141,6 +142,7 @@ const remedies: Readonly<Record<DiagnosticCode, string>> = {
     "add a mirror with the primary's model, and name it in `candidates` with `role: control`",
   UMB0218:
     "use `logprobs: ifPresent`, or set `sameModel: true` if the candidate runs the primary's model",
+  UMB0219: "name another model as judge, at an endpoint that is in no pool",
   UMB0220: "remove the filter, or move it as the message says",
   UMB0221: "keep one of them, or split the rule in two",
   UMB0222: "make `backendRequest` at most as long as `request`",

@@ -12,7 +12,7 @@ const base = readFileSync(
   .join("\n---\n");
 
 /** Reads the base resources with a policy that has this spec. */
-function read(spec: string) {
+function read(spec: string, more = "") {
   const policy = `
 ---
 apiVersion: umbra.dev/v1alpha1
@@ -22,7 +22,9 @@ spec:
   targetRefs: [{name: mirror-route}]
 ${spec}
 `;
-  const { topology, diagnostics } = readTopology([{ name: "a.yaml", text: `${base}${policy}` }]);
+  const { topology, diagnostics } = readTopology([
+    { name: "a.yaml", text: `${base}${policy}${more}` },
+  ]);
   const of = (codes: RegExp) =>
     diagnostics
       .filter(({ code }) => codes.test(code))
@@ -31,6 +33,7 @@ ${spec}
     mirror: topology.mirrors.find((each) => each.policy !== undefined),
     found: of(/^UMB0(104|214|215)$/),
     agreement: of(/^UMB021[78]$/),
+    judges: diagnostics.filter(({ code }) => code === "UMB0219").map(({ message }) => message),
     messages: diagnostics.filter(({ code }) => code === "UMB0217").map(({ message }) => message),
   };
 }
@@ -160,6 +163,63 @@ describe("gates about agreement", () => {
       ...{ found: [], agreement: [warning], messages: [words] },
     });
     expect(read(spec).messages).toEqual([words]);
+  });
+});
+
+describe("a judge that serves a pool", () => {
+  const more = `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: other}
+spec:
+  parentRefs: [{name: gateway}]
+  rules: [{matches: [{path: {type: PathPrefix, value: /other}}], backendRefs: [{name: svc, port: 80}]}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: svc, annotations: {umbra.dev/endpoints: "10.0.3.1:8000"}}
+spec: {ports: [{port: 80}]}
+---
+apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferenceModel
+metadata: {name: model}
+spec:
+  modelName: alias
+  targetModels: [{name: real, weight: 1}]
+  poolRef: {group: inference.networking.k8s.io, kind: InferencePool, name: pool-a}
+`;
+  const judged = (endpoint: string, model: string) =>
+    read(
+      `  evaluation: {outputs: {judge: {consent: true, endpoint: "${endpoint}", model: "${model}"}}}`,
+      more,
+    );
+  const path = "/v1/chat/completions";
+
+  test.each([
+    {
+      name: "by an endpoint's address",
+      host: "10.0.1.1:8000",
+      model: "judge",
+      says: /its endpoint 10\.0\.1\.1:8000 is one of pool/,
+    },
+    {
+      name: "by its Service's name",
+      host: "svc.default.svc",
+      model: "judge",
+      says: /svc\.default\.svc:443 is one of pool "service:default\/svc:80"/,
+    },
+    {
+      name: "by the name of a model",
+      host: "judge.example",
+      model: "real",
+      says: /pool "default\/pool-a" serves this model/,
+    },
+  ])("is found in the files: $name", ({ host, model, says }) => {
+    expect(judged(`https://${host}${path}`, model).judges).toEqual([expect.stringMatching(says)]);
+  });
+
+  test.each(["judge", "alias"])("is not another model at another endpoint: %s", (model) => {
+    expect(judged(`https://judge.example${path}`, model)).toMatchObject({ found: [], judges: [] });
   });
 });
 

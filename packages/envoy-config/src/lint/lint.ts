@@ -2,6 +2,7 @@ import { byResource } from "../resource-map.ts";
 import type { Report } from "../resources/report.ts";
 import type { Resources } from "../resources/resources.ts";
 import type { Topology } from "../topology.ts";
+import { lintJudges } from "./judges.ts";
 import { lintKongPlugins } from "./kong-plugins.ts";
 import { lintLeftOut } from "./left-out.ts";
 import type { LintInput, Places } from "./lint-input.ts";
@@ -19,6 +20,7 @@ export function lint(topology: Topology, resources: Resources, report: Report): 
     lintReach,
     lintRules,
     lintMirrors,
+    lintJudges,
     lintPorts,
     lintUnused,
     lintModelHeaders,
