@@ -99,7 +99,7 @@ const picks = { numbers: pickTimes("numbers"), off: pickTimes("off") };
 rmSync(folder, { recursive: true, force: true });
 
 process.stdout.write(
-  `${perSecond} requests/s, all mirrored, ${rounds} rounds of two turns of ${seconds} s; ratio of all rounds' quantiles, with its 95 % interval (bootstrap of rounds)\n`,
+  `${perSecond} requests/s, all mirrored, ${rounds} rounds of two turns of ${seconds} s; medians of the turns' own quantiles; ratio with its 95 % interval (bootstrap of rounds)\n`,
 );
 process.stdout.write("           off ms  numbers ms  ratio  interval\n");
 let picked = { ratio: Number.NaN, lower: Number.NaN, upper: Number.NaN };

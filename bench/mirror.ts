@@ -63,7 +63,7 @@ await gateway.stop();
 await Promise.all(servers.map((each) => each.stop()));
 
 process.stdout.write(
-  `${perSecond} requests/s, ${roundCount} rounds of two turns of ${seconds} s; ratio of all rounds' quantiles, with its 95 % interval (bootstrap of rounds)\n`,
+  `${perSecond} requests/s, ${roundCount} rounds of two turns of ${seconds} s; medians of the turns' own quantiles; ratio with its 95 % interval (bootstrap of rounds)\n`,
 );
 process.stdout.write("          unmirrored ms  mirrored ms  ratio  interval\n");
 let worst = 0;
