@@ -280,6 +280,15 @@ describe("texts", () => {
         expect((await post(gateway.origin, body)).status).toBe(200);
       }
       await until("all are paired", async () => (await pairsOf(gateway)).length === 5);
+      let report = "";
+      await until("captures are counted", async () => {
+        report = (await runUmbra("report", "--admin", gateway.admin, "-o", "json")).stdout;
+        return report.includes('"captured": 2');
+      });
+      expect(JSON.parse(report)).toMatchObject({ evaluation: { captured: 2 } });
+      expect(report).not.toContain("canary");
+      // By its end, the sidecar has stored all that it keeps.
+      await gateway.sidecar().stop();
       const files = readdirSync(folder).map((name) => join(folder, name));
       expect(files).toHaveLength(2);
       for (const file of files) {
@@ -288,9 +297,6 @@ describe("texts", () => {
         expect(text).toContain("canary, mail [e-mail]");
         expect(text).not.toContain("ann@example.com");
       }
-      const report = await runUmbra("report", "--admin", gateway.admin, "-o", "json");
-      expect(JSON.parse(report.stdout)).toMatchObject({ evaluation: { captured: 2 } });
-      expect(report.stdout).not.toContain("canary");
     } finally {
       await gateway.stop();
       await stopModelServers([...primary, ...shadow]);

@@ -4,6 +4,7 @@ import { createRecorder, type Recorder } from "@umbra/shadow";
 import { type AnswerReadingThread, createAnswerReading } from "./answers/answer-reading.ts";
 import { type AnswerThread, startAnswerThread } from "./answers/answer-thread.ts";
 import { createWorkShare } from "./answers/work-share.ts";
+import { openCaptureThread } from "./capture/capture-thread.ts";
 import { type Captures, createCaptures } from "./capture/captures.ts";
 import type { RequestObserver } from "./decision/request-observer.ts";
 import { type Evaluations, newSecret, startEvaluations } from "./evaluation/evaluations.ts";
@@ -301,8 +302,8 @@ function createCapturesOf(
 ): Captures | undefined {
   if (capture === undefined) return undefined;
   let isTold = false;
-  return createCaptures({
-    ...{ ...capture, secret },
+  const sink = openCaptureThread({
+    ...capture,
     onTrouble({ message }) {
       metrics.storageFailed("captures");
       // A full disk fails on every request, so log only once.
@@ -310,4 +311,5 @@ function createCapturesOf(
       isTold = true;
     },
   });
+  return createCaptures({ secret, sink });
 }

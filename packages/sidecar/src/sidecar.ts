@@ -300,9 +300,10 @@ async function closeStreams(
   closeQueues();
 }
 
-async function endJudging({ answers, evaluations, judges }: SidecarParts): Promise<void> {
+async function endJudging({ answers, evaluations, judges, pick }: SidecarParts): Promise<void> {
   // The last results are still evaluated.
   await answers.close();
+  await pick.captures?.close();
   await judges.close();
   await evaluations.close();
 }

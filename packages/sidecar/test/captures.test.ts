@@ -13,19 +13,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { type Leg, type SampleComparison, skippedAgreement } from "@umbra/shadow";
+import { openCaptureDesk } from "../src/capture/capture-desk.ts";
+import type { CaptureSink } from "../src/capture/capture-sink.ts";
+import type { CaptureStoreOptions } from "../src/capture/capture-store.ts";
+import { openCaptureThread } from "../src/capture/capture-thread.ts";
 import { type Captures, createCaptures, type Texts } from "../src/capture/captures.ts";
 
-function capturing() {
+function capturing(open: (options: CaptureStoreOptions) => CaptureSink = openCaptureDesk) {
   const folder = mkdtempSync(join(tmpdir(), "umbra-captures-"));
   const troubles: string[] = [];
-  const captures = createCaptures({
-    folder,
-    limit: 5,
-    retentionMs: 60_000,
-    secret: "s",
+  const options: CaptureStoreOptions = {
+    ...{ folder, limit: 5, retentionMs: 60_000 },
     onTrouble: ({ message }) => void troubles.push(message),
-  });
-  return { folder, captures, troubles };
+  };
+  return { folder, captures: createCaptures({ secret: "s", sink: open(options) }), troubles };
 }
 
 function leg(lane: "primary" | "shadow"): Leg {
@@ -176,9 +177,59 @@ test("does not follow links, and closes an open folder", () => {
 test("a folder that can't be created is an error at start with its name", () => {
   const file = join(mkdtempSync(join(tmpdir(), "umbra-captures-")), "file");
   writeFileSync(file, "");
-  const options = { limit: 1, retentionMs: 1, secret: "s", onTrouble() {} };
-  expect(() => createCaptures({ ...options, folder: join(file, "x") })).toThrow(
-    /can't use the capture folder .*captures/,
-  );
+  const options = { limit: 1, retentionMs: 1, onTrouble() {}, folder: join(file, "x") };
+  for (const open of [openCaptureDesk, openCaptureThread]) {
+    expect(() => open(options)).toThrow(/can't use the capture folder .*captures/);
+  }
   expect(existsSync(file)).toBe(true);
+});
+
+test("a thread redacts and stores captures, as many as may be kept", async () => {
+  const { folder, captures, troubles } = capturing(openCaptureThread);
+  for (let i = 0; i < 8; i++) {
+    const texts = captures.hold(Buffer.from(`{"prompt":"mail ann${i}@example.com"}`));
+    texts?.add("m", Buffer.from("an answer"));
+    const legs = { primary: leg("primary"), shadow: leg("shadow") };
+    const request = { texts, gateOf: () => ({ route: "default/r" }) };
+    captures.paired?.({ requestId: `r${i}`, ...legs }, "m", request);
+  }
+  await captures.close();
+  const files = readdirSync(folder);
+  expect([files.length, captures.count, troubles]).toEqual([5, 5, []]);
+  for (const file of files) {
+    const written = readFileSync(join(folder, file), "utf8");
+    expect(written).toContain("mail [e-mail]");
+    expect(written).toContain("an answer");
+  }
+});
+
+test("a thread that has too many captures to store is sent no more", async () => {
+  const { folder, captures } = capturing(openCaptureThread);
+  let made = 0;
+  const sink = openCaptureThread({ folder, limit: 50, retentionMs: 60_000, onTrouble() {} });
+  for (let i = 0; i < 100; i++) {
+    sink.offer(i, () => {
+      made++;
+      const answer = { class: "ok", answer: new Uint8Array(8) };
+      const facts = { id: i.toString(16), at: "", route: "r", candidate: "c", why: "" };
+      return {
+        ...facts,
+        request: new Uint8Array(8),
+        primary: answer,
+        shadow: { ...answer, answer: new Uint8Array(8) },
+      };
+    });
+  }
+  expect(made).toBe(32);
+  await Promise.all([sink.close(), captures.close()]);
+  expect(readdirSync(folder)).toHaveLength(32);
+});
+
+test("troubles of the thread are reported", async () => {
+  const { folder, captures, troubles } = capturing(openCaptureThread);
+  rmSync(folder, { recursive: true });
+  writeFileSync(folder, "a file");
+  pair(captures, held(captures));
+  await captures.close();
+  expect(troubles).toHaveLength(1);
 });

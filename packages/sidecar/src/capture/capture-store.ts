@@ -28,6 +28,8 @@ export interface CaptureStore {
   /** Writes the capture if its `score` is among the `limit` largest. Only then calls `make`. */
   offer(score: number, make: () => Capture): void;
   readonly count: number;
+  /** The score that a capture must exceed to be written. */
+  readonly leastScore: number;
   /** Removes captures older than the retention. */
   expire(): void;
 }
@@ -75,6 +77,13 @@ export function openCaptureStore(options: CaptureStoreOptions): CaptureStore {
     }
   }
 
+  function leastScore(): number {
+    const least = kept.length < limit ? undefined : kept.at(-1);
+    // With a limit of 0, nothing is written.
+    if (least === undefined) return limit > 0 ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+    return least.score;
+  }
+
   try {
     makeFolder(folder);
     expire();
@@ -84,8 +93,7 @@ export function openCaptureStore(options: CaptureStoreOptions): CaptureStore {
   }
   return {
     offer(score, make) {
-      const least = kept.at(-1);
-      if (kept.length >= limit && (least === undefined || score <= least.score)) return;
+      if (score <= leastScore()) return;
       inFolder(() => {
         const capture = make();
         const file = join(folder, `capture-${capture.id}.json`);
@@ -99,6 +107,9 @@ export function openCaptureStore(options: CaptureStoreOptions): CaptureStore {
     },
     get count() {
       return count;
+    },
+    get leastScore() {
+      return leastScore();
     },
     expire: () => inFolder(expire),
   };

@@ -1,8 +1,7 @@
 import type { Leg, SampleComparison } from "@umbra/shadow";
 import type { RequestObserver } from "../decision/request-observer.ts";
 import { pseudonym } from "../mirror/keyed-hash.ts";
-import { type CaptureStoreOptions, openCaptureStore } from "./capture-store.ts";
-import { readableText } from "./readable-text.ts";
+import { type CaptureSink, maxTextBytes } from "./capture-sink.ts";
 
 /** Keeps the texts of the pairs that say the most different things. Only used with the option `--capture`. */
 export interface Captures extends RequestObserver<CapturedRequest> {
@@ -11,6 +10,8 @@ export interface Captures extends RequestObserver<CapturedRequest> {
   /** Number of captures on disk. */
   readonly count: number;
   expire(): void;
+  /** Waits until captures are stored, for some seconds at most. */
+  close(): Promise<void>;
 }
 
 export interface CapturedRequest {
@@ -22,13 +23,13 @@ export interface CapturedRequest {
   texts: Texts | undefined;
 }
 
-export interface CapturesOptions extends CaptureStoreOptions {
+export interface CapturesOptions {
   /** Key of hashes that leave this process. */
   readonly secret: string;
+  /** Redacts and stores them. */
+  readonly sink: CaptureSink;
 }
 
-/** Maximum size of one request or answer; the rest is cut off. */
-const maxTextBytes = 65_536;
 /** Maximum twins of one request whose answers are kept. */
 const maxTwins = 4;
 /** Maximum requests whose texts are held until they are paired. */
@@ -66,8 +67,7 @@ export class Texts {
   }
 }
 
-export function createCaptures(options: CapturesOptions): Captures {
-  const store = openCaptureStore(options);
+export function createCaptures({ secret, sink }: CapturesOptions): Captures {
   let held = 0;
   function release(request: CapturedRequest): Texts | undefined {
     const { texts } = request;
@@ -85,28 +85,24 @@ export function createCaptures(options: CapturesOptions): Captures {
       const texts = release(request);
       if (texts === undefined) return;
       const found = request.comparisonOf?.(mirror);
-      store.offer(scoreOf(primary, shadow, found), () => ({
-        id: pseudonym(options.secret, requestId),
+      sink.offer(scoreOf(primary, shadow, found), () => ({
+        id: pseudonym(secret, requestId),
         at: new Date().toISOString(),
         route: request.gateOf(mirror)?.route ?? "",
         candidate: shadow.pool,
         why: whyOf(primary, shadow, found),
-        request: readable(texts.request),
-        primary: { class: primary.class, answer: readable(texts.answerOf(undefined)) },
-        shadow: { class: shadow.class, answer: readable(texts.answerOf(mirror)) },
+        request: Uint8Array.from(texts.request),
+        primary: { class: primary.class, answer: Uint8Array.from(texts.answerOf(undefined)) },
+        shadow: { class: shadow.class, answer: Uint8Array.from(texts.answerOf(mirror)) },
       }));
     },
     over: release,
     get count() {
-      return store.count;
+      return sink.count;
     },
-    expire: () => store.expire(),
+    expire: () => sink.expire(),
+    close: () => sink.close(),
   };
-}
-
-/** What fills its room may have been cut. */
-function readable(bytes: Buffer): string {
-  return readableText(bytes.toString("utf8"), { isCut: bytes.length >= maxTextBytes });
 }
 
 /** Scores how much a pair differs: by its classes first, then by what the answers say, then by their times. */
