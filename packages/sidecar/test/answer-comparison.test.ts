@@ -229,7 +229,7 @@ describe("texts of a comparison whose end is never reported", () => {
     expect(is.desk.comparisons).toBe(0);
   });
 
-  test("are not dropped by a message when they are done", () => {
+  test("are dropped without a record when they are done", () => {
     const kinds: number[] = [];
     const link = new ComparisonLink((_, kind) => kinds.push(kind) > 0, new TextPlaces(0));
     const body = () => ({ json: Buffer.from("{}"), ruleBytes: 0 });
@@ -304,7 +304,7 @@ describe("time for comparing", () => {
     expect(similar).toBeGreaterThan(0);
   });
 
-  test("leaves out the similarity of some pairs, and marks them by null", () => {
+  test("leaves out the similarity of some pairs, and tells so by null", () => {
     const is = comparing({
       of: () => ({ isCompared: true, hasSimilarity: false }),
       spent: () => undefined,
@@ -320,7 +320,7 @@ describe("time for comparing", () => {
     });
   });
 
-  test("leaves out whole pairs, and reports it", () => {
+  test("leaves out whole pairs, and tells so", () => {
     const is = comparing({
       of: () => ({ isCompared: false, hasSimilarity: false }),
       spent: () => undefined,

@@ -71,7 +71,7 @@ export function perplexity(tokens: number, sum: number): number | null {
 /** A vocabulary has far fewer tokens: a server that reports more has not computed them. */
 const maxPerplexity = 1e9;
 
-/** False for a value that no log probabilities lead to, so that means and ratios computed from it are finite. */
+/** False for a value that no log probabilities lead to, so that means and ratios of other values are finite. */
 export function isPerplexity(value: number): boolean {
   return value >= 1 / maxPerplexity && value <= maxPerplexity;
 }

@@ -72,7 +72,7 @@ export class ComparisonLink {
     }
     const comparison = new RequestComparison(mirrors, {
       number,
-      onClose: (end) => this.#close(number, end),
+      onClose: (end) => this.#drop(number, end),
     });
     this.#running.set(number, comparison);
     return comparison;
@@ -112,7 +112,7 @@ export class ComparisonLink {
   }
 
   /** Of a comparison that is done, the thread holds nothing any more. */
-  #close(number: number, { isDone }: { readonly isDone: boolean }): void {
+  #drop(number: number, { isDone }: { readonly isDone: boolean }): void {
     if (this.#running.delete(number) && !isDone) this.#tellDrop(number);
   }
 

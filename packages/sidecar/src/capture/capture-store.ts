@@ -50,7 +50,7 @@ export interface CaptureStoreOptions {
 export function openCaptureStore(options: CaptureStoreOptions): CaptureStore {
   const { folder, limit, retentionMs, onTrouble } = options;
   let count = 0;
-  let kept: { readonly score: number; readonly file: string }[] = [];
+  let kept: Kept[] = [];
 
   function files(): readonly string[] {
     return readdirSync(folder).filter((name) => /^capture-[0-9a-f]+\.json$/.test(name));
@@ -77,13 +77,6 @@ export function openCaptureStore(options: CaptureStoreOptions): CaptureStore {
     }
   }
 
-  function leastScore(): number {
-    const least = kept.length < limit ? undefined : kept.at(-1);
-    // With a limit of 0, nothing is written.
-    if (least === undefined) return limit > 0 ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-    return least.score;
-  }
-
   try {
     makeFolder(folder);
     expire();
@@ -93,7 +86,7 @@ export function openCaptureStore(options: CaptureStoreOptions): CaptureStore {
   }
   return {
     offer(score, make) {
-      if (score <= leastScore()) return;
+      if (score <= leastScoreOf(kept, limit)) return;
       inFolder(() => {
         const capture = make();
         const file = join(folder, `capture-${capture.id}.json`);
@@ -109,10 +102,23 @@ export function openCaptureStore(options: CaptureStoreOptions): CaptureStore {
       return count;
     },
     get leastScore() {
-      return leastScore();
+      return leastScoreOf(kept, limit);
     },
     expire: () => inFolder(expire),
   };
+}
+
+interface Kept {
+  readonly score: number;
+  readonly file: string;
+}
+
+/** @param kept sorted, the largest score first */
+function leastScoreOf(kept: readonly Kept[], limit: number): number {
+  const least = kept.length < limit ? undefined : kept.at(-1);
+  // With a limit of 0, nothing is written.
+  if (least === undefined) return limit > 0 ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  return least.score;
 }
 
 function makeFolder(folder: string): void {
