@@ -18,8 +18,11 @@ export interface ComparisonRatesOptions {
 const windowMs = 1_000;
 /** So that the rate is still measured. */
 const leastRate = 0.01;
-/** Growth of a rate from one second to the next. */
+/** Growth of a rate from one second to the next, while less than this part of the share is used: it stays within it. */
 const growth = 1.25;
+const growsBelow = 0.8;
+/** The part of the share that a rate is cut to, so that the average stays below the share. */
+const cutTo = 0.9;
 
 /**
  * Adjusts two rates each second: first that of similarity, which takes most of the time, then that of all else. Requests
@@ -38,11 +41,14 @@ export function createComparisonRates({
     if (elapsedMs < windowMs) return;
     const used = spentMs / elapsedMs / share;
     const isSimilarityLeast = similarityRate <= leastRate;
-    if (used <= 1) {
+    if (used <= growsBelow) {
       if (rate < 1) rate = Math.min(1, rate * growth);
       else similarityRate = Math.min(1, similarityRate * growth);
-    } else if (isSimilarityLeast) rate = Math.max(leastRate, rate / used);
-    else similarityRate = Math.max(leastRate, similarityRate / used);
+    } else if (used > 1) {
+      const cut = cutTo / used;
+      if (isSimilarityLeast) rate = Math.max(leastRate, rate * cut);
+      else similarityRate = Math.max(leastRate, similarityRate * cut);
+    }
     [spentMs, sinceMs] = [0, now()];
   }
 
