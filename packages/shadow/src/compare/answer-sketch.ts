@@ -1,18 +1,12 @@
 import { createHmac } from "node:crypto";
-import {
-  type AnswerCheck,
-  checkJson,
-  checkTools,
-  maxToolCalls,
-  uncheckedJson,
-} from "./answer-check.ts";
-import { AnswerRoom, textPart } from "./answer-room.ts";
-import { canonicalJson, type Json } from "./canonical-json.ts";
+import { type AnswerCheck, checkJson, checkTools, uncheckedJson } from "./answer-check.ts";
+import { textPart } from "./answer-room.ts";
+import { canonicalJson } from "./canonical-json.ts";
+import { CollectedParts } from "./collected-parts.ts";
 import type { ComparedRequest } from "./compared-request.ts";
 import { HeldText } from "./held-text.ts";
 import { readJsonAnswer } from "./json-answer.ts";
 import { perplexity, type TokenLogprob } from "./log-probabilities.ts";
-import { type AnswerParts, readAnswerParts } from "./read-answer-parts.ts";
 import { isRefusal } from "./refusal.ts";
 import { StreamedText } from "./streamed-text.ts";
 import { type SketchedText, TextSketch } from "./text-sketch.ts";
@@ -44,7 +38,6 @@ export interface AnswerSketch {
   readonly json: string | undefined;
 }
 
-const maxFinishLength = 32;
 /** Estimated memory of a finished tool call, and of all small fields, in bytes. */
 const [callBytes, sketchBytes] = [160, 560];
 
@@ -52,27 +45,21 @@ const [callBytes, sketchBytes] = [160, 560];
  * Sketches one answer as its events arrive. While it streams, it holds only the first and last characters of the text,
  * and what must be read whole: arguments of tool calls, and an answer that must be JSON. After `end`, it holds no text.
  */
-export class AnswerSketcher implements AnswerParts {
+export class AnswerSketcher extends CollectedParts {
   readonly #options: AnswerSketchOptions;
   readonly #request: ComparedRequest;
-  readonly #room: AnswerRoom;
   readonly #sketch: TextSketch;
   readonly #text: StreamedText;
   /** The text itself, if it must be JSON. */
   readonly #json: HeldText | undefined;
-  readonly #calls = new Map<number, Call>();
-  #hasRefusal = false;
-  #finishReason: string | undefined = undefined;
   #tokens = 0;
   #logprobs = 0;
   #finished: AnswerSketch | undefined = undefined;
-  #isCleared = false;
-  hasMedia = false;
 
   constructor(request: ComparedRequest, options: AnswerSketchOptions) {
+    super(options.maxTextBytes);
     this.#options = options;
     this.#request = request;
-    this.#room = new AnswerRoom(options.maxTextBytes);
     this.#json = request.shape === "json" ? new HeldText() : undefined;
     this.#sketch = new TextSketch(options);
     this.#text = new StreamedText(
@@ -90,19 +77,12 @@ export class AnswerSketcher implements AnswerParts {
     );
   }
 
-  /** Adds an event of a stream, or a whole answer, as `JSON.parse` returned it. Does nothing after `end` or `clear`. */
-  add(json: Json): void {
-    if (!this.#isCleared) readAnswerParts(json, this);
-  }
-
-  /** Estimated memory, in bytes. */
   get heldBytes(): number {
     const finished = this.#finished;
     if (finished !== undefined) return sketchBytes + finished.calls.length * callBytes;
-    if (this.#isCleared) return 0;
-    let bytes = this.#sketch.heldBytes + 2 * this.#text.heldUnits + (this.#json?.heldBytes ?? 0);
-    for (const { name, args } of this.#calls.values()) bytes += name.heldBytes + args.heldBytes;
-    return bytes + this.#calls.size * callBytes;
+    if (this.isCleared) return 0;
+    const json = this.#json?.heldBytes ?? 0;
+    return this.#sketch.heldBytes + 2 * this.#text.heldUnits + json + this.calls.heldBytes;
   }
 
   /** Ends the answer: drops the text that is held, and returns the sketch. */
@@ -112,31 +92,14 @@ export class AnswerSketcher implements AnswerParts {
     return this.#finished;
   }
 
-  /** Overwrites and removes what was collected. */
   clear(): void {
     this.#finished = undefined;
     this.#drop();
   }
 
   text(piece: string): void {
-    const kept = this.#room.take(textPart, piece);
+    const kept = this.room.take(textPart, piece);
     if (kept !== "") this.#text.add(kept);
-  }
-
-  toolName(index: number, piece: string): void {
-    this.#keepOfCall(index, piece, "name");
-  }
-
-  toolArguments(index: number, piece: string): void {
-    this.#keepOfCall(index, piece, "args");
-  }
-
-  refusal(): void {
-    this.#hasRefusal = true;
-  }
-
-  finish(reason: string): void {
-    this.#finishReason = reason.slice(0, maxFinishLength);
   }
 
   logprobs(tokens: readonly TokenLogprob[]): void {
@@ -145,32 +108,12 @@ export class AnswerSketcher implements AnswerParts {
     for (const { logprob } of tokens) this.#logprobs += logprob;
   }
 
-  media(): void {
-    this.hasMedia = true;
-  }
-
-  #keepOfCall(index: number, piece: string, part: keyof Call): void {
-    const call = this.#calls.get(index) ?? this.#newCall(index);
-    if (call === undefined) this.#room.leave(index, piece);
-    else call[part].add(this.#room.take(index, piece));
-  }
-
-  /** Undefined if the call is not kept. */
-  #newCall(index: number): Call | undefined {
-    if (this.#calls.size >= maxToolCalls || this.#room.isFull) return undefined;
-    const call = { name: new HeldText(), args: new HeldText() };
-    this.#calls.set(index, call);
-    return call;
-  }
-
   #makeSketch(): AnswerSketch {
     this.#text.end();
     const text = this.#sketch.finish();
-    const { rest } = this.#room;
+    const { rest } = this.room;
     const isCut = rest !== undefined;
-    const toolCalls = [...this.#calls.values()].map(({ name, args }) => ({
-      ...{ name: name.text(), arguments: args.text() },
-    }));
+    const toolCalls = this.calls.calls();
     const json = this.#json?.text() ?? "";
     const { chars, digest, runs, prefixes } = text;
     return {
@@ -188,8 +131,8 @@ export class AnswerSketcher implements AnswerParts {
   }
 
   #isRefusal({ isRefused }: SketchedText): boolean {
-    const finishReason = this.#finishReason;
-    const signs = { text: "", hasRefusal: this.#hasRefusal };
+    const finishReason = this.finishReason;
+    const signs = { text: "", hasRefusal: this.hasRefusal };
     return isRefused || isRefusal(finishReason === undefined ? signs : { ...signs, finishReason });
   }
 
@@ -212,20 +155,9 @@ export class AnswerSketcher implements AnswerParts {
   }
 
   #drop(): void {
-    this.#isCleared = true;
     this.#sketch.reset();
     this.#text.clear();
     this.#json?.clear();
-    for (const { name, args } of this.#calls.values()) {
-      name.clear();
-      args.clear();
-    }
-    this.#calls.clear();
-    this.#room.clear();
+    this.clearParts();
   }
-}
-
-interface Call {
-  readonly name: HeldText;
-  readonly args: HeldText;
 }
