@@ -1,5 +1,4 @@
 import type { Answer } from "./answer.ts";
-import { textPart } from "./answer-room.ts";
 import { CollectedParts } from "./collected-parts.ts";
 import { HeldText } from "./held-text.ts";
 import type { TokenLogprob } from "./log-probabilities.ts";
@@ -33,15 +32,15 @@ export class AnswerCollector extends CollectedParts {
   }
 
   get heldBytes(): number {
-    return this.#text.heldBytes + this.calls.heldBytes + this.#tokenBytes;
+    return this.#text.heldBytes + this.callBytes + this.#tokenBytes;
   }
 
   /** The answer so far. */
   answer(): Answer {
-    const { rest } = this.room;
+    const { rest } = this;
     return {
       text: this.#text.text(),
-      toolCalls: this.calls.calls(),
+      toolCalls: this.toolCalls,
       hasRefusal: this.hasRefusal,
       ...(this.finishReason === undefined ? {} : { finishReason: this.finishReason }),
       ...(this.#tokens.length === 0 ? {} : { logprobs: this.#tokens }),
@@ -57,7 +56,7 @@ export class AnswerCollector extends CollectedParts {
   }
 
   text(piece: string): void {
-    this.#text.add(this.room.take(textPart, piece));
+    this.#text.add(this.takeText(piece));
   }
 
   logprobs(tokens: readonly TokenLogprob[]): void {

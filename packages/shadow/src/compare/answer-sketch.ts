@@ -1,6 +1,5 @@
 import { createHmac } from "node:crypto";
 import { type AnswerCheck, checkJson, checkTools, uncheckedJson } from "./answer-check.ts";
-import { textPart } from "./answer-room.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import { CollectedParts } from "./collected-parts.ts";
 import type { ComparedRequest } from "./compared-request.ts";
@@ -82,7 +81,7 @@ export class AnswerSketcher extends CollectedParts {
     if (finished !== undefined) return sketchBytes + finished.calls.length * callBytes;
     if (this.isCleared) return 0;
     const json = this.#json?.heldBytes ?? 0;
-    return this.#sketch.heldBytes + 2 * this.#text.heldUnits + json + this.calls.heldBytes;
+    return this.#sketch.heldBytes + 2 * this.#text.heldUnits + json + this.callBytes;
   }
 
   /** Ends the answer: drops the text that is held, and returns the sketch. */
@@ -98,7 +97,7 @@ export class AnswerSketcher extends CollectedParts {
   }
 
   text(piece: string): void {
-    const kept = this.room.take(textPart, piece);
+    const kept = this.takeText(piece);
     if (kept !== "") this.#text.add(kept);
   }
 
@@ -111,9 +110,8 @@ export class AnswerSketcher extends CollectedParts {
   #makeSketch(): AnswerSketch {
     this.#text.end();
     const text = this.#sketch.finish();
-    const { rest } = this.room;
+    const { rest, toolCalls } = this;
     const isCut = rest !== undefined;
-    const toolCalls = this.calls.calls();
     const json = this.#json?.text() ?? "";
     const { chars, digest, runs, prefixes } = text;
     return {

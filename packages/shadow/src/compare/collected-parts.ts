@@ -1,15 +1,16 @@
-import { AnswerRoom } from "./answer-room.ts";
+import { AnswerRoom, textPart } from "./answer-room.ts";
 import type { Json } from "./canonical-json.ts";
 import type { TokenLogprob } from "./log-probabilities.ts";
 import { type AnswerParts, readAnswerParts } from "./read-answer-parts.ts";
 import { ToolCallTexts } from "./tool-call-texts.ts";
+import type { ToolCall } from "./tool-calls.ts";
 
 const maxFinishLength = 32;
 
 /** What is collected of every answer in the same way, as its events arrive. A subclass keeps its text and tokens. */
 export abstract class CollectedParts implements AnswerParts {
-  protected readonly room: AnswerRoom;
-  protected readonly calls: ToolCallTexts;
+  readonly #room: AnswerRoom;
+  readonly #calls: ToolCallTexts;
   protected hasRefusal = false;
   protected finishReason: string | undefined = undefined;
   protected isCleared = false;
@@ -17,8 +18,8 @@ export abstract class CollectedParts implements AnswerParts {
 
   /** @param maxTextBytes bytes of text and tool calls to keep, as UTF-8 */
   constructor(maxTextBytes: number) {
-    this.room = new AnswerRoom(maxTextBytes);
-    this.calls = new ToolCallTexts(this.room);
+    this.#room = new AnswerRoom(maxTextBytes);
+    this.#calls = new ToolCallTexts(this.#room);
   }
 
   /** Estimated memory, in bytes. */
@@ -37,11 +38,11 @@ export abstract class CollectedParts implements AnswerParts {
   }
 
   toolName(index: number, piece: string): void {
-    this.calls.add(index, piece, "name");
+    this.#calls.add(index, piece, "name");
   }
 
   toolArguments(index: number, piece: string): void {
-    this.calls.add(index, piece, "args");
+    this.#calls.add(index, piece, "args");
   }
 
   refusal(): void {
@@ -56,9 +57,28 @@ export abstract class CollectedParts implements AnswerParts {
     this.hasMedia = true;
   }
 
+  protected get toolCalls(): readonly ToolCall[] {
+    return this.#calls.calls();
+  }
+
+  /** Memory of the tool calls, in bytes. */
+  protected get callBytes(): number {
+    return this.#calls.heldBytes;
+  }
+
+  /** Digest of what did not fit; undefined if everything fitted. */
+  protected get rest(): string | undefined {
+    return this.#room.rest;
+  }
+
+  /** Returns the part of a piece of text that fits, in whole characters. */
+  protected takeText(piece: string): string {
+    return this.#room.take(textPart, piece);
+  }
+
   protected clearParts(): void {
     this.isCleared = true;
-    this.calls.clear();
-    this.room.clear();
+    this.#calls.clear();
+    this.#room.clear();
   }
 }

@@ -17,10 +17,6 @@ export class ToolCallTexts {
     this.#room = room;
   }
 
-  get size(): number {
-    return this.#calls.size;
-  }
-
   add(index: number, piece: string, part: keyof TextsOfCall): void {
     const call = this.#calls.get(index) ?? this.#newCall(index);
     if (call === undefined) {
