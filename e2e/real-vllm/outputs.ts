@@ -44,8 +44,8 @@ async function sendAll({ origin }: Gateway, { model, count }: OutputsSetting): P
   let next = 0;
   const sender = async () => {
     while (next < count) {
-      const { status } = await post(origin, body(model, next++));
-      if (status !== 200) throw new Error(`a request was answered with ${status}`);
+      const { status, text } = await post(origin, body(model, next++));
+      if (status !== 200) throw new Error(`a request was answered with ${status}: ${text}`);
     }
   };
   await Promise.all(Array.from({ length: 4 }, sender));
