@@ -268,6 +268,12 @@ const change: fc.Arbitrary<BootstrapChange> = fc.oneof(
     .map((operations) => ({ kind: "patch" as const, operations })),
 );
 
+test("names of properties that every object has are keys like any other", () => {
+  const value = { node: { toString: { caller: 7 } } };
+  const rendered = renderBootstrap(changed({ kind: "merge", value }), {}, { hasComments: true });
+  expect(rendered).toContain("  toString:\n    caller: 7\n");
+});
+
 test("rendering never throws and never changes a prototype or the topology, whatever the change", () => {
   const before = JSON.stringify(topology);
   fc.assert(

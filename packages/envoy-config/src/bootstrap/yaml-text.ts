@@ -64,7 +64,9 @@ function within(reasons: Reasons, part: string | number): Reasons {
   const { of, told } = reasons;
   if (of === undefined) return reasons;
   const whole = of instanceof Reasoned ? of.value : of;
-  return { of: (whole as EnvoyObject | null)?.[part], told };
+  // A changed bootstrap may have names that every object has, such as `toString`.
+  const isThere = typeof whole === "object" && whole !== null && Object.hasOwn(whole, part);
+  return { of: isThere ? (whole as EnvoyObject)[part] : undefined, told };
 }
 
 function comment(value: Plain, indent: string, { of, told }: Reasons): string {
