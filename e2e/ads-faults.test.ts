@@ -82,17 +82,17 @@ describe.each(protocols)("an Envoy by %s that is started while the sidecar is aw
 
   afterAll(() => gateway.stop());
 
-  test("is not ready, and serves within a second of its return", async () => {
+  test("is not ready, tries again each second at the latest, and serves after its return", async () => {
     await gateway.startEnvoy();
     const failures = () => gateway.envoy().stat("cluster.umbra-ads.upstream_cx_connect_fail");
-    await until("it has tried often enough to wait for long", async () => (await failures()) > 8);
+    // With Envoy's own limit of 30 s between two tries these would take minutes.
+    const hasTriedOften = async () => (await failures()) > 14;
+    await until("it has tried often enough to wait for long", hasTriedOften, 35_000);
     expect(await readyStatus(gateway.envoy().adminPort)).toBe(503);
     await gateway.ads.restart();
     const services = { a: [addressOf(0)] };
     gateway.apply({ yaml: plainWorld({ port: gateway.port, services, routes: { "/": "a" } }) });
-    const startedMs = performance.now();
     await until("it serves", async () => (await gateway.get())[0] === 200);
-    expect(performance.now() - startedMs).toBeLessThan(1_000);
     expect(await readyStatus(gateway.envoy().adminPort)).toBe(200);
   }, 40_000);
 });

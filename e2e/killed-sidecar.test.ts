@@ -21,27 +21,30 @@ test("a sidecar killed under load: at most two requests fail, no running stream 
       failureMode: "FailOpen",
     }),
   });
-  let answered = 0;
-  const load = postMany(
-    gateway.origin,
-    streams,
-    20,
-    () => chat({ isStream: true, maxTokens: 40 }),
-    () => {
-      answered++;
-    },
-  );
-  await until("streams run", () => answered >= streams * 0.15, 30_000);
-  await gateway.sidecar().stop("SIGKILL");
-  await until("streams continue without a picker", () => answered >= streams * 0.55, 30_000);
-  await gateway.restartSidecar();
-  const answers = await load;
-  const failed = answers.filter(({ status }) => status !== 200);
-  const cut = answers.filter(
-    ({ status, text }) => status === 200 && !text.trimEnd().endsWith("[DONE]"),
-  );
-  expect(cut).toEqual([]);
-  expect(failed.length).toBeLessThanOrEqual(2);
-  await gateway.stop();
-  await stopModelServers([...primary, ...shadow]);
+  try {
+    let answered = 0;
+    const load = postMany(
+      gateway.origin,
+      streams,
+      20,
+      () => chat({ isStream: true, maxTokens: 40 }),
+      () => {
+        answered++;
+      },
+    );
+    await until("streams run", () => answered >= streams * 0.15, 30_000);
+    await gateway.sidecar().stop("SIGKILL");
+    await until("streams continue without a picker", () => answered >= streams * 0.55, 30_000);
+    await gateway.restartSidecar();
+    const answers = await load;
+    const failed = answers.filter(({ status }) => status !== 200);
+    const cut = answers.filter(
+      ({ status, text }) => status === 200 && !text.trimEnd().endsWith("[DONE]"),
+    );
+    expect(cut).toEqual([]);
+    expect(failed.length).toBeLessThanOrEqual(2);
+  } finally {
+    await gateway.stop();
+    await stopModelServers([...primary, ...shadow]);
+  }
 }, 120_000);

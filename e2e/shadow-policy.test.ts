@@ -68,7 +68,7 @@ describe("sampling by session, from weighted backends", () => {
   });
 
   test("conversations are mirrored whole or not at all, half of them, evenly from both backends", async () => {
-    const [conversations, turns] = [testSize(60, 300), 4];
+    const [conversations, turns] = [testSize(100, 300), 4];
     const sessionOf = new Map<string, number>();
     const dispatcher = new Agent({ connections: 16, pipelining: 1 });
     for (let turn = 0; turn < turns; turn++) {
