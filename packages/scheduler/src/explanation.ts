@@ -17,6 +17,7 @@ export interface Explanation {
   readonly refusal?: SchedulingErrorCode;
 }
 
+/** What one filter kept. */
 export interface FilterStep {
   readonly name: string;
   readonly survivors: readonly string[];
@@ -24,6 +25,7 @@ export interface FilterStep {
   readonly isSkipped: boolean;
 }
 
+/** How one scorer rated the endpoints that the filters left. */
 export interface ScorerStep {
   readonly name: string;
   readonly weight: number;
@@ -31,6 +33,7 @@ export interface ScorerStep {
   readonly scores: readonly EndpointScore[];
 }
 
+/** A score of one endpoint (`ip:port`); a higher one is better. */
 export interface EndpointScore {
   readonly endpoint: string;
   readonly score: number;

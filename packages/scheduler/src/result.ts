@@ -1,8 +1,10 @@
 import type { Explanation } from "./explanation.ts";
 import type { SchedulingErrorCode } from "./scheduling-error-code.ts";
 
+/** The result of `pick`; branch on `ok`. */
 export type PickResult = Picked | Refused;
 
+/** A picked endpoint. The request counts as in flight there until its lease ends. */
 export interface Picked {
   readonly ok: true;
   /** `ip:port`. */
@@ -14,6 +16,7 @@ export interface Picked {
   readonly explanation?: Explanation;
 }
 
+/** A request for which the pool has no endpoint; `code` gives the reason. */
 export interface Refused {
   readonly ok: false;
   readonly code: SchedulingErrorCode;

@@ -11,6 +11,7 @@ export interface FlowSettings
   readonly defaultNegativeBand?: Omit<BandSettings, "priority">;
 }
 
+/** Limits of the requests of one priority. */
 export interface BandSettings extends Omit<BandLimits, "ceiling"> {
   readonly priority: number;
 }

@@ -25,6 +25,7 @@ const pickerConfigVersions: readonly string[] = [
 /** The request attribute by which `header-profile-handler` chooses: the value of the `EPP-Profile` header. */
 export const profileAttribute = "epp-profile";
 
+/** The configuration, or every problem that was found in it. */
 export type PickerConfigResult =
   | { readonly ok: true; readonly config: PickerConfig }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };

@@ -5,6 +5,7 @@ export interface ConfigProblem {
   readonly message: string;
 }
 
+/** Where a value is in a configuration: names of fields, and indexes of lists from 0. */
 export type ConfigPath = readonly (string | number)[];
 
 /** `plugins[2].type`. */

@@ -12,6 +12,7 @@ export interface FlowRequest {
   readonly ttlMs?: number;
 }
 
+/** How a request left the queue. `waitedMs` is its time in the queue, in ms. */
 export type FlowOutcome<T> =
   | { readonly ok: true; readonly value: T; readonly waitedMs: number }
   | {
@@ -37,6 +38,7 @@ export type FlowErrorCode =
   | "CANCELLED"
   | "SHUTTING_DOWN";
 
+/** Limits of the waiting requests of one priority. */
 export interface BandLimits {
   /** Most waiting requests; 5,000 when absent. */
   readonly maxRequests?: number;
@@ -83,6 +85,7 @@ export interface FlowQueueOptions {
   readonly onEvent?: (event: FlowEvent) => void;
 }
 
+/** What happened to one request. `waitedMs` is its time in the queue, in ms. */
 export type FlowEvent =
   | { readonly type: "enqueued"; readonly priority: number }
   | { readonly type: "dispatched"; readonly priority: number; readonly waitedMs: number }
@@ -93,6 +96,7 @@ export type FlowEvent =
       readonly waitedMs: number;
     };
 
+/** The waiting requests at one moment, and the bytes of their bodies. */
 export interface FlowSnapshot {
   readonly requests: number;
   readonly bytes: number;

@@ -5,6 +5,7 @@ import { createPageWork, type PageWork } from "./page-work.ts";
 import { parsePrometheusText } from "./prometheus-text.ts";
 import type { Sample } from "./sample-line.ts";
 
+/** What a metrics page shows, or why it can't be used. */
 export type MetricsPage =
   | { readonly ok: true; readonly engine: EngineName; readonly metrics: ModelServerMetrics }
   /** `missing`: names of required metrics that the page lacks. `isTooComplex`: the page takes too long to read. */

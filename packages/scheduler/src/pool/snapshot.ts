@@ -9,6 +9,7 @@ export interface PoolSnapshot {
   readonly endpoints: readonly EndpointSnapshot[];
 }
 
+/** What a pool knows about one endpoint at one moment. */
 export interface EndpointSnapshot extends Endpoint {
   /** Time since the newest successful scrape, in ms. */
   readonly metricsAgeMs?: number;

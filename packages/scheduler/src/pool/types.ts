@@ -130,6 +130,7 @@ export interface PoolState {
   snapshot(): PoolSnapshot;
 }
 
+/** One endpoint of the list that `setEndpoints` takes. */
 export interface EndpointEntry {
   /** `ip:port`. */
   readonly address: string;

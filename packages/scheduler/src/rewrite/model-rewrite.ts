@@ -13,6 +13,7 @@ export interface RewriteRule {
   readonly isSticky?: boolean;
 }
 
+/** A model name for the endpoint, with its share of the requests: the weight over the sum of all weights. */
 export interface RewriteTarget {
   readonly model: string;
   /** At least 0. */

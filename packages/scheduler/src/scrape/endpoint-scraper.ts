@@ -42,6 +42,7 @@ export interface ScrapePlace {
   get(done: (page: FetchedPage) => void): void;
 }
 
+/** Why a scrape failed. */
 export interface ScrapeFailure {
   readonly code: ScrapeErrorCode;
   readonly reason: string;
@@ -92,6 +93,7 @@ export interface EndpointScraperOptions {
   readonly onScraped: (scraped: Scraped, next: () => void) => void;
 }
 
+/** A running scraper of one endpoint. */
 export interface EndpointScraper {
   /** Stops scraping. No callback is called afterwards. */
   close(): void;

@@ -11,6 +11,7 @@ export interface MetricsPlaceSettings {
   readonly isHint?: boolean;
 }
 
+/** An address at which the metrics page of an endpoint may be. */
 export interface MetricsPlace {
   readonly scheme: "http" | "https";
   /** `ip:port`. */

@@ -33,6 +33,7 @@ export interface ScrapingOptions {
   readonly onScrape?: (address: string, tookMs: number, failure: string | undefined) => void;
 }
 
+/** The running scrapers of a pool. */
 export interface Scraping {
   /** Stops scraping and aborts scrapes in progress. */
   stop(): void;

@@ -31,7 +31,9 @@ export interface AnswerAgreement extends Pick<TextAgreement, "lcp" | "lcpShare">
   readonly jsonEqual: 0 | 1 | null;
   /** Share of the key paths that both have, 0 to 1. */
   readonly jsonKeys: number | null;
+  /** Null if the request offers no tools and neither answer calls one. */
   readonly tool: ToolLevel | null;
+  /** F1 of the calls with the same name and arguments, 0 to 1. */
   readonly toolF1: number | null;
   /** Number of tokens in the common prefix. The next three fields are explained in `LogprobDrift`. */
   readonly lpTokens: number | null;
@@ -40,7 +42,7 @@ export interface AnswerAgreement extends Pick<TextAgreement, "lcp" | "lcpShare">
   readonly nearTie: 0 | 1 | null;
 }
 
-/** Compares two texts. */
+/** Compares two texts after `normalizeText`. `sim` uses the first 2,048 characters of each. */
 export function compareTexts(a: string, b: string, options: TextOptions = {}): TextAgreement {
   const [first, second] = [normalizeText(a, options), normalizeText(b, options)];
   const exact = first === second ? 1 : 0;

@@ -62,7 +62,7 @@ export interface FilesComparison extends ComparisonSummary {
  * Compares files of recorded answers line by line. Holds at most 128 MiB of lines, and four numbers and an id for each
  * pair. Throws the signal's reason if it is aborted.
  *
- * @throws PairingError if lines that belong together are too far apart
+ * @throws PairingError if over 128 MiB of lines wait for the line of the same request in another file
  */
 export async function compareFiles(
   files: AnswerFiles,

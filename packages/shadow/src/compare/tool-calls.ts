@@ -22,6 +22,7 @@ export const toolLevels = ["none", "one_only", "differ", "same_names", "same_arg
 
 export type ToolLevel = (typeof toolLevels)[number];
 
+/** How far the tool calls of two answers agree; their order does not matter. */
 export interface ToolAgreement {
   readonly level: ToolLevel;
   /** 2 x equal calls / calls of both, 0 to 1; 1 if neither calls a tool. */

@@ -73,6 +73,7 @@ export interface Pairing {
 
 const maxIdLength = 128;
 
+/** Creates a recorder, which pairs the two legs of each mirrored request. Keeps numbers and names, no text. */
 export function createRecorder<T = void>(options: RecorderOptions<T>): Recorder<T> {
   return new PairRecorder(options);
 }
