@@ -163,7 +163,7 @@ describe("faults of a scripted API server", () => {
     expect(server.seenOf("discovery")).toHaveLength(1);
   });
 
-  test("tells a deletion also when what comes after it can't be read", async () => {
+  test("reports a deletion although the message after it can't be read", async () => {
     server.install(routes).put(object("mine"));
     const followed = await watched(server, { kinds: [routes] });
     const [mine] = followed.source.objects();
