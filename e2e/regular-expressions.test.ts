@@ -57,12 +57,13 @@ const { topology } = readTopology([{ name: "a.json", text: resources(place) }]);
 const bootstrap = renderBootstrap(topology);
 
 function envoyTakes(expression: string): boolean {
-  const file = join(folder, "envoy.yaml");
   // A function, since a replacement may have `$`.
-  writeFileSync(
-    file,
-    bootstrap.replace(place, () => JSON.stringify(expression)),
-  );
+  return envoyStartsWith(bootstrap.replace(place, () => JSON.stringify(expression)));
+}
+
+function envoyStartsWith(text: string): boolean {
+  const file = join(folder, "envoy.yaml");
+  writeFileSync(file, text);
   return spawnSync(envoyBinary, ["--mode", "validate", "-c", file]).status === 0;
 }
 
@@ -111,3 +112,20 @@ test.each([...cases, ...refused])(
     expect(umbraTakes(expression)).toBe(isTaken);
   },
 );
+
+test("Envoy takes the filters of a route with very many header names", () => {
+  const headers = Array.from({ length: 300 }, (_, n) => ({
+    ...{ type: "RegularExpression", value: "a" },
+    name: `x_${n}_${"long-name-".repeat(10)}${n}`,
+  }));
+  const text = resources("a").replace(
+    /"headers":\[[^\]]*\]/,
+    () => `"headers":${JSON.stringify(headers)}`,
+  );
+  for (const underscores of ["Reject", "Drop"] as const) {
+    const { topology } = readTopology([{ name: "a.json", text }]);
+    const rendered = renderBootstrap(topology, { underscores });
+    expect(rendered).toContain("x_99_");
+    expect(envoyStartsWith(rendered)).toBe(true);
+  }
+});

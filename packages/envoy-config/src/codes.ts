@@ -83,6 +83,7 @@ const meanings = {
   UMB0313: "Envoy warning about the bootstrap",
   UMB0314: "resource for an unknown pool",
   UMB0320: "routes need a model header that Umbra does not set",
+  UMB0321: "too many header names with an underscore",
   UMB0330: "bootstrap enables a runtime guard that crashes Envoy",
   UMB0401: "Node is too old",
   UMB0402: "Node has a known vulnerability",
@@ -192,6 +193,7 @@ const remedies: Readonly<Record<DiagnosticCode, string>> = {
   UMB0314: "use the name of an InferencePool in the same namespace",
   UMB0320:
     "let clients or a proxy in front of Envoy set the header, or route all models to one pool, where Umbra picks by model",
+  UMB0321: "use a hyphen in header names, or shorter or fewer names",
   UMB0330: "remove the guard from the runtime layers, or set it to false in the last layer",
   UMB0401: "install Node 22.19 or later",
   UMB0402: "update Node",

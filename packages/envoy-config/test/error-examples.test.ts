@@ -82,7 +82,7 @@ describe.each(Object.entries(diagnosticCodes))("the section of %s", (code, about
 });
 
 /** Codes without an example: about flags, Envoy, too many findings, and Secrets. */
-const elsewhere = ["UMB0109", "UMB0207", "UMB0228", "UMB0233", "UMB0312", "UMB0313"];
+const elsewhere = ["UMB0109", "UMB0207", "UMB0228", "UMB0233", "UMB0312", "UMB0313", "UMB0321"];
 
 /** Codes without a fix: an unused kind and another endpoint picker are not errors. */
 const nothingToFix = ["UMB0107", "UMB0230"];

@@ -3,6 +3,7 @@ import { readTopology, renderBootstrap, renderPart } from "@umbra/envoy-config";
 import fc from "fast-check";
 import { parse } from "yaml";
 import { unknownUnderscores } from "../src/bootstrap/underscore-pattern.ts";
+import { underscoreHeaders } from "../src/header-names.ts";
 
 const ref = "{group: inference.networking.k8s.io, kind: InferencePool, name: llama}";
 
@@ -112,6 +113,51 @@ describe("allowed headers with an underscore", () => {
         );
       }),
     );
+  });
+
+  test("of very many names, the beginnings are kept in a pattern that Envoy accepts", () => {
+    const known = Array.from({ length: 300 }, (_, n) => `x_${n}_${"long-name-".repeat(10)}${n}`);
+    const regex = unknownUnderscores(known);
+    expect(regex.length).toBeLessThan(60_000);
+    const pattern = new RegExp(`^(?:${regex})$`);
+    expect(known.filter((name) => pattern.test(name))).toEqual([]);
+    const others = ["x_forwarded_for", "x_a", "_", "content_length", "x_7", "y_7_long"];
+    expect(others.filter((name) => !pattern.test(name))).toEqual([]);
+  });
+});
+
+describe("very many header names with an underscore", () => {
+  const long = (n: number) => `x_${n}_${"long-name-".repeat(10)}`;
+  const headers = (count: number) =>
+    Array.from({ length: count }, (_, n) => `{name: ${long(n)}, value: a}`).join(", ");
+  const files = (count: number) => {
+    const text = resources(`, matches: [{headers: [{name: x_b, value: a}, ${headers(count)}]}]`);
+    return [{ name: "example.yaml", text }];
+  };
+
+  test("pass up to 12,000 characters, the shortest first, and one finding names the rest", () => {
+    const { topology, diagnostics } = readTopology(files(300));
+    const { known, leftOut } = underscoreHeaders(topology);
+    expect(known).toEqual(expect.arrayContaining(["session_id", "x_b", long(0), long(9)]));
+    expect(known.join(",").length).toBeLessThanOrEqual(12_000);
+    expect(known.length + leftOut.size).toBe(302);
+    expect(diagnostics.map(({ code, severity }) => ({ code, severity }))).toEqual([
+      { code: "UMB0321", severity: "warning" },
+    ]);
+  });
+
+  test("up to there give no finding", () => {
+    const { topology, diagnostics } = readTopology(files(100));
+    expect(underscoreHeaders(topology).leftOut.size).toBe(0);
+    expect(diagnostics).toEqual([]);
+  });
+
+  test("count twice where Envoy's escape doubles a percent sign", () => {
+    const { topology } = readTopology(
+      files(100).map(({ name, text }) => ({ name, text: text.replaceAll("long-name", "%%%%%%%%%") })),
+    );
+    const { known } = underscoreHeaders(topology);
+    expect(known.join(",").replaceAll("%", "%%").length).toBeLessThanOrEqual(12_000);
   });
 });
 

@@ -36,22 +36,6 @@ const mutableHeaders: Readonly<Record<Lane, string>> = {
   shadow: `${destinationHeader}|x-(llm-d-.*|request-id)|trace.*|content-(length|type)|retry-after`,
 };
 
-/** Headers that a policy uses for sessions or eligibility, and headers that name the model. */
-export function topologyHeaders({ mirrors, pools }: Topology): readonly string[] {
-  const names = new Set(modelHeaders(pools));
-  for (const { sampling, policy } of mirrors) {
-    const { by, sessionKey } = sampling;
-    if (by === "session" && sessionKey.kind === "header") names.add(sessionKey.name);
-    for (const { name } of policy?.eligible.headers ?? []) names.add(name);
-  }
-  return [...names].toSorted();
-}
-
-/** Headers that name the model if the body is not read. */
-export function modelHeaders(pools: Topology["pools"]): readonly string[] {
-  return [...new Set(pools.flatMap(({ modelHeader }) => modelHeader ?? []))].toSorted();
-}
-
 /** Headers of answers by which servers say that they refuse. */
 export function answerHeaders({ mirrors }: Pick<Topology, "mirrors">): readonly string[] {
   const names = mirrors.flatMap(({ evaluation }) => evaluation.comparison?.refusalHeader ?? []);

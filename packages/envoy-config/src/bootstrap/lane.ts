@@ -1,3 +1,4 @@
+import { modelHeaders } from "../header-names.ts";
 import { isRendered, poolsByName } from "../queries.ts";
 import type { Mirror, Pool, Topology } from "../topology.ts";
 import { laneBufferBytes } from "../twin-limits.ts";
@@ -7,7 +8,7 @@ import { headerLimit } from "./client-guards.ts";
 import { shadowBuffer } from "./cluster-parts.ts";
 import { connectionManager, router } from "./connection-manager.ts";
 import { because, duration, type EnvoyObject } from "./envoy-object.ts";
-import { answerHeaders, modelHeaders, observe, pick, routeStreams } from "./ext-proc-filter.ts";
+import { answerHeaders, observe, pick, routeStreams } from "./ext-proc-filter.ts";
 import { externalPick, externalStreams } from "./external-picker.ts";
 import { mirrorHeader, shadowClusterName, shadowLaneListener } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";

@@ -1,3 +1,4 @@
+import { topologyHeaders, underscoreHeaders } from "../header-names.ts";
 import { socketName } from "../names.ts";
 import { mirrorsByName, poolsByName, routesOf } from "../queries.ts";
 import type { Listener, Topology, VirtualHost } from "../topology.ts";
@@ -7,7 +8,7 @@ import { connectionManager, router } from "./connection-manager.ts";
 import { corsFilter } from "./cors.ts";
 import { downstreamTls, misdirectedHosts, serverNames, tlsInspector } from "./downstream-tls.ts";
 import { because, type EnvoyObject, type EnvoyValue } from "./envoy-object.ts";
-import { answerHeaders, observe, pick, topologyHeaders } from "./ext-proc-filter.ts";
+import { answerHeaders, observe, pick } from "./ext-proc-filter.ts";
 import { externalPick } from "./external-picker.ts";
 import { localReplies } from "./local-reply.ts";
 import type { BootstrapOptions } from "./options.ts";
@@ -16,7 +17,7 @@ import { virtualHost } from "./route.ts";
 import { sessionFilter } from "./session.ts";
 import { setting } from "./setting.ts";
 import { statName } from "./stats.ts";
-import { knownUnderscoreHeaders, underscoreFilter, unrefusedUnderscores } from "./underscores.ts";
+import { underscoreFilter, unrefusedUnderscores } from "./underscores.ts";
 
 /** Creates a listener for clients: one filter chain, or with TLS one for each server name. */
 export function listener(
@@ -106,7 +107,7 @@ export function routeConfiguration(
   const known = {
     pools: poolsByName(topology),
     mirrors: mirrorsByName(topology),
-    underscores: knownUnderscoreHeaders(topology),
+    underscores: underscoreHeaders(topology).known,
   };
   const rendered: (host: VirtualHost) => EnvoyValue = options.isDynamic
     ? createHostRenderer(from, known, options)

@@ -1,27 +1,10 @@
-import { routesOf } from "../queries.ts";
+import { underscoreHeaders } from "../header-names.ts";
 import type { Topology } from "../topology.ts";
 import { because, builtIn, type EnvoyObject, extension, typed } from "./envoy-object.ts";
-import { topologyHeaders } from "./ext-proc-filter.ts";
 import { underscoreRefusal } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 import { setting } from "./setting.ts";
 import { unknownUnderscores } from "./underscore-pattern.ts";
-
-/** Documented headers with an underscore. */
-const documented: readonly string[] = ["session_id"];
-
-/** Header names with an underscore that are allowed: documented ones and those in the resources. */
-export function knownUnderscoreHeaders(topology: Topology): readonly string[] {
-  const named = [
-    ...topologyHeaders(topology),
-    ...routesOf(topology).flatMap(({ match, session }) => [
-      ...match.headers.map(({ name }) => name),
-      ...(session?.kind === "header" ? [session.name] : []),
-    ]),
-  ];
-  const known = named.map((name) => name.toLowerCase()).filter((name) => name.includes("_"));
-  return [...new Set([...documented, ...known])].toSorted();
-}
 
 /**
  * Creates the filter that rejects headers with an underscore, except known ones. Envoy's own setting has no exceptions,
@@ -33,7 +16,7 @@ export function underscoreFilter(
   options: BootstrapOptions,
 ): readonly EnvoyObject[] {
   if (options.underscores !== "Reject") return [];
-  const known = knownUnderscoreHeaders(topology);
+  const { known } = underscoreHeaders(topology);
   const { filter, key } = underscoreRefusal;
   const script = [
     `local known = {${known.map((name) => `[${luaText(name)}] = true`).join(", ")}}`,
@@ -99,7 +82,7 @@ export function unrefusedUnderscores(
 }
 
 function takeOff(topology: Topology): EnvoyObject {
-  const regex = unknownUnderscores(knownUnderscoreHeaders(topology));
+  const regex = unknownUnderscores(underscoreHeaders(topology).known);
   return { remove_on_match: { key_matcher: { safe_regex: { regex } } } };
 }
 

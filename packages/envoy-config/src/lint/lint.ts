@@ -11,6 +11,7 @@ import { lintModelHeaders } from "./model-headers.ts";
 import { lintPorts } from "./ports.ts";
 import { lintReach } from "./reach.ts";
 import { lintRules } from "./rules.ts";
+import { lintUnderscores } from "./underscores.ts";
 import { lintUnused } from "./unused.ts";
 
 /** Reports valid configurations that an operator probably does not want. Each lint is a function of the topology. */
@@ -24,6 +25,7 @@ export function lint(topology: Topology, resources: Resources, report: Report): 
     lintPorts,
     lintUnused,
     lintModelHeaders,
+    lintUnderscores,
     lintLeftOut,
     lintKongPlugins,
   ]) {
