@@ -5,13 +5,7 @@ import { join } from "node:path";
 import { coverageReport, uncoveredIn } from "./scheduler-coverage.mjs";
 
 /** Node's flags for Jest, which gives them to its workers. */
-const nodeFlags = [
-  "--experimental-vm-modules",
-  "--disable-warning=ExperimentalWarning",
-  // More workers than cores run: threads that help one of them to collect garbage only wait for each other.
-  "--single-threaded-gc",
-  "--max-semi-space-size=32",
-];
+const nodeFlags = ["--experimental-vm-modules", "--disable-warning=ExperimentalWarning"];
 
 const nothing = { passed: 0, failed: 0, skipped: 0 };
 
