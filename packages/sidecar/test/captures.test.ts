@@ -18,6 +18,7 @@ import type { CaptureSink } from "../src/capture/capture-sink.ts";
 import type { CaptureStoreOptions } from "../src/capture/capture-store.ts";
 import { openCaptureThread } from "../src/capture/capture-thread.ts";
 import { type Captures, createCaptures, type Texts } from "../src/capture/captures.ts";
+import { until } from "./until.ts";
 
 function capturing(open: (options: CaptureStoreOptions) => CaptureSink = openCaptureDesk) {
   const folder = mkdtempSync(join(tmpdir(), "umbra-captures-"));
@@ -193,6 +194,7 @@ test("a thread redacts and stores captures, as many as may be kept", async () =>
     const request = { texts, gateOf: () => ({ route: "default/r" }) };
     captures.paired?.({ requestId: `r${i}`, ...legs }, "m", request);
   }
+  await until(async () => captures.count === 5);
   await captures.close();
   const files = readdirSync(folder);
   expect([files.length, captures.count, troubles]).toEqual([5, 5, []]);
@@ -204,7 +206,7 @@ test("a thread redacts and stores captures, as many as may be kept", async () =>
 });
 
 test("a thread that has too many captures to store is sent no more", async () => {
-  const { folder, captures } = capturing(openCaptureThread);
+  const folder = mkdtempSync(join(tmpdir(), "umbra-captures-"));
   let made = 0;
   const sink = openCaptureThread({ folder, limit: 50, retentionMs: 60_000, onTrouble() {} });
   for (let i = 0; i < 100; i++) {
@@ -221,7 +223,8 @@ test("a thread that has too many captures to store is sent no more", async () =>
     });
   }
   expect(made).toBe(32);
-  await Promise.all([sink.close(), captures.close()]);
+  await until(async () => sink.count === 32);
+  await sink.close();
   expect(readdirSync(folder)).toHaveLength(32);
 });
 
@@ -230,6 +233,20 @@ test("troubles of the thread are reported", async () => {
   rmSync(folder, { recursive: true });
   writeFileSync(folder, "a file");
   pair(captures, held(captures));
+  await until(async () => troubles.length > 0);
   await captures.close();
   expect(troubles).toHaveLength(1);
+});
+
+test("a thread that can't be started is a trouble, and is not tried again at once", async () => {
+  const failing = (options: CaptureStoreOptions) =>
+    openCaptureThread(options, () => {
+      throw new Error("no more threads");
+    });
+  const { captures, troubles } = capturing(failing);
+  pair(captures, held(captures));
+  pair(captures, held(captures));
+  captures.expire();
+  expect(troubles).toEqual(["no more threads"]);
+  await captures.close();
 });

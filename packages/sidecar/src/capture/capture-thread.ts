@@ -11,16 +11,21 @@ const closeMs = 5_000;
 
 /**
  * Redacts and stores captures in a thread of its own, so that no pick waits for it. The thread starts with the first
- * capture, or to remove old ones. If it ends, it is started again.
+ * capture, or to remove old ones. If it ends or can't be started, it is started again after some seconds.
  *
+ * @param start starts the thread; by default, from its own file
  * @throws Error if the folder can't be created or written
  */
-export function openCaptureThread(options: CaptureStoreOptions): CaptureSink {
-  return new CaptureThread(options, openCaptureStore(options).count);
+export function openCaptureThread(
+  options: CaptureStoreOptions,
+  start: (setup: CaptureSetup) => Worker = startWorker,
+): CaptureSink {
+  return new CaptureThread(options, openCaptureStore(options).count, start);
 }
 
 class CaptureThread implements CaptureSink {
   readonly #options: CaptureStoreOptions;
+  readonly #startWorker: (setup: CaptureSetup) => Worker;
   #worker: Worker | undefined = undefined;
   #endedMs = Number.NEGATIVE_INFINITY;
   #waiting = 0;
@@ -28,8 +33,9 @@ class CaptureThread implements CaptureSink {
   #isClosed = false;
   count: number;
 
-  constructor(options: CaptureStoreOptions, count: number) {
+  constructor(options: CaptureStoreOptions, count: number, start: (setup: CaptureSetup) => Worker) {
     this.#options = options;
+    this.#startWorker = start;
     this.count = count;
   }
 
@@ -62,14 +68,24 @@ class CaptureThread implements CaptureSink {
   #running(): Worker | undefined {
     if (this.#isClosed) return undefined;
     if (this.#worker === undefined && performance.now() - this.#endedMs >= restartMs) {
-      this.#worker = this.#start();
+      this.#tryToStart();
     }
     return this.#worker;
   }
 
+  /** A thread that can't be started counts as ended: others observe the same pair, and timers call this too. */
+  #tryToStart(): void {
+    try {
+      this.#worker = this.#start();
+    } catch (cause) {
+      this.#endedMs = performance.now();
+      this.#options.onTrouble(cause as Error);
+    }
+  }
+
   #start(): Worker {
     const { onTrouble, ...setup } = this.#options;
-    const worker = startWorker(setup);
+    const worker = this.#startWorker(setup);
     worker.unref();
     worker.on("message", (message: FromCaptureWorker) => this.#take(message));
     worker.on("error", onTrouble);
