@@ -200,19 +200,19 @@ spec:
       name: "by an endpoint's address",
       host: "10.0.1.1:8000",
       model: "judge",
-      says: /its endpoint 10\.0\.1\.1:8000 is one of pool/,
+      says: /is never asked: its endpoint 10\.0\.1\.1:8000 is one of pool/,
     },
     {
-      name: "by its Service's name",
+      name: "by its Service's name, whose cluster IP the sidecar does not know",
       host: "svc.default.svc",
       model: "judge",
-      says: /svc\.default\.svc:443 is one of pool "service:default\/svc:80"/,
+      says: /may serve pool "service:default\/svc:80": its endpoint svc\.default\.svc:443 has the name of this Service/,
     },
     {
       name: "by the name of a model",
       host: "judge.example",
       model: "real",
-      says: /pool "default\/pool-a" serves this model/,
+      says: /is never asked: pool "default\/pool-a" serves this model/,
     },
   ])("is found in the files: $name", ({ host, model, says }) => {
     expect(judged(`https://${host}${path}`, model).judges).toEqual([expect.stringMatching(says)]);
