@@ -181,9 +181,13 @@ export class Channel {
   }
 
   /** What is held back while a name goes out by itself is answered later. */
-  #answerAsked({ resources, isTrial }: NextBatch): void {
-    if (!isTrial) this.#asked.clear();
-    else for (const { name } of resources) this.#asked.delete(name);
+  #answerAsked({ resources, removed, isTrial }: NextBatch): void {
+    if (!isTrial) {
+      this.#asked.clear();
+      return;
+    }
+    for (const { name } of resources) this.#asked.delete(name);
+    for (const name of removed) this.#asked.delete(name);
   }
 
   /** The one name that goes out by itself, so that it is clear what the client's reply is about. */

@@ -434,6 +434,21 @@ test("7: in state of the world, names of a later request replace those of an ear
   expect(shown(client.taken())).toEqual([["eds", "endpoints b"]]);
 });
 
+test("13: delta names what it does not have once, not with each certificate", () => {
+  const { client } = setUp("delta", { sds: { a: "a", b: "b" } });
+  const names = ["a", "b", "unknown"];
+  client.say({ kind: "sds", node: "envoy-1", names });
+  const answers: ReadAnswer[] = [];
+  for (let taken = client.taken(); taken.length > 0; taken = client.taken()) {
+    answers.push(...taken);
+    for (const answer of taken) client.ack(answer, names);
+  }
+  expect(shown(answers)).toEqual([
+    ["sds", "a", { removed: ["unknown"] }],
+    ["sds", "b"],
+  ]);
+});
+
 test("17: delta sends one of 100 that has changed, and names what is removed", () => {
   const many = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`c${i}`, `cluster ${i}`]));
   const { client, update } = setUp("delta", { cds: many });
