@@ -67,7 +67,10 @@ async function run(command: string, env: NodeJS.ProcessEnv): Promise<Ran> {
       output += text;
     });
   const ended = once(child, "close");
-  const stop = () => child.pid !== undefined && child.exitCode === null && process.kill(-child.pid);
+  const stop = () => {
+    const isRunning = child.exitCode === null && child.signalCode === null;
+    if (child.pid !== undefined && isRunning) process.kill(-child.pid);
+  };
   closing.push(stop);
   if (command.endsWith("&")) {
     await until(`"${command}" has begun`, () => isListening(8_080), 30_000).catch(
