@@ -154,7 +154,10 @@ describe("very many header names with an underscore", () => {
 
   test("count twice where Envoy's escape doubles a percent sign", () => {
     const { topology } = readTopology(
-      files(100).map(({ name, text }) => ({ name, text: text.replaceAll("long-name", "%%%%%%%%%") })),
+      files(100).map(({ name, text }) => ({
+        name,
+        text: text.replaceAll("long-name", "%%%%%%%%%"),
+      })),
     );
     const { known } = underscoreHeaders(topology);
     expect(known.join(",").replaceAll("%", "%%").length).toBeLessThanOrEqual(12_000);
