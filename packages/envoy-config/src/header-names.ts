@@ -1,5 +1,5 @@
 import { routesOf } from "./queries.ts";
-import type { Topology } from "./topology.ts";
+import type { Route, Topology } from "./topology.ts";
 
 /** Headers that a policy uses for sessions or eligibility, and headers that name the model. */
 export function topologyHeaders({ mirrors, pools }: Topology): readonly string[] {
@@ -15,6 +15,12 @@ export function topologyHeaders({ mirrors, pools }: Topology): readonly string[]
 /** Headers that name the model if the body is not read. */
 export function modelHeaders(pools: Topology["pools"]): readonly string[] {
   return [...new Set(pools.flatMap(({ modelHeader }) => modelHeader ?? []))].toSorted();
+}
+
+/** Headers that a route matches, or that has its session. */
+export function routeHeaders({ match, session }: Route): readonly string[] {
+  const names = match.headers.map(({ name }) => name);
+  return session?.kind === "header" ? [...names, session.name] : names;
 }
 
 /** Documented headers with an underscore. */
@@ -35,13 +41,7 @@ export interface UnderscoreHeaders {
 
 /** Header names with an underscore that may pass: documented ones and those in the resources. */
 export function underscoreHeaders(topology: Topology): UnderscoreHeaders {
-  const named = [
-    ...topologyHeaders(topology),
-    ...routesOf(topology).flatMap(({ match, session }) => [
-      ...match.headers.map(({ name }) => name),
-      ...(session?.kind === "header" ? [session.name] : []),
-    ]),
-  ];
+  const named = [...topologyHeaders(topology), ...routesOf(topology).flatMap(routeHeaders)];
   const names = named.map((name) => name.toLowerCase()).filter((name) => name.includes("_"));
   const shortestFirst = [...new Set([...documented, ...names])]
     .toSorted()
