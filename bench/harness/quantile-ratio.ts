@@ -1,3 +1,5 @@
+import { createRandom } from "../quality/random.ts";
+
 /** What one round measured with a change and without it, in turns that follow each other. */
 export interface PairedRound {
   readonly changed: readonly number[];
@@ -26,10 +28,10 @@ export function quantileRatio(rounds: readonly PairedRound[], share: number): Qu
   const own = rounds.map(({ changed, base }) => ({
     ...{ changed: quantile(changed, share), base: quantile(base, share) },
   }));
-  const random = seededRandom(1);
+  const random = createRandom(1);
   const ratios: number[] = [];
   for (let draw = 0; draw < draws; draw++) {
-    const drawn = own.map(() => own[Math.floor(random() * own.length)] as OwnQuantiles);
+    const drawn = own.map(() => own[Math.floor(random.next() * own.length)] as OwnQuantiles);
     ratios.push(median(drawn, "changed") / median(drawn, "base"));
   }
   const [changed, base] = [median(own, "changed"), median(own, "base")];
@@ -53,15 +55,4 @@ function median(rounds: readonly OwnQuantiles[], side: keyof OwnQuantiles): numb
 function quantile(values: readonly number[], share: number): number {
   const sorted = Float64Array.from(values).sort();
   return sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN;
-}
-
-/** The same draws each time, so that the same values have the same interval (mulberry32). */
-function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
