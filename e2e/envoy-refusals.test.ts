@@ -264,6 +264,13 @@ spec:
 ${value}`;
 }
 
+/** A Gateway and a route to the pool `good`. */
+function onePool(endpoint: string): string {
+  const route =
+    "spec: {parentRefs: [{name: gateway}], rules: [{backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: good}]}]}\n";
+  return gatewayAndRoute + route + pool("good", endpoint);
+}
+
 /** Of settings that only another bootstrap has. */
 const withoutHttp10 = patched("remove", "http_protocol_options/accept_http_10");
 
@@ -273,11 +280,7 @@ describe("where an EnvoyProxy takes HTTP/1.0 away", () => {
 
   beforeAll(async () => {
     echo = await startEchoServer("good");
-    const route =
-      "spec: {parentRefs: [{name: gateway}], rules: [{backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: good}]}]}\n";
-    gateway = await startGateway({
-      resources: gatewayAndRoute + route + pool("good", echo.address) + withoutHttp10,
-    });
+    gateway = await startGateway({ resources: onePool(echo.address) + withoutHttp10 });
   }, 60_000);
 
   afterAll(async () => {
@@ -368,11 +371,7 @@ describe("where an EnvoyProxy adds a Lua filter that refuses", () => {
 
   beforeAll(async () => {
     echo = await startEchoServer("good");
-    const route =
-      "spec: {parentRefs: [{name: gateway}], rules: [{backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: good}]}]}\n";
-    gateway = await startGateway({
-      resources: gatewayAndRoute + route + pool("good", echo.address) + ownAuthFilter,
-    });
+    gateway = await startGateway({ resources: onePool(echo.address) + ownAuthFilter });
   }, 60_000);
 
   afterAll(async () => {
